@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "shared/core/clock.h"
+#include "shared/core/result.h"
+#include "shared/model/call.h"
+
+#include <QDateTime>
+#include <QJsonObject>
+#include <QObject>
+#include <QString>
+
+#include <memory>
+
+namespace kav::calllog {
+
+/// One thing that happened. `callId` may be empty for what belongs to no call. The journal gives each its number.
+struct Entry final {
+    enum class Kind {
+        CallStarted, ///< {from (masked), to, direction, language, accountSid, streamSid, parameters, stt, llm, tts}
+        Turn, ///< a TurnRecord, by turnToJson()
+        Event, ///< {token, ...}: the call's timeline (WS_START, STT_FINAL, BARGE_IN, ...)
+        Webhook, ///< {path, fields (numbers masked), status, duplicateOf?}
+        OperatorAct, ///< {operator, act, ...}
+        CallEnded, ///< {reason, durationMs, turns, facts}
+    };
+    Kind kind = Kind::Event;
+    QString callId;
+    QDateTime at; ///< UTC
+    QJsonObject data;
+};
+
+QJsonObject turnToJson(const TurnRecord& turn);
+Result<TurnRecord> turnFromJson(const QJsonObject& json);
+
+struct Settings final {
+    QString dataDir; ///< the journal lives in dataDir/journal
+    QString databaseUrl; ///< "sqlite:///abs/path.db"; empty: dataDir/calls.db; "off": journal only
+    bool bootstrap = false; ///< make the schema when it is missing (DB_BOOTSTRAP)
+    Milliseconds syncEvery { 20 }; ///< group commit of the journal: fsync at most so often
+    int databaseBatch = 100;
+    Milliseconds databaseEvery { 200 };
+    qint64 journalLimitBytes = 1024ll * 1024 * 1024; ///< while the database is away; past it: counted, logged, oldest kept
+    Milliseconds retryEvery { 5000 };
+};
+
+struct Status final {
+    enum class Database { Ok, Down, Off };
+    Database database = Database::Off;
+    QString reason; ///< why Down, with the command that mends it
+    quint64 appended = 0; ///< entries taken
+    quint64 durable = 0; ///< last entry number that is on disk
+    quint64 stored = 0; ///< last entry number that is in the database
+    quint64 refused = 0; ///< lost to a full journal or disk: never silently
+    qint64 journalBytes = 0;
+};
+
+/// The call log: an append-only journal (checksum per record, fsync per batch) and a writer that moves it into the
+/// database with idempotent keys. Both live on a thread of their own, made by start(). Owned by the composition root.
+///
+/// append() never blocks on disk or database. An entry is acknowledged when durable(number) has been emitted for its
+/// number or a later one: from then on no crash loses it.
+class CallLog final : public QObject {
+    Q_OBJECT
+public:
+    CallLog(const Settings& settings, const Clock& clock);
+    ~CallLog() override; ///< stop()s
+
+    /// Opens the journal, replays what the database lacks, closes calls cut by a crash as Interrupted; all on its thread.
+    /// Returns at once; statusChanged follows.
+    void start();
+    /// Writes everything out and joins the thread; at most a few seconds.
+    void stop();
+    /// Any thread. The entry's number (1.. over the journal's life).
+    quint64 append(const Entry& entry);
+    /// Any thread.
+    Status status() const;
+
+Q_SIGNALS:
+    void durable(quint64 number);
+    void statusChanged();
+
+private:
+    struct Private;
+    std::unique_ptr<Private> d;
+};
+
+/// Makes or upgrades the schema (`kav-engine migrate`). A one-line account of what was done.
+Result<QString> migrate(const Settings& settings);
+
+} // namespace kav::calllog

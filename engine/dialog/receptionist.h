@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "engine/dialog/dialogscript.h"
+#include "engine/providers/speech.h"
+
+#include <memory>
+
+namespace kav::dialog {
+
+/// The scripted receptionist: the language model that needs no model. Follows a DialogScript. Immutable, any thread;
+/// each call gets its own Conversation, which answers within the same turn of the event loop (queued, never inside ask()).
+class Receptionist final : public providers::LanguageModel {
+public:
+    explicit Receptionist(std::shared_ptr<const DialogScript> script);
+    QString name() const override;
+    std::unique_ptr<providers::Conversation> open(const providers::CallInfo& call) override;
+
+private:
+    std::shared_ptr<const DialogScript> m_script;
+};
+
+} // namespace kav::dialog

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "engine/media/audio.h"
+#include "shared/core/result.h"
+
+#include <QByteArray>
+#include <QByteArrayView>
+#include <QList>
+#include <QMap>
+#include <QString>
+
+#include <memory>
+#include <span>
+#include <variant>
+
+// Twilio Media Streams messages, both directions (Twilio protocol notes, section 5). Pure: no socket here.
+namespace kav::media {
+
+struct ConnectedMessage final {
+    QString protocol; ///< "Call"
+    QString version; ///< "1.0.0"
+};
+struct StartMessage final {
+    quint64 sequence = 0;
+    QString streamSid, callSid, accountSid;
+    QList<QString> tracks;
+    QString encoding; ///< "audio/x-mulaw"
+    int sampleRate = 0, channels = 0;
+    QMap<QString, QString> parameters; ///< the TwiML's <Parameter>s
+};
+struct MediaMessage final {
+    quint64 sequence = 0, chunk = 0;
+    quint64 timestampMs = 0; ///< since the stream's start: the caller's clock
+    bool inbound = true;
+    std::span<const quint8> mulaw; ///< any length; valid until the parser's next parse()
+};
+struct DtmfMessage final {
+    quint64 sequence = 0;
+    char digit = '0'; ///< 0-9 * # A-D
+};
+struct MarkMessage final {
+    quint64 sequence = 0;
+    QString name;
+};
+struct StopMessage final {
+    quint64 sequence = 0;
+    QString accountSid, callSid;
+};
+/// A well-formed message of an event we do not know: ignored, counted.
+struct UnknownMessage final {
+    QString event;
+};
+using TwilioMessage = std::variant<ConnectedMessage, StartMessage, MediaMessage, DtmfMessage, MarkMessage, StopMessage, UnknownMessage>;
+
+/// Parses Twilio's text frames. One per stream or per worker; not shared between threads. Its buffers are reused, so a
+/// `media` message allocates nothing once warm. Counters may be strings or numbers; unknown fields are ignored.
+/// Errors are Error::Code::Invalid, the message naming the field ("media.payload: not base64").
+class TwilioParser final {
+public:
+    TwilioParser();
+    ~TwilioParser();
+    Q_DISABLE_COPY_MOVE(TwilioParser)
+
+    Result<TwilioMessage> parse(QByteArrayView utf8);
+
+private:
+    struct Private;
+    std::unique_ptr<Private> d;
+};
+
+/// Writes the three messages Twilio accepts, with exactly the fields it knows. The returned string is the writer's own,
+/// valid until its next call.
+class TwilioWriter final {
+public:
+    explicit TwilioWriter(const QString& streamSid);
+
+    const QString& media(std::span<const quint8> mulaw);
+    const QString& mark(QStringView name);
+    const QString& clear();
+
+private:
+    QString m_streamSid; // JSON-escaped once
+    QString m_text;
+};
+
+} // namespace kav::media

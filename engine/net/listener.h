@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "engine/net/http.h"
+#include "shared/core/clock.h"
+#include "shared/core/result.h"
+
+#include <QObject>
+
+#include <functional>
+#include <memory>
+#include <variant>
+
+class QTcpSocket;
+
+namespace kav::net {
+
+class WebSocketHost;
+
+/// Limits of the front door; all are settings. The defaults come from the design's robustness notes.
+struct Limits final {
+    qsizetype headBytes = 16 * 1024;
+    int headFields = 100;
+    qsizetype bodyBytes = 64 * 1024;
+    Milliseconds headTime { 10000 }; ///< whole head, from accept or from the end of the request before
+    Milliseconds bodyTime { 10000 };
+    Milliseconds keepAlive { 60000 };
+    int connections = 4096; ///< lowered to the descriptor limit less 64
+    int connectionsPerAddress = 64; ///< plain HTTP and handshakes; loopback is exempt
+    qsizetype sendQueueBytes = 1024 * 1024; ///< of one HTTP connection
+};
+
+/// What to do with a request for an upgrade to WebSocket.
+struct Upgrade final {
+    WebSocketHost* host = nullptr; ///< takes the socket over, on its own thread
+    QByteArray tag; ///< handed to the host with the socket: what was proven about it (e.g. the stream's claims)
+};
+using UpgradeVerdict = std::variant<HttpResponse, Upgrade>;
+
+/// The one port: accepts, reads the head under strict limits, answers HTTP on this thread and hands upgrades over.
+/// Owned by the composition root; lives on the control thread. Emits nothing but listening's own trouble; all requests go
+/// to the two handlers.
+class Listener final : public QObject {
+    Q_OBJECT
+public:
+    using HttpHandler = std::function<void(const HttpRequest&, const Responder&)>;
+    using UpgradeHandler = std::function<UpgradeVerdict(const HttpRequest&)>;
+    struct Counters final {
+        quint64 accepted = 0, requests = 0, upgrades = 0, refusedUpgrades = 0, badRequests = 0, timeouts = 0, overLimit = 0, acceptErrors = 0;
+        int open = 0;
+    };
+
+    Listener(const Limits& limits, const Clock& clock, QObject* parent = nullptr);
+    ~Listener() override;
+
+    void setHttpHandler(HttpHandler handler);
+    void setUpgradeHandler(UpgradeHandler handler);
+    /// Port 0 takes a free one. The error names address and port ("0.0.0.0:5000: address already in use").
+    Result<quint16> listen(const QHostAddress& address, quint16 port);
+    /// Stops accepting; connections in progress go on.
+    void stopAccepting();
+    quint16 port() const;
+    const Counters& counters() const;
+    /// Closes what is past its time; called by an inner 1 s timer, and by tests with a fake clock.
+    void sweep();
+
+private:
+    struct Private;
+    std::unique_ptr<Private> d;
+};
+
+} // namespace kav::net

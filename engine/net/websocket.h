@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "shared/core/clock.h"
+
+#include <QByteArray>
+#include <QObject>
+#include <QString>
+#include <QStringList>
+
+#include <memory>
+
+class QTcpSocket;
+class QWebSocket;
+
+namespace kav::net {
+
+struct WebSocketLimits final {
+    qsizetype messageBytes = 64 * 1024; ///< frame and message; 1 MiB for consoles
+    qsizetype sendQueueBytes = 256 * 1024; ///< unsent bytes at which the socket is closed (1008); 4 MiB for consoles
+    Milliseconds idle { 10000 }; ///< nothing received for so long: dead. 0: never
+    Milliseconds closeWait { 2000 }; ///< from close() to abort()
+    Milliseconds pingEvery { 20000 }; ///< 0: never; two missed pongs count as dead
+    int controlFramesPerSecond = 100;
+};
+
+/// A QWebSocket with its weaknesses guarded (limits, watchdogs, stuck close, send queue). Child of its host; belongs to
+/// the host's thread; deletes itself some time after closed(). Emits textReceived, then closed exactly once.
+class WebSocket final : public QObject {
+    Q_OBJECT
+public:
+    ~WebSocket() override;
+
+    /// Sends one unfragmented text frame at once. False when the socket is closing or its queue is over the cap (it is
+    /// then closed with 1008).
+    bool sendText(const QString& text);
+    /// Closing handshake; aborted when the peer does not finish it in time.
+    void close(quint16 code, const QString& reason);
+    bool isOpen() const;
+    QByteArray tag() const; ///< as the upgrade handler gave it
+    QString path() const;
+    QHostAddress peer() const;
+    Instant lastReceived() const;
+
+Q_SIGNALS:
+    void textReceived(const QString& text);
+    /// A binary frame: Twilio never sends one; counted and ignored by the session.
+    void binaryReceived(qsizetype bytes);
+    /// `byPeer`: the peer began the close or vanished. `reason` is fit for a log.
+    void closed(bool byPeer, quint16 code, const QString& reason);
+
+private:
+    friend class WebSocketHost;
+    struct Private;
+    explicit WebSocket(std::unique_ptr<Private> priv, QObject* parent);
+    std::unique_ptr<Private> d;
+};
+
+/// Completes upgrades on its own thread: a QWebSocketServer that never listens. One per media worker and one for the
+/// consoles. Make it anywhere, moveToThread() it before use. accept() is called by the Listener, on the host's thread.
+class WebSocketHost final : public QObject {
+    Q_OBJECT
+public:
+    WebSocketHost(const QString& name, const QStringList& subprotocols, const WebSocketLimits& limits, const Clock& clock);
+    ~WebSocketHost() override;
+
+    int openSockets() const;
+    /// Closes all with `code`; closed() of each follows.
+    void closeAll(quint16 code, const QString& reason);
+    /// Watchdogs; called by an inner 1 s timer, and by tests with a fake clock.
+    void sweep();
+
+Q_SIGNALS:
+    void connected(kav::net::WebSocket* socket);
+
+private:
+    friend class Listener;
+    struct Private;
+    std::unique_ptr<Private> d;
+};
+
+} // namespace kav::net

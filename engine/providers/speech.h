@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "engine/media/audio.h"
+#include "shared/core/error.h"
+
+#include <QByteArray>
+#include <QObject>
+#include <QString>
+#include <QStringList>
+
+#include <memory>
+#include <span>
+
+// The three interfaces every vendor implements. A provider (SpeechToText, ...) is made once by the registry on a pool
+// thread, is immutable afterwards and shared by all threads; what it opens (a stream, a conversation, a speech) belongs
+// to the thread that opened it: its methods are called there, never block there, and its signals are emitted there.
+// Deleting such an object cancels its work; no signal follows. After finished() or failed() for an id nothing more is
+// emitted for that id.
+namespace kav::providers {
+
+// ---- speech to text ------------------------------------------------------------------------------------------------
+struct RecognitionContext final {
+    QString language = QStringLiteral("en-US"); ///< BCP-47
+    QString grammarName; ///< names the grammar for caches: equal names mean equal grammars
+    QString grammar; ///< JSGF text with one public rule, or empty: free speech
+    QStringList phrases; ///< hints for recognisers that take no grammar
+    bool digits = false; ///< the caller is expected to say a number
+};
+
+struct Transcript final {
+    QString text; ///< lower case words; spoken digits as words ("five five five"); empty: nothing was understood
+    double confidence = 0; ///< 0..1; 0 when unknown
+    bool stable = false; ///< of a partial: not expected to change
+};
+
+/// The recogniser of one call. Utterances follow one another; ids only grow.
+class SpeechToTextStream : public QObject {
+    Q_OBJECT
+public:
+    virtual void beginUtterance(int utterance, const RecognitionContext& context) = 0;
+    /// Audio of the open utterance; copied or queued, bounded. Ignored when none is open.
+    virtual void write(std::span<const qint16> pcm) = 0;
+    /// No more audio of this utterance: finished() or failed() follows.
+    virtual void endUtterance(int utterance) = 0;
+    /// Its result is no longer wanted; nothing more is emitted for it.
+    virtual void dropUtterance(int utterance) = 0;
+
+Q_SIGNALS:
+    void partial(int utterance, const kav::providers::Transcript& transcript);
+    void finished(int utterance, const kav::providers::Transcript& transcript);
+    void failed(int utterance, const kav::Error& error);
+};
+
+class SpeechToText {
+public:
+    virtual ~SpeechToText() = default;
+    virtual QString name() const = 0; ///< "pocketsphinx", for logs and records
+    virtual std::unique_ptr<SpeechToTextStream> open(const QString& callId) = 0;
+};
+
+// ---- language model --------------------------------------------------------------------------------------------------
+/// What the caller is expected to do next; it shapes recognition, end of utterance and the keypad.
+struct Expectation final {
+    enum class Kind { Speech, Digits, Message, KeypadOnly };
+    Kind kind = Kind::Speech;
+    RecognitionContext recognition;
+    int keypadMin = 0, keypadMax = 0; ///< keys of one entry; 0..0: a single key at any time is an entry of one
+    bool keypadHash = true; ///< '#' closes an entry
+    std::chrono::milliseconds keypadPause { 3000 }; ///< silence after a key that closes an entry of at least keypadMin
+    bool interruptible = true; ///< the answer that carries this expectation may be interrupted
+};
+
+/// The caller's side of one turn.
+struct UserTurn final {
+    enum class Kind { Opening, Voice, Keypad, Message, Silence };
+    Kind kind = Kind::Voice;
+    int turn = 0;
+    QString text; ///< words; keys; for Message empty
+    double confidence = 0;
+    std::chrono::milliseconds messageLength { 0 }; ///< of a recorded message
+    QString messageRef; ///< opaque id of the recording
+};
+
+/// The mind of one call: takes turns, answers in text.
+class Conversation : public QObject {
+    Q_OBJECT
+public:
+    /// Asks for an answer to `turn`; text() comes any number of times, then finished() or failed().
+    virtual void ask(const UserTurn& turn) = 0;
+    /// The answer to `turn` is not wanted (dropped, replaced, failed over). A repeated ask() with the same turn number
+    /// replaces the earlier words: the conversation's state goes back to what it was before that turn.
+    virtual void cancel(int turn) = 0;
+    /// What the caller heard of the answer to `turn`; only this is remembered as said.
+    virtual void heard(int turn, const QString& text, bool interrupted) = 0;
+    /// Better words for a turn that stays as answered.
+    virtual void amend(int turn, const QString& text) = 0;
+    /// Facts gathered so far, for the call record: e.g. {"message": id, "callback_number": "5551234",
+    /// "callback_number_via": "voice"}.
+    virtual QMap<QString, QString> facts() const = 0;
+
+Q_SIGNALS:
+    void text(int turn, const QString& delta);
+    /// `endCall`: hang up once the answer is heard.
+    void finished(int turn, const kav::providers::Expectation& next, bool endCall);
+    void failed(int turn, const kav::Error& error);
+};
+
+struct CallInfo final {
+    QString callId, from, to, language;
+    QMap<QString, QString> parameters;
+};
+
+class LanguageModel {
+public:
+    virtual ~LanguageModel() = default;
+    virtual QString name() const = 0;
+    virtual std::unique_ptr<Conversation> open(const CallInfo& call) = 0;
+};
+
+// ---- text to speech --------------------------------------------------------------------------------------------------
+struct SpeechRequest final {
+    QString text;
+    QString language = QStringLiteral("en-US");
+    QString voice; ///< the provider's own name; empty: its default
+};
+
+/// One piece of text on its way to sound.
+class Speech : public QObject {
+    Q_OBJECT
+Q_SIGNALS:
+    /// 8 kHz mu-law, any length, in order.
+    void audio(const QByteArray& mulaw);
+    void finished();
+    void failed(const kav::Error& error);
+};
+
+class TextToSpeech {
+public:
+    virtual ~TextToSpeech() = default;
+    virtual QString name() const = 0;
+    /// Starts at once; signals come through the caller's event loop, never from inside this call.
+    virtual std::unique_ptr<Speech> speak(const SpeechRequest& request) = 0;
+};
+
+} // namespace kav::providers
+
+Q_DECLARE_METATYPE(kav::providers::Transcript)
+Q_DECLARE_METATYPE(kav::providers::Expectation)

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs every Debian package that a part of Kav's work needs; does nothing when they are all there.
+#   packaging/install-deps.sh [build] [speech-samples] [test] [fuzz] [bench] [lint]     (default: build)
+set -euo pipefail
+
+build=(build-essential cmake ninja-build ccache git pkg-config lld
+       qt6-base-dev qt6-base-dev-tools qt6-websockets-dev qt6-tools-dev qt6-tools-dev-tools qt6-l10n-tools libqt6sql6-sqlite
+       libboost-dev libssl-dev libsimdjson-dev libtomlplusplus-dev prometheus-cpp-dev zlib1g-dev
+       libspeexdsp-dev libwebrtc-audio-processing-dev
+       libpocketsphinx-dev libsphinxbase-dev pocketsphinx-en-us flite1-dev)
+speech_samples=(asterisk-core-sounds-en-wav)
+test=(pocketsphinx-testdata sqlite3 python3 sox)
+fuzz=(clang-19 libclang-rt-19-dev)
+bench=(hyperfine)
+lint=(clang-format clang-tidy)
+
+wanted=()
+for group in "${@:-build}"; do
+    case $group in
+        build) wanted+=("${build[@]}") ;;
+        speech-samples) wanted+=("${speech_samples[@]}") ;;
+        test) wanted+=("${test[@]}") ;;
+        fuzz) wanted+=("${fuzz[@]}") ;;
+        bench) wanted+=("${bench[@]}") ;;
+        lint) wanted+=("${lint[@]}") ;;
+        *) echo "install-deps.sh: unknown group '$group' (build, speech-samples, test, fuzz, bench, lint)" >&2; exit 2 ;;
+    esac
+done
+
+missing=()
+for package in "${wanted[@]}"; do
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+root=()
+if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || { echo "install-deps.sh: not root and no sudo; as root, run: apt-get install ${missing[*]}" >&2; exit 1; }
+    root=(sudo)
+fi
+echo "Installing: ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+"${root[@]}" apt-get update -qq
+"${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

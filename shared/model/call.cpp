@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shared/model/call.h"
+
+namespace kav {
+
+QString turnStateName(TurnState state)
+{
+    switch (state) {
+    case TurnState::Listening:
+        return QStringLiteral("listening");
+    case TurnState::Thinking:
+        return QStringLiteral("thinking");
+    case TurnState::Speaking:
+        return QStringLiteral("speaking");
+    case TurnState::Held:
+        return QStringLiteral("held");
+    case TurnState::Ending:
+        return QStringLiteral("ending");
+    case TurnState::Ended:
+        return QStringLiteral("ended");
+    }
+    Q_UNREACHABLE();
+}
+
+QString endReasonName(EndReason reason)
+{
+    switch (reason) {
+    case EndReason::None:
+        return QStringLiteral("none");
+    case EndReason::Completed:
+        return QStringLiteral("completed");
+    case EndReason::CallerHungUp:
+        return QStringLiteral("caller-hung-up");
+    case EndReason::StreamLost:
+        return QStringLiteral("stream-lost");
+    case EndReason::NoInput:
+        return QStringLiteral("no-input");
+    case EndReason::FallbackExhausted:
+        return QStringLiteral("fallback-exhausted");
+    case EndReason::LongestCall:
+        return QStringLiteral("longest-call");
+    case EndReason::OperatorEnded:
+        return QStringLiteral("operator-ended");
+    case EndReason::Shutdown:
+        return QStringLiteral("shutdown");
+    case EndReason::ProtocolError:
+        return QStringLiteral("protocol-error");
+    case EndReason::Refused:
+        return QStringLiteral("refused");
+    case EndReason::Interrupted:
+        return QStringLiteral("interrupted");
+    }
+    Q_UNREACHABLE();
+}
+
+std::optional<EndReason> endReasonFromName(QStringView name)
+{
+    for (int i = 0; i <= static_cast<int>(EndReason::Interrupted); ++i) {
+        const auto reason = static_cast<EndReason>(i);
+        if (endReasonName(reason) == name)
+            return reason;
+    }
+    return std::nullopt;
+}
+
+QString turnInputName(TurnInput input)
+{
+    switch (input) {
+    case TurnInput::Opening:
+        return QStringLiteral("opening");
+    case TurnInput::Voice:
+        return QStringLiteral("voice");
+    case TurnInput::Keypad:
+        return QStringLiteral("keypad");
+    case TurnInput::Message:
+        return QStringLiteral("message");
+    case TurnInput::Silence:
+        return QStringLiteral("silence");
+    }
+    Q_UNREACHABLE();
+}
+
+} // namespace kav

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <QDateTime>
+#include <QMetaType>
+#include <QString>
+
+#include <chrono>
+#include <optional>
+
+// The values of a call that engine and console both show. Plain structs, copied across threads.
+namespace kav {
+Q_NAMESPACE
+
+/// What the agent is doing, in the words an operator sees.
+enum class TurnState {
+    Listening, ///< the caller has the floor
+    Thinking, ///< the caller's words are committed; no answer is heard yet
+    Speaking, ///< the agent is heard, or about to be in this very tick
+    Held, ///< an operator holds the agent
+    Ending, ///< the goodbye is under way; nothing cancels it
+    Ended, ///< the call is over
+};
+Q_ENUM_NS(TurnState)
+
+/// Why a call ended: the closed list of the call log. Add at the end only; the names are stored.
+enum class EndReason {
+    None, ///< it has not ended
+    Completed, ///< the dialog came to its end and said goodbye
+    CallerHungUp, ///< Twilio sent `stop`
+    StreamLost, ///< the stream's socket went without `stop`, or fell silent past the watchdog
+    NoInput, ///< the caller said nothing through every prompt
+    FallbackExhausted, ///< no answer could be made; the caller was told and the call ended
+    LongestCall, ///< the longest-call limit
+    OperatorEnded, ///< an operator ended it
+    Shutdown, ///< the engine was stopping
+    ProtocolError, ///< the peer broke the stream protocol beyond repair
+    Refused, ///< capacity or token: never became a conversation
+    Interrupted, ///< the engine died with the call live; written at the next start
+};
+Q_ENUM_NS(EndReason)
+
+/// "listening", "thinking", ...: the stored and the wire form.
+QString turnStateName(TurnState state);
+/// "completed", "caller-hung-up", ...: the stored and the wire form.
+QString endReasonName(EndReason reason);
+std::optional<EndReason> endReasonFromName(QStringView name);
+
+/// Where the time of one answer went. Each part is absent when it did not happen; all on the monotonic clock.
+struct LatencyParts final {
+    /// Pause waited after the caller's last voiced frame before the turn was committed (logged as EoU_ms).
+    std::optional<std::chrono::milliseconds> endOfUtterance;
+    /// Commit -> the words that were answered were known.
+    std::optional<std::chrono::milliseconds> recognition;
+    /// Words known -> first sentence of the answer.
+    std::optional<std::chrono::milliseconds> thinking;
+    /// First sentence -> its first audio.
+    std::optional<std::chrono::milliseconds> synthesis;
+    /// End of the caller's words -> first media frame of the answer on the wire: what the caller waits.
+    std::optional<std::chrono::milliseconds> total;
+
+    bool operator==(const LatencyParts&) const = default;
+};
+
+/// How the caller's side of a turn was given.
+enum class TurnInput {
+    Opening, ///< nothing: the agent spoke first
+    Voice,
+    Keypad,
+    Message, ///< a recorded message
+    Silence, ///< the no-input prompt
+};
+Q_ENUM_NS(TurnInput)
+QString turnInputName(TurnInput input);
+
+/// One exchange: what the caller said and what the agent answered.
+struct TurnRecord final {
+    int number = 0; ///< 1.. within the call
+    TurnInput input = TurnInput::Voice;
+    QString callerText;
+    double confidence = 0.0; ///< 0..1; 0 when the recogniser gives none
+    QString agentText; ///< the whole answer
+    QString heardText; ///< what the caller heard of it
+    bool interrupted = false;
+    bool fallback = false; ///< a pre-rendered line stood in for the answer
+    LatencyParts latency;
+
+    bool operator==(const TurnRecord&) const = default;
+};
+
+} // namespace kav
