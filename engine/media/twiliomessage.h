@@ -51,18 +51,32 @@ struct StopMessage final {
 struct UnknownMessage final {
     QString event;
 };
-using TwilioMessage = std::variant<ConnectedMessage, StartMessage, MediaMessage, DtmfMessage, MarkMessage, StopMessage, UnknownMessage>;
+using TwilioMessage =
+    std::variant<ConnectedMessage, StartMessage, MediaMessage, DtmfMessage, MarkMessage, StopMessage, UnknownMessage>;
 
 /// Parses Twilio's text frames. One per stream or per worker; not shared between threads. Its buffers are reused, so a
-/// `media` message allocates nothing once warm. Counters may be strings or numbers; unknown fields are ignored.
-/// Errors are Error::Code::Invalid, the message naming the field ("media.payload: not base64").
+/// `media` message allocates nothing once warm. Counters may be strings or numbers; unknown fields are ignored; of a
+/// field given twice the first counts. Errors are Error::Code::Invalid, the message naming the field
+/// ("media.payload: not base64") and never quoting what came.
+///
+/// Mandatory: `event`; `start` with streamSid, callSid, accountSid and mediaFormat; `media` with timestamp and payload;
+/// `dtmf.digit`; `mark.name`. What nothing depends on may be missing (sequenceNumber and chunk are then 0, `stop` and
+/// `connected` are then empty), but what is there must have its type.
 class TwilioParser final {
 public:
+    static constexpr qsizetype LongestMessage = 64 * 1024; ///< bytes of UTF-8
+    static constexpr int DeepestNesting = 16;
+    static constexpr int MostParameters = 64; ///< customParameters
+    static constexpr std::size_t LongestParameter = 4096; ///< bytes of a name and its value together
+    static constexpr std::size_t LongestId = 128; ///< bytes of a sid or another identifier
+
     TwilioParser();
     ~TwilioParser();
     Q_DISABLE_COPY_MOVE(TwilioParser)
 
     Result<TwilioMessage> parse(QByteArrayView utf8);
+    /// The same for the text as QWebSocket delivers it, without a QByteArray in between.
+    Result<TwilioMessage> parse(QStringView text);
 
 private:
     struct Private;
@@ -70,7 +84,7 @@ private:
 };
 
 /// Writes the three messages Twilio accepts, with exactly the fields it knows. The returned string is the writer's own,
-/// valid until its next call.
+/// valid until its next call; media() allocates nothing once warm, unless someone still holds a copy of its last text.
 class TwilioWriter final {
 public:
     explicit TwilioWriter(const QString& streamSid);
@@ -80,8 +94,11 @@ public:
     const QString& clear();
 
 private:
-    QString m_streamSid; // JSON-escaped once
-    QString m_text;
+    const QString m_markPrefix;
+    const QString m_clear;
+    QString m_media; // its prefix stays in it for good
+    const qsizetype m_mediaPrefixLength;
+    QString m_mark;
 };
 
 } // namespace kav::media
