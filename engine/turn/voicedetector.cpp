@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/turn/voicedetector.h"
 
+#include "engine/turn/spectrum.h"
+
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
-#include <numbers>
-#include <cstdlib>
 
+// libwebrtc-audio-processing exports these but ships no header for them.
 extern "C" {
 struct WebRtcVadInst;
 WebRtcVadInst* WebRtcVad_Create();
@@ -20,248 +22,357 @@ namespace kav::turn {
 
 namespace {
 
-float P(const char* name, float def) { const char* e = std::getenv(name); return e ? float(std::atof(e)) : def; }
-#define PARAM(n, d) static const float n = P(#n, d)
-PARAM(ON, 1.2f); PARAM(STAY, 0.6f); PARAM(UPD, 0.6f); PARAM(CAP, 16.f); PARAM(RATE, 0.06f); PARAM(BIAS, 2.5f);
-PARAM(EON, 2.f); PARAM(ESLOPE, 1.5f); PARAM(EMAX, 8.f); PARAM(ESTAY, 0.4f); PARAM(ABS, -57.f); PARAM(HANG, 0.f); PARAM(MODE, 0.f);
-PARAM(VADFLOOR, -60.f); PARAM(SUBS, 8.f); PARAM(SUBLEN, 15.f); PARAM(SMOOTH, 0.5f); PARAM(WEAK, 0.5f); PARAM(SPEECHUP, 0.f);PARAM(BABK,1.f);
+constexpr int VadBands = Spectrum::BandCount;
+using PerBand = std::array<float, VadBands>;
 
-constexpr int FftSize = 256;
-constexpr int Half = FftSize / 2;
-constexpr int Overlap = FftSize - int(media::FrameSamples);
-constexpr int Bands = 16;
-constexpr int Edge[Bands + 1] = { 5, 8, 11, 14, 17, 21, 25, 30, 35, 41, 48, 56, 66, 78, 92, 108, 122 };
+// The values below are those of a search over the tuning half of the bench (see VAD.md); times in frames of 20 ms.
 
-struct Tables final {
-    alignas(32) float window[FftSize];
-    alignas(32) float cosine[Half], sine[Half]; // stage with half-length h: at [h, 2h)
-    alignas(32) float unpackCos[Half], unpackSin[Half];
-    std::uint8_t reversed[Half];
-    Tables()
+// How the noise of each band is followed.
+constexpr float NoiseRate = 0.0136f; // towards a frame that is taken as noise
+constexpr float NoiseScore = 0.456f; // the score below which a frame is taken as noise
+constexpr float MinimumSmoothing = 1; // of the band's level, before its minimum is taken
+constexpr float MinimumBias = 3; // dB from the minimum of steady noise to its mean
+constexpr float MinimumBlocks = 4; // blocks of MinimumBlockFrames that the minimum is taken over
+constexpr int MinimumBlockFrames = 15;
+constexpr int MostMinimumBlocks = 10;
+
+// The score: how unlikely noise alone is.
+constexpr float ScoreSmoothing = 0.295f; // of the band's level
+constexpr float ScoreCap = 15.8f; // dB over the noise that a band may count for
+constexpr float WidthExponent = 0.085f; // weight of a band by its number of bins
+constexpr float SlowRate = 0.0756f; // of the score's slow average
+constexpr float Start = 0.281f; // voice begins at this score ...
+constexpr float StartSlow = 0.271f; // ... or this slow average,
+constexpr float StartBonus = 0.26f; // less this when WebRTC's detector agrees
+constexpr float Stay = 0.15f; // the same while voice lasts
+constexpr float StaySlow = 0.354f;
+constexpr float StayBonus = 0.357f;
+
+// The gate over the whitened level (each band against its noise).
+constexpr float GateSmoothing = 0.6f;
+constexpr float GateLow = 0.133f; // quantile taken as the background
+constexpr float GateMiddle = 0.36f; // quantile that tells how far the background fluctuates
+constexpr float GateRise = 0.0188f;
+constexpr float GateSteady = 0.884f; // dB between the two in steady noise
+constexpr float GateSlope = 1.92f;
+constexpr float GateStart = 2.92f; // dB over the background where that is steady
+constexpr float GateMost = 11;
+constexpr float GateStay = 0.548f; // share that is enough while voice lasts
+constexpr float GateFloor = -2.55f;
+constexpr float GateCeiling = 14.9f;
+
+// The gate over the plain level.
+constexpr float LevelLow = 0.0663f;
+constexpr float LevelMiddle = 0.4f;
+constexpr float LevelRise = 0.0656f;
+constexpr float LevelSteady = 1.04f;
+constexpr float LevelSlope = 2.2f;
+constexpr float LevelMost = 15.5f;
+constexpr float LevelStay = 0.433f;
+constexpr float SilentBelow = 56.8f; // dB under full scale
+
+// How long voice lasts after its last frame.
+constexpr float HoldClear = 2; // where the voice stands clear of the noise, or others talk behind
+constexpr float HoldNoisy = 5;
+constexpr float ClearAbove = 21.4f; // dB of whitened level
+constexpr float OthersTalkAbove = 3.5f; // dB that the plain level's gate asks for
+
+// The level that WebRTC's detector gets.
+constexpr float WebRtcNoise = -27.7f; // dB of full scale: where the noise goes
+constexpr float WebRtcMostGain = 10.9f; // dB
+
+// The first frames of a call.
+constexpr float FirstNoiseDb = -28; // louder than this (dB of full scale), the first frame is not taken as noise
+constexpr int LearningFrames = 25; // the noise is averaged for this time ...
+constexpr float LearningReach = 8; // ... from what lies no more than this many dB from it
+
+constexpr float SnrVoiceRate = 0.02f;
+constexpr float SnrNoiseRate = 0.03f;
+constexpr int SnrFrames = 25; // of each kind, before anything is said
+constexpr float SnrMost = 60;
+
+float decibels(float power)
+{
+    return 10 * std::log10(power + 1e-12f);
+}
+float powerOf(float db)
+{
+    return std::exp(db * 0.230258509f);
+}
+
+/// The last 3.5 s of a level, in steps: any quantile at the cost of walking 200 counters.
+class LevelHistory final {
+public:
+    LevelHistory(float lowest, float step)
+        : m_lowest(lowest)
+        , m_step(step)
     {
-        using std::numbers::pi;
-        for (int i = 0; i < FftSize; ++i)
-            window[i] = float((0.5 - 0.5 * std::cos(2 * pi * (i + 0.5) / FftSize)) / 32768.0);
-        for (int half = 1; half < Half; half *= 2) {
-            for (int k = 0; k < half; ++k) {
-                cosine[half + k] = float(std::cos(pi * k / half));
-                sine[half + k] = float(-std::sin(pi * k / half));
-            }
-        }
-        for (int k = 0; k < Half; ++k) {
-            unpackCos[k] = float(std::cos(2 * pi * k / FftSize));
-            unpackSin[k] = float(-std::sin(2 * pi * k / FftSize));
-            int r = 0;
-            for (int bit = 0; bit < 7; ++bit)
-                r |= ((k >> bit) & 1) << (6 - bit);
-            reversed[k] = std::uint8_t(r);
-        }
     }
+    void add(float level)
+    {
+        const auto index = std::uint8_t(std::clamp((level - m_lowest) / m_step, 0.f, float(Steps - 1)));
+        if (m_filled == Frames)
+            --m_counts[m_ring[m_at]];
+        else
+            ++m_filled;
+        m_ring[m_at] = index;
+        ++m_counts[index];
+        m_at = (m_at + 1) % Frames;
+    }
+    struct Pair final {
+        float lower, upper;
+    };
+    Pair quantiles(float lower, float upper) const
+    {
+        const int wantLower = int(lower * float(m_filled));
+        const int wantUpper = int(upper * float(m_filled));
+        int seen = 0;
+        std::size_t at = 0;
+        while (at + 1 < Steps && (seen += m_counts[at]) <= wantLower)
+            ++at;
+        const auto lowerAt = at;
+        seen = 0;
+        for (std::size_t i = 0; i < at; ++i)
+            seen += m_counts[i];
+        while (at + 1 < Steps && (seen += m_counts[at]) <= wantUpper)
+            ++at;
+        return {m_lowest + m_step * (float(lowerAt) + 0.5f), m_lowest + m_step * (float(at) + 0.5f)};
+    }
+
+private:
+    static constexpr std::size_t Frames = 175;
+    static constexpr std::size_t Steps = 200;
+    float m_lowest;
+    float m_step;
+    std::array<std::uint8_t, Frames> m_ring{};
+    std::array<std::uint16_t, Steps> m_counts{};
+    std::size_t m_at = 0;
+    std::size_t m_filled = 0;
 };
 
-const Tables& tables()
-{
-    static const Tables t;
-    return t;
-}
-
-void powerSpectrum(const float* x, float* power)
-{
-    const auto& t = tables();
-    alignas(32) float re[Half], im[Half];
-    for (int i = 0; i < Half; ++i) {
-        const int r = t.reversed[i];
-        re[i] = x[2 * r] * t.window[2 * r];
-        im[i] = x[2 * r + 1] * t.window[2 * r + 1];
+/// The minimum of each band over the last seconds, from minima of blocks.
+class NoiseMinimum final {
+public:
+    void start(const PerBand& level)
+    {
+        m_smooth = level;
+        m_block = level;
     }
-    for (int i = 0; i < Half; i += 4) { // radix 4 without multiplications: the first two stages
-        const float ar = re[i] + re[i + 1], ai = im[i] + im[i + 1];
-        const float br = re[i] - re[i + 1], bi = im[i] - im[i + 1];
-        const float cr = re[i + 2] + re[i + 3], ci = im[i + 2] + im[i + 3];
-        const float dr = re[i + 2] - re[i + 3], di = im[i + 2] - im[i + 3];
-        re[i] = ar + cr; im[i] = ai + ci;
-        re[i + 2] = ar - cr; im[i + 2] = ai - ci;
-        re[i + 1] = br + di; im[i + 1] = bi - dr;
-        re[i + 3] = br - di; im[i + 3] = bi + dr;
-    }
-    for (int half = 4; half < Half; half *= 2) {
-        for (int base = 0; base < Half; base += 2 * half) {
-            float* __restrict lr = re + base;
-            float* __restrict li = im + base;
-            float* __restrict hr = re + base + half;
-            float* __restrict hi = im + base + half;
-            const float* c = t.cosine + half;
-            const float* s = t.sine + half;
-            for (int k = 0; k < half; ++k) {
-                const float tr = hr[k] * c[k] - hi[k] * s[k];
-                const float ti = hr[k] * s[k] + hi[k] * c[k];
-                hr[k] = lr[k] - tr; hi[k] = li[k] - ti;
-                lr[k] += tr; li[k] += ti;
-            }
+    /// True when a block is complete and least() says something new.
+    bool add(const PerBand& level)
+    {
+        for (std::size_t band = 0; band < VadBands; ++band) {
+            m_smooth[band] += MinimumSmoothing * (level[band] - m_smooth[band]);
+            m_block[band] = std::min(m_block[band], m_smooth[band]);
         }
+        if (++m_frames < MinimumBlockFrames)
+            return false;
+        m_frames = 0;
+        m_blocks[m_at] = m_block;
+        m_at = (m_at + 1) % std::size_t(MinimumBlocks);
+        m_filled = std::min(m_filled + 1, std::size_t(MinimumBlocks));
+        m_block = m_smooth;
+        return m_filled >= 2;
     }
-    for (int k = Edge[0]; k < Edge[Bands]; ++k) {
-        const int m = Half - k;
-        const float er = 0.5f * (re[k] + re[m]), ei = 0.5f * (im[k] - im[m]);
-        const float odr = 0.5f * (im[k] + im[m]), odi = -0.5f * (re[k] - re[m]);
-        const float wr = t.unpackCos[k], wi = t.unpackSin[k];
-        const float xr = er + odr * wr - odi * wi;
-        const float xi = ei + odr * wi + odi * wr;
-        power[k] = xr * xr + xi * xi;
+    float least(std::size_t band) const
+    {
+        float least = m_blocks[0][band];
+        for (std::size_t i = 1; i < m_filled; ++i)
+            least = std::min(least, m_blocks[i][band]);
+        return least;
     }
-}
+
+private:
+    PerBand m_smooth{};
+    PerBand m_block{};
+    std::array<PerBand, MostMinimumBlocks> m_blocks{};
+    std::size_t m_at = 0;
+    std::size_t m_filled = 0;
+    int m_frames = 0;
+};
 
 } // namespace
 
 struct VoiceDetector::Private final {
-    WebRtcVadInst* vad = nullptr;
-    alignas(32) float samples[FftSize] = {};
-    float floor[Bands] = {}; // dB
-    float smooth[Bands] = {};
-    float current[Bands] = {};
-    float sub[12][Bands] = {};
-    int subAt = 0, subFrames = 0, subCount = 0;
-    bool started = false;
-    bool voiced = false;
-    int hang = 0;
-    // level history
-    std::uint8_t ring[150] = {};
-    int ringAt = 0, ringCount = 0;
-    std::uint16_t histogram[100] = {};
-    float voiceLevel = 0; bool voiceKnown = false;
-    float noisePower = 0;
-    float prevScore = 0;
-    float sdev = 0;
+    WebRtcVadInst* webRtc = WebRtcVad_Create();
+    Spectrum spectrum;
+    PerBand weight{}; // of the bands in the score; their sum is 1
 
-    int percentile(float fraction) const
-    {
-        int want = int(fraction * float(ringCount));
-        for (int i = 0; i < 100; ++i) {
-            want -= histogram[i];
-            if (want < 0)
-                return i;
-        }
-        return 99;
-    }
+    bool started = false; // a frame that was not digital silence has come
+    int learned = 0;
+    PerBand noise{}; // dB
+    NoiseMinimum minimum;
+
+    PerBand smooth{};
+    float slowScore = 0;
+    float gate = 0; // smoothed whitened level
+    float gateBackground = 0;
+    LevelHistory gateHistory{-5, 0.25f};
+    float background = -60; // of the plain level
+    LevelHistory levelHistory{-100, 0.5f};
+
+    bool voiced = false;
+    int hold = 0;
+    float peak = 0; // recent whitened level over its background
+
+    float voicePower = 0;
+    float noisePower = 0;
+    int voiceFrames = 0;
+    int noiseFrames = 0;
+
+    void start(float level);
+    bool agrees(const media::PcmFrame& frame, float noiseDb);
+    void measure(float power, bool isVoice);
 };
+
+void VoiceDetector::Private::start(float level)
+{
+    started = true;
+    const float most = FirstNoiseDb + decibels(Spectrum::WhiteGain);
+    for (std::size_t band = 0; band < VadBands; ++band)
+        noise[band] = std::min(spectrum.bandDb()[band], most);
+    smooth = spectrum.bandDb();
+    minimum.start(spectrum.bandDb());
+    background = std::min(level, FirstNoiseDb);
+}
+
+/// WebRTC's detector, mode 3, with the noise brought to the level where it tells best.
+bool VoiceDetector::Private::agrees(const media::PcmFrame& frame, float noiseDb)
+{
+    const float gain = std::sqrt(powerOf(std::min(WebRtcMostGain, WebRtcNoise - noiseDb)));
+    media::PcmFrame scaled;
+    for (std::size_t i = 0; i < frame.size(); ++i)
+        scaled[i] = qint16(std::clamp(float(frame[i]) * gain, -32767.f, 32767.f));
+    return WebRtcVad_Process(webRtc, media::SampleRate, scaled.data(), scaled.size()) == 1;
+}
+
+void VoiceDetector::Private::measure(float power, bool isVoice)
+{
+    auto& average = isVoice ? voicePower : noisePower;
+    auto& frames = isVoice ? voiceFrames : noiseFrames;
+    ++frames;
+    // A plain mean at first, so that the estimate does not hang on the first frame.
+    average += std::max(isVoice ? SnrVoiceRate : SnrNoiseRate, 1 / float(frames)) * (power - average);
+    frames = std::min(frames, 1000);
+}
 
 VoiceDetector::VoiceDetector()
     : d(std::make_unique<Private>())
 {
-    d->vad = WebRtcVad_Create();
-    WebRtcVad_Init(d->vad);
-    WebRtcVad_set_mode(d->vad, 3);
+    WebRtcVad_Init(d->webRtc);
+    WebRtcVad_set_mode(d->webRtc, 3);
+    float sum = 0;
+    for (int band = 0; band < VadBands; ++band)
+        sum += d->weight[std::size_t(band)] = std::pow(float(Spectrum::width(band)), WidthExponent);
+    for (auto& weight : d->weight)
+        weight /= sum;
 }
 
-VoiceDetector::~VoiceDetector() { WebRtcVad_Free(d->vad); }
+VoiceDetector::~VoiceDetector()
+{
+    WebRtcVad_Free(d->webRtc);
+}
 
-float VoiceDetector::snrDb() const { return d->voiceLevel; }
+float VoiceDetector::snrDb() const
+{
+    if (d->voiceFrames < SnrFrames || d->noiseFrames < SnrFrames)
+        return 0;
+    const float ratio = std::max(0.f, d->voicePower - d->noisePower) / (d->noisePower + 1e-9f);
+    return std::clamp(decibels(ratio), 0.f, SnrMost);
+}
 
 VoiceDetector::Judgement VoiceDetector::judge(const media::PcmFrame& frame)
 {
-    std::copy(d->samples + media::FrameSamples, d->samples + FftSize, d->samples);
-    float* fresh = d->samples + Overlap;
-    float sum = 0;
-    for (std::size_t i = 0; i < frame.size(); ++i) {
-        const float sample = frame[i];
-        fresh[i] = sample;
-        sum += sample * sample;
-    }
-    Judgement result;
-    if (sum == 0) {
+    if (std::all_of(frame.begin(), frame.end(), [](qint16 sample) { return sample == 0; })) {
+        // Not the line's noise but the absence of packets, or a line that sends none: what is known of the noise stays.
+        // In the histories it counts as plain background, else nothing but speech would be in them.
+        d->spectrum.addSilence();
+        if (d->started) {
+            d->gateHistory.add(0);
+            d->levelHistory.add(d->background);
+        }
+        d->gate = 0;
+        d->slowScore = 0;
         d->voiced = false;
-        return result;
-    }
-    const float level = 10 * std::log10(sum * float(1.0 / (160 * 32768.0 * 32768.0)));
-    result.levelDb = level;
-
-    float power[Half];
-    powerSpectrum(d->samples, power);
-    float band[Bands];
-    for (int b = 0; b < Bands; ++b) {
-        float total = 1e-9f;
-        for (int k = Edge[b]; k < Edge[b + 1]; ++k)
-            total += power[k];
-        band[b] = 10 * std::log10(total / float(Edge[b + 1] - Edge[b]));
-    }
-    if (!d->started) {
-        d->started = true;
-        for (int b = 0; b < Bands; ++b) {
-            d->smooth[b] = band[b];
-            d->floor[b] = std::min(band[b], -35.f);
-            for (auto& sub : d->sub)
-                sub[b] = 200;
-        }
-        std::copy(band, band + Bands, d->current);
-    }
-    // level statistics
-    const auto quantum = std::uint8_t(std::clamp(int(-level), 0, 99));
-    if (d->ringCount == 150)
-        --d->histogram[99 - d->ring[d->ringAt]];
-    else
-        ++d->ringCount;
-    d->ring[d->ringAt] = quantum;
-    ++d->histogram[99 - quantum];
-    d->ringAt = (d->ringAt + 1) % 150;
-
-    // minimum tracking
-    for (int b = 0; b < Bands; ++b) {
-        d->smooth[b] += SMOOTH * (band[b] - d->smooth[b]);
-        d->current[b] = std::min(d->current[b], d->smooth[b]);
-    }
-    if (++d->subFrames == int(SUBLEN)) {
-        d->subFrames = 0;
-        std::copy(d->current, d->current + Bands, d->sub[d->subAt]);
-        d->subAt = (d->subAt + 1) % int(SUBS);
-        d->subCount = std::min(d->subCount + 1, int(SUBS));
-        std::copy(d->smooth, d->smooth + Bands, d->current);
-        if (d->subCount == int(SUBS)) {
-            for (int b = 0; b < Bands; ++b) {
-                float least = 200;
-                for (int i = 0; i < int(SUBS); ++i)
-                    least = std::min(least, d->sub[i][b]);
-                d->floor[b] = std::max(d->floor[b], least + BIAS);
-            }
-        }
+        d->hold = 0;
+        d->measure(0, false);
+        return {};
     }
 
+    d->spectrum.add(frame);
+    const auto& band = d->spectrum.bandDb();
+    Judgement result;
+    result.levelDb = decibels(d->spectrum.meanSquare());
+    if (!d->started)
+        d->start(result.levelDb);
+    if (d->minimum.add(band)) {
+        for (std::size_t i = 0; i < VadBands; ++i)
+            d->noise[i] = std::max(d->noise[i], d->minimum.least(i) + MinimumBias);
+    }
+
+    // How much less likely the frame is as noise alone than as noise with a voice of just this strength: per band
+    // r - 1 - ln r, where r is the power over the noise's.
     float score = 0;
-    for (int b = 0; b < Bands; ++b) {
-        const float excess = std::clamp(d->smooth[b] - d->floor[b], 0.f, CAP);
-        const float r = std::pow(10.f, excess / 10);
-        score += r - 1 - std::log(r);
+    float whitened = 0;
+    float noisePower = 0;
+    for (std::size_t i = 0; i < VadBands; ++i) {
+        d->smooth[i] += ScoreSmoothing * (band[i] - d->smooth[i]);
+        const float excess = std::clamp(d->smooth[i] - d->noise[i], 0.f, ScoreCap);
+        score += d->weight[i] * (powerOf(excess) - 1 - 0.230258509f * excess);
+        const float power = powerOf(d->noise[i]);
+        whitened += d->weight[i] * d->spectrum.bandPower()[i] / power;
+        noisePower += power * float(Spectrum::width(int(i)));
     }
-    score /= Bands;
-    const bool speechLike = score > UPD;
-    for (int b = 0; b < Bands; ++b) {
-        const float step = band[b] - d->floor[b];
-        if (!speechLike)
-            d->floor[b] += RATE * step;
-        else if (step < 0)
-            d->floor[b] += RATE * step;
+    // 1.5 dB: the mean of the logarithms of a noise's power is that much under the logarithm of the mean.
+    noisePower /= float(Spectrum::Edges.back() - Spectrum::Edges.front()) * Spectrum::WhiteGain;
+    result.floorDb = decibels(noisePower) + 1.5f;
+    d->slowScore += SlowRate * (std::min(score, 8.f) - d->slowScore);
+
+    // At the start one frame is all that is known of the noise: an average of the first ones, voice left out, is
+    // better.
+    const bool learning = d->learned < LearningFrames;
+    d->learned += learning;
+    const float learningRate = 1 / float(1 + std::min(d->learned, 10));
+    for (std::size_t i = 0; i < VadBands; ++i) {
+        const float step = band[i] - d->noise[i];
+        if (learning && step < LearningReach)
+            d->noise[i] += (step < -LearningReach ? 0.5f : learningRate) * step;
+        else if (step < 0 || score <= NoiseScore)
+            d->noise[i] += NoiseRate * step;
     }
-    // energy gate
-    const float low = float(d->percentile(0.1f)) - 99, middle = float(d->percentile(0.3f)) - 99;
-    const float need = std::clamp(EON + ESLOPE * (middle - low), EON, EMAX);
-    result.floorDb = low;
-    const float over = level - low;
 
-    media::PcmFrame scaled = frame;
-    const float gain = std::min(1.f, std::pow(10.f, (VADFLOOR - low) / 20));
-    for (auto& s : scaled)
-        s = qint16(float(s) * gain);
-    const bool vad = WebRtcVad_Process(d->vad, media::SampleRate, scaled.data(), scaled.size()) == 1;
+    // Both gates ask for more where the background fluctuates, as other people's voices do.
+    d->gate += GateSmoothing * (decibels(whitened) - d->gate);
+    d->gateHistory.add(d->gate);
+    const auto gate = d->gateHistory.quantiles(GateLow, GateMiddle);
+    const float gateNeed =
+        std::clamp(GateStart + GateSlope * std::max(0.f, gate.upper - gate.lower - GateSteady), GateStart, GateMost);
+    d->gateBackground += (gate.lower > d->gateBackground ? GateRise : 0.3f) * (gate.lower - d->gateBackground);
+    const float over = d->gate - std::clamp(d->gateBackground, GateFloor, GateCeiling);
 
-    const int mode = int(MODE);
-    bool on = level > ABS && score > (d->voiced ? STAY : ON) && over > (d->voiced ? need * ESTAY : need);
-    if (mode == 1) on = on && vad;
-    if (mode == 2) on = level > ABS && vad && over > (d->voiced ? need * ESTAY : need);
-    if (mode == 3) on = level > ABS && vad;
-    if (mode == 4) on = level > ABS && (vad || score > WEAK) && score > (d->voiced ? STAY : ON) && over > (d->voiced ? need * ESTAY : need);
-    if (on) d->hang = int(HANG);
-    else if (d->hang > 0) { --d->hang; on = true; }
-    d->voiced = on;
-    result.voiced = on;
+    d->levelHistory.add(result.levelDb);
+    const auto level = d->levelHistory.quantiles(LevelLow, LevelMiddle);
+    const float levelNeed = std::clamp(LevelSlope * (level.upper - level.lower - LevelSteady), 0.f, LevelMost);
+    d->background += (level.lower > d->background ? LevelRise : 0.3f) * (level.lower - d->background);
+
+    const bool agrees = d->agrees(frame, result.floorDb);
+    const float bonus = agrees ? (d->voiced ? StayBonus : StartBonus) : 0;
+    const bool likely = d->voiced ? score + bonus > Stay || d->slowScore + bonus > StaySlow
+                                  : score + bonus > Start || d->slowScore + bonus > StartSlow;
+    const bool isKeyTone = d->spectrum.isKeyTone();
+    const bool isVoice = likely && result.levelDb > -SilentBelow && over > gateNeed * (d->voiced ? GateStay : 1)
+        && result.levelDb - d->background >= levelNeed * (d->voiced ? LevelStay : 1) && !isKeyTone;
+    if (isKeyTone) {
+        d->hold = 0;
+    } else if (isVoice) {
+        d->peak = std::max(d->peak - 0.1f, over);
+        d->hold = int(d->peak > ClearAbove || levelNeed > OthersTalkAbove ? HoldClear : HoldNoisy);
+    }
+    d->voiced = isVoice || d->hold-- > 0;
+    d->hold = std::max(d->hold, 0);
+    result.voiced = d->voiced;
+    if (isVoice || !d->voiced)
+        d->measure(d->spectrum.meanSquare(), isVoice);
     return result;
 }
 

@@ -111,7 +111,7 @@ public:
 
 private:
     NsHandleT* m_ns;
-    WebRtc m_vad { false };
+    WebRtc m_vad{false};
 };
 
 class Kav final : public Detector {
@@ -127,12 +127,12 @@ private:
 
 const std::vector<Column>& columns()
 {
-    static const std::vector<Column> all {
-        { "energy 8/3 dB", [] { return std::unique_ptr<Detector>(new Energy); } },
-        { "WebRTC mode 3", [] { return std::unique_ptr<Detector>(new WebRtc(false)); } },
-        { "WebRTC -12 dB", [] { return std::unique_ptr<Detector>(new WebRtc(true)); } },
-        { "NS + mode 3", [] { return std::unique_ptr<Detector>(new Suppressed); } },
-        { "Kav", [] { return std::unique_ptr<Detector>(new Kav); } },
+    static const std::vector<Column> all{
+        {"energy 8/3 dB", [] { return std::unique_ptr<Detector>(new Energy); }},
+        {"WebRTC mode 3", [] { return std::unique_ptr<Detector>(new WebRtc(false)); }},
+        {"WebRTC -12 dB", [] { return std::unique_ptr<Detector>(new WebRtc(true)); }},
+        {"NS + mode 3", [] { return std::unique_ptr<Detector>(new Suppressed); }},
+        {"Kav", [] { return std::unique_ptr<Detector>(new Kav); }},
     };
     return all;
 }

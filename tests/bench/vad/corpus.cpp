@@ -34,7 +34,7 @@ std::vector<char> bytesOf(const fs::path& path)
     std::ifstream file(path, std::ios::binary);
     if (!file)
         throw std::runtime_error("cannot read " + path.string());
-    return { std::istreambuf_iterator<char>(file), {} };
+    return {std::istreambuf_iterator<char>(file), {}};
 }
 
 std::uint32_t littleEndian(const char* at, int bytes)
@@ -257,20 +257,20 @@ std::vector<Signal> otherVoices(Split split)
     if (!ready)
         throw std::runtime_error("flite does not start");
     if (split == Split::Tuning) {
-        cst_voice* const voices[] = { register_cmu_us_kal(nullptr), register_cmu_us_slt(nullptr) };
+        cst_voice* const voices[] = {register_cmu_us_kal(nullptr), register_cmu_us_slt(nullptr)};
         for (const char* text : Tuning) {
             for (auto* voice : voices)
                 add(fromFlite(voice, text));
         }
         return chosen;
     }
-    cst_voice* const voices[] = { register_cmu_us_rms(nullptr), register_cmu_us_awb(nullptr) };
+    cst_voice* const voices[] = {register_cmu_us_rms(nullptr), register_cmu_us_awb(nullptr)};
     for (const char* text : Report) {
         for (auto* voice : voices)
             add(fromFlite(voice, text));
     }
     std::vector<fs::path> paths;
-    for (const char* folder : { "", "cards", "librivox", "tidigits" }) {
+    for (const char* folder : {"", "cards", "librivox", "tidigits"}) {
         std::error_code error;
         for (const auto& entry : fs::directory_iterator(fs::path(RecordingDirectory) / folder, error)) {
             if (entry.path().extension() == ".wav" || entry.path().extension() == ".raw")
@@ -302,7 +302,7 @@ Speech join(const std::vector<Signal>& utterances, std::size_t count, std::uint6
         const auto from = speech.signal.size();
         speech.signal.insert(speech.signal.end(), utterance.begin(), utterance.end());
         const auto extent = extentOf(speech.signal, from, speech.signal.size());
-        speech.truth.push_back({ extent.first, extent.last });
+        speech.truth.push_back({extent.first, extent.last});
         for (int frame = extent.first; frame <= extent.last; ++frame) {
             const double db = frameDb(&speech.signal[std::size_t(frame) * FrameLength]);
             if (db > TruthDb) {
@@ -329,7 +329,7 @@ Signal pink(std::size_t samples, std::uint64_t seed)
 {
     // Five first-order low-passes an octave or two apart, summed with equal power per octave.
     Random random(seed);
-    static const double Corner[] = { 20, 90, 350, 1200, 4000 };
+    static const double Corner[] = {20, 90, 350, 1200, 4000};
     double state[5] = {};
     Signal signal(samples);
     for (auto& sample : signal) {
@@ -361,7 +361,7 @@ Signal babble(const std::vector<Signal>& utterances, std::size_t samples, std::u
 
 Signal hum(std::size_t samples)
 {
-    static const double Partial[][2] = { { 50, 1 }, { 100, .6 }, { 150, .5 }, { 200, .2 }, { 250, .25 }, { 350, .1 } };
+    static const double Partial[][2] = {{50, 1}, {100, .6}, {150, .5}, {200, .2}, {250, .25}, {350, .1}};
     Signal signal(samples);
     for (std::size_t i = 0; i < samples; ++i) {
         for (const auto& [frequency, amplitude] : Partial)
@@ -372,7 +372,7 @@ Signal hum(std::size_t samples)
 
 Signal music(std::size_t samples, std::uint64_t seed)
 {
-    static const int Scale[] = { 0, 2, 4, 7, 9 };
+    static const int Scale[] = {0, 2, 4, 7, 9};
     Random random(seed);
     Signal signal(samples);
     for (std::size_t note = 0; note * 2000 < samples; ++note) {
@@ -394,8 +394,8 @@ Signal music(std::size_t samples, std::uint64_t seed)
 
 Signal dtmf(std::size_t samples, int onMs, int offMs)
 {
-    static const double Low[] = { 697, 770, 852, 941 };
-    static const double High[] = { 1209, 1336, 1477 };
+    static const double Low[] = {697, 770, 852, 941};
+    static const double High[] = {1209, 1336, 1477};
     Signal signal(samples);
     const auto period = std::size_t((onMs + offMs) * 8);
     for (std::size_t i = 0; i < samples; ++i) {
@@ -416,7 +416,10 @@ double rms(const Signal& signal)
     return std::sqrt(sum / double(std::max<std::size_t>(1, signal.size())));
 }
 
-double dbToGain(double db) { return std::pow(10, db / 20); }
+double dbToGain(double db)
+{
+    return std::pow(10, db / 20);
+}
 
 void mix(Signal& into, const Signal& add, double gain)
 {

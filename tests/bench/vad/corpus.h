@@ -57,7 +57,8 @@ inline constexpr double TruthDb = -40;
 /// The prompts of asterisk-core-sounds-en-wav that serve as utterances (1 to 8 s, no pause inside of 300 ms or more),
 /// every second one for tuning, the others for the report. Throws std::runtime_error when they are not installed.
 std::vector<Signal> prompts(Split split);
-/// Other speakers. Tuning: flite's kal and slt. Report: flite's rms and awb, and the recordings of pocketsphinx-testdata.
+/// Other speakers. Tuning: flite's kal and slt. Report: flite's rms and awb, and the recordings of
+/// pocketsphinx-testdata.
 std::vector<Signal> otherVoices(Split split);
 
 /// Joins up to `count` of them with gaps of 1 to 3 s of digital silence.

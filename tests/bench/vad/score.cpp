@@ -22,18 +22,25 @@ struct Stretch final {
 
 } // namespace
 
-Score score(const Scene& scene, const Column& column, int hangoverFrames)
+Verdicts listen(const Scene& scene, const Column& column)
+{
+    Verdicts verdicts;
+    const auto detector = column.create();
+    verdicts.voiced.reserve(scene.frames.size());
+    const auto begin = std::chrono::steady_clock::now();
+    for (const auto& frame : scene.frames)
+        verdicts.voiced.push_back(detector->voiced(frame));
+    const std::chrono::duration<double, std::micro> spent = std::chrono::steady_clock::now() - begin;
+    verdicts.microseconds = spent.count() / double(std::max<std::size_t>(1, scene.frames.size()));
+    verdicts.snrDb = detector->snrDb();
+    return verdicts;
+}
+
+Score score(const Scene& scene, const Verdicts& verdicts, int hangoverFrames)
 {
     Score result;
-    const auto detector = column.create();
     const int count = int(scene.frames.size());
-    std::vector<char> voiced(scene.frames.size());
-    const auto begin = std::chrono::steady_clock::now();
-    for (std::size_t i = 0; i < scene.frames.size(); ++i)
-        voiced[i] = detector->voiced(scene.frames[i]);
-    const std::chrono::duration<double, std::micro> spent = std::chrono::steady_clock::now() - begin;
-    result.microseconds = spent.count() / std::max(1, count);
-    result.snrDb = detector->snrDb();
+    const auto& voiced = verdicts.voiced;
 
     std::vector<Stretch> stretches;
     bool open = false;
@@ -51,7 +58,7 @@ Score score(const Scene& scene, const Column& column, int hangoverFrames)
         for (int back = 0; back < OpenWindow && i - back >= notBefore; ++back)
             recent += voiced[std::size_t(i - back)];
         if (!open && recent >= OpenVoiced) {
-            stretches.push_back({ i, count });
+            stretches.push_back({i, count});
             open = true;
         }
     }
@@ -71,9 +78,8 @@ Score score(const Scene& scene, const Column& column, int hangoverFrames)
         const auto opening = std::find_if(stretches.begin(), stretches.end(), [&](const Stretch& stretch) {
             return stretch.opened >= std::max(previous + 1, first - EarlyBy) && stretch.opened <= first + MissedAfter;
         });
-        const bool already = std::any_of(stretches.begin(), stretches.end(), [&](const Stretch& stretch) {
-            return stretch.opened < first - EarlyBy && stretch.ended > first;
-        });
+        const bool already = std::any_of(stretches.begin(), stretches.end(),
+            [&](const Stretch& stretch) { return stretch.opened < first - EarlyBy && stretch.ended > first; });
         if (already || opening == stretches.end())
             ++result.missed;
         else
@@ -100,6 +106,7 @@ Score score(const Scene& scene, const Column& column, int hangoverFrames)
             endDelays.push_back((end - last) * 20);
     }
     for (const auto& stretch : stretches) {
+        result.longestMs = std::max(result.longestMs, (stretch.ended - stretch.opened) * 20);
         result.falseOpenings += std::none_of(scene.truth.begin(), scene.truth.end(), [&](const Utterance& utterance) {
             return stretch.opened <= utterance.last && stretch.ended > utterance.first;
         });

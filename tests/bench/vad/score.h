@@ -25,12 +25,19 @@ struct Score final {
     int onsetP95Ms = -1;
     int firstVoicedMs = -1; ///< median, to the end of the first voiced frame
     double voicedShare = 0; ///< of all frames from 4 s on
-    double microseconds = 0; ///< per frame
-    float snrDb = 0; ///< as estimated at the end
+    int longestMs = 0; ///< longest stretch open
 
     int errors() const { return missed + early + noEnd; }
 };
 
-Score score(const Scene& scene, const Column& column, int hangoverFrames = 25);
+/// What a column said of every frame of a scene.
+struct Verdicts final {
+    std::vector<char> voiced;
+    double microseconds = 0; ///< per frame
+    float snrDb = 0; ///< as estimated at the end
+};
+
+Verdicts listen(const Scene& scene, const Column& column);
+Score score(const Scene& scene, const Verdicts& verdicts, int hangoverFrames = 25);
 
 } // namespace kav::bench
