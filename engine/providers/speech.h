@@ -5,6 +5,7 @@
 #include "shared/core/error.h"
 
 #include <QByteArray>
+#include <QMap>
 #include <QObject>
 #include <QString>
 #include <QStringList>
