@@ -8,6 +8,7 @@
 #include <QDateTime>
 #include <QList>
 #include <QObject>
+#include <QStringList>
 
 #include <functional>
 #include <memory>
@@ -31,7 +32,8 @@ struct ProviderStatus final {
 };
 
 /// Makers run on the registry's own pool. Each makes and probes a client; credentials are read inside, not before.
-/// They may block or throw: the registry turns both into values.
+/// They may block or throw: the registry turns both into values. A maker must own what it uses: one that is stuck can
+/// outlive the registry and its makers' author. An empty maker is a stage without a provider: it fails, saying so.
 struct Makers final {
     std::function<Result<std::shared_ptr<SpeechToText>>()> speechToText;
     std::function<Result<std::shared_ptr<LanguageModel>>()> languageModel;
@@ -42,6 +44,7 @@ struct RegistrySettings final {
     Milliseconds deadline { 4000 };
     Milliseconds retry { 60000 };
     int threads = 4; ///< and at most as many stuck makers; beyond that an attempt fails at once, saying so
+    QStringList secrets; ///< values that must not appear in any reason, whatever a vendor's error quotes
 };
 
 /// Lazy, single-flight, warmed providers: COLD -> WARMING -> READY | FAILED until. Owned by the composition root, lives on
@@ -74,3 +77,5 @@ private:
 };
 
 } // namespace kav::providers
+
+Q_DECLARE_METATYPE(kav::providers::ProviderStatus)
