@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "engine/turn/callervoice.h"
+#include "engine/turn/callerwords.h"
+#include "engine/turn/turnsettings.h"
 #include "shared/core/clock.h"
 #include "shared/model/call.h"
 
@@ -34,6 +37,7 @@ namespace event {
     struct AnswerReady { int turn = 0; };
     /// All audio of turn's answer has been given to playout; `endCall`: hang up once it is heard.
     struct AnswerComplete { int turn = 0; bool endCall = false; };
+    /// No (more) answer to turn can be had. In mid-speech the session closes the speech, so that SpeechHeard follows.
     struct AnswerFailed { int turn = 0; };
     /// All of the current speech has been heard (Playout::drained).
     struct SpeechHeard { };
@@ -49,13 +53,6 @@ namespace event {
     struct EndRequested { EndReason reason = EndReason::Shutdown; };
 }
 
-/// What the machine must know of the dialog's expectation for the next caller turn.
-enum class Listening {
-    Speech, ///< ordinary words
-    Digits, ///< a spoken number: trailing digits earn the long pause
-    Message, ///< a message to be recorded: a long pause ends it
-    KeypadOnly, ///< voice neither interrupts nor commits
-};
 struct event::Expect { Listening kind = Listening::Speech; bool interruptible = true; };
 
 using Event = std::variant<event::CallStarted, event::Frame, event::Tick, event::Partial, event::Final,
@@ -73,21 +70,26 @@ namespace action {
     /// Forget an utterance (a cough, or it was part of a turn that is over).
     struct DropUtterance { int utterance = 0; };
     /// Get an answer. `pause` is the silence waited (EoU_ms); `text` is empty for Silence and, when no interim was
-    /// stable, for Voice: then `awaitFinal` is true and ReplaceTurn follows.
+    /// stable, for Voice: then `awaitFinal` is true and ReplaceTurn (or DropAnswer: it was a cough) follows; ask nothing
+    /// before. Empty text without `awaitFinal` is a turn that was not understood. Silence is never committed: see
+    /// PlayNoInput.
     struct CommitTurn { int turn = 0; TurnInput input = TurnInput::Voice; int utterance = 0; QString text; double confidence = 0;
         Milliseconds pause { 0 }; bool awaitFinal = false; };
     /// Drop what turn's answer has so far and ask again with these words (a final that differs, before first audio).
     struct ReplaceTurn { int turn = 0; QString text; double confidence = 0; };
     /// Only note the better words for the record and the conversation (a final that came too late to change the answer).
     struct MergeFinal { int turn = 0; QString text; double confidence = 0; };
-    /// Let the answer be heard: from now on its audio goes out.
+    /// Let the answer be heard: from now on its audio goes out. A line that is still being heard is cut first, here and
+    /// at PlayFallback and PlayGoodbye.
     struct StartSpeaking { int turn = 0; };
-    /// Throw the answer away before it was heard (the caller resumed). Its words are joined to the next turn's text.
+    /// Throw the answer away before it was heard (the caller resumed). Its words are joined to the next turn's text by
+    /// the machine; the expectation goes back to the one before the turn, here as in the session.
     struct DropAnswer { int turn = 0; };
     /// Interruption, first step: silence now (`clear`), keep the rest. `onset`: when the voice that caused it began.
     struct PausePlayout { Instant onset; };
     struct ResumePlayout { };
     /// Interruption, confirmed: silence, and the turn ends at what was heard. `byKey`: a key, not a voice, did it.
+    /// `turn` is 0 for a line that belongs to no turn (PlayNoInput).
     struct CutSpeech { int turn = 0; bool byKey = false; };
     /// Pre-rendered lines, spoken by the session from its own store. After each SpeechHeard follows.
     struct PlayFiller { int turn = 0; };
@@ -105,26 +107,6 @@ using Action = std::variant<action::StateChanged, action::BeginUtterance, action
     action::PlayNoInput, action::PlayGoodbye, action::EndCall, action::Note>;
 using Actions = std::vector<Action>;
 
-/// Every value is a setting of Kav's (see `kav-engine --help`); these are the defaults.
-struct Settings final {
-    Milliseconds voiceStart { 60 }; ///< voiced time, within `voiceStartWindow`, that opens an utterance
-    Milliseconds voiceStartWindow { 100 };
-    Milliseconds voiceStop { 200 }; ///< unvoiced time after which the caller is taken as pausing
-    Milliseconds preRoll { 300 }; ///< audio before the onset that the recogniser gets
-    Milliseconds endOfUtteranceMin { 300 }, endOfUtteranceMax { 600 };
-    Milliseconds messageEnd { 2000 }; ///< the pause that ends a recorded message
-    Milliseconds utteranceCap { 30000 }, messageCap { 120000 };
-    Milliseconds interruptVoice { 200 }; ///< minimum voice that silences the agent
-    Milliseconds interruptConfirm { 1500 }; ///< words must come within this, else the agent resumes
-    Milliseconds filler { 2000 }, fallback { 6000 }, hardEnd { 15000 }; ///< after the end of the caller's words
-    Milliseconds finalWait { 1500 }; ///< with no stable interim: how long the commit waits for the final
-    Milliseconds noInput { 8000 }; ///< silence before each prompt, and before the goodbye
-    Milliseconds speakingCap { 120000 }; ///< longest stay in SPEAKING
-    Milliseconds endingCap { 15000 }; ///< longest stay in ENDING
-    Milliseconds heldCap { 600000 }; ///< longest stay in HELD
-    Milliseconds longestCall { 30 * 60 * 1000 };
-};
-
 /// What the caller is doing, beside the public TurnState.
 enum class CallerState { Silent, MaybeSpeaking, Speaking, Pausing };
 
@@ -135,6 +117,8 @@ enum class CallerState { Silent, MaybeSpeaking, Speaking, Pausing };
 ///      ^                    |  caller resumed            |
 ///      +--------------------+ <--------------------------+ interruption confirmed
 ///  any -> HELD (operator) -> LISTENING;  any -> ENDING (goodbye) -> ENDED;  any -> ENDED (caller gone)
+///
+/// Sub-states and the reason of every decision are in TURNS.md beside this file.
 class TurnMachine final {
 public:
     TurnMachine(const Settings& settings, Instant now);
@@ -142,10 +126,132 @@ public:
     /// The one entry. Never blocks; the actions are to be executed in order.
     Actions on(const Event& event, Instant now);
 
-    TurnState state() const;
+    TurnState state() const { return m_state; }
     CallerState callerState() const;
-    int currentTurn() const; ///< the turn last committed, 0 before the first
-    int currentUtterance() const; ///< the utterance last opened, 0 before the first
+    int currentTurn() const { return m_turn; } ///< the turn last committed, 0 before the first
+    int currentUtterance() const { return m_utterance; } ///< the utterance last opened, 0 before the first
+
+private:
+    /// What is being heard, or is about to be.
+    enum class Speech { None, Answer, Filler, Fallback, NoInput };
+    /// The caller's attempt to take the floor while the agent has it (THINKING and SPEAKING).
+    enum class Claim {
+        None,
+        Hearing, ///< voice goes on, an utterance is open
+        AwaitingFinal, ///< the voice has ended; the recogniser was asked what it was
+    };
+
+    // turnmachine.cpp: what holds in every state
+    bool onEverywhere(const Event& event);
+    void onRecognition(const Event& event);
+    void onCallStarted(const event::CallStarted& started);
+    void hold();
+    void setState(TurnState to);
+    void note(const QString& token, Milliseconds value);
+    void beginUtterance();
+    void forgetWords(CallerWords& words);
+    void startTurn(TurnInput input, CallerWords words);
+    void saveMessage();
+    void goodbye(EndReason reason);
+    void finish(EndReason reason);
+    void checkTimers();
+    bool isOver(Milliseconds limit, Instant since) const { return elapsed(since, m_now) >= limit; }
+
+    // turnmachine_listening.cpp
+    void inListening(const Event& event);
+    void listen();
+    void listeningTimers();
+    void listeningWords();
+    void commitWords(bool capped);
+    void commitKeys(const QString& digits);
+    void noInput();
+    bool takesVoice() const;
+    Milliseconds endPause() const;
+
+    // turnmachine_thinking.cpp
+    void inThinking(const Event& event);
+    void thinkingTimers();
+    void committedFinal(int utterance, bool failed);
+    void resolveAwaited(bool timedOut);
+    void replaceTurn(const QString& text);
+    void tryStart(bool evenIfHeld = false);
+    void playFallback();
+    void answerFailed();
+    void dropAnswer();
+    void abandonAnswer();
+    void deadlinePassed();
+
+    // turnmachine_speaking.cpp
+    void inSpeaking(const Event& event);
+    void speakingTimers();
+    void speechHeard();
+    void cutSpeech(bool byKey);
+    void inHeld(const Event& event);
+    void inEnding(const Event& event);
+    int speechTurn() const;
+
+    // claims: turnmachine_claims.cpp
+    bool mayClaim() const;
+    void claimFrame();
+    void claimWords(int utterance);
+    void claimTimer();
+    void claimVoiceEnded();
+    void confirmClaim();
+    void dismissClaim();
+
+    Settings m_settings;
+    Actions m_actions; ///< of the event at hand
+    Instant m_now;
+    const Instant m_startedAt; ///< of the call
+    CallerVoice m_voice;
+
+    TurnState m_state = TurnState::Listening;
+    Instant m_since; ///< of the state
+    bool m_started = false;
+    int m_turn = 0;
+    int m_utterance = 0;
+    int m_open = 0; ///< the open utterance, 0: none
+    Instant m_openedAt;
+    bool m_needOnset = false; ///< the voice that is on now opens nothing: it must end first
+
+    CallerWords m_words; ///< of the turn in the making, or of a claim
+    CallerWords m_committed; ///< of m_turn
+    QString m_committedText; ///< as last sent to the dialog
+
+    event::Expect m_expect;
+    event::Expect m_expectBefore; ///< as it was when the turn was committed; comes back when its answer is dropped
+
+    // LISTENING
+    Instant m_quietSince; ///< start of the no-input time
+    Instant m_waitingSince; ///< the same, not put off by voice
+    int m_noInputs = 0;
+    std::optional<Instant> m_keyAt; ///< an entry is being keyed
+
+    // THINKING
+    TurnInput m_input = TurnInput::Voice;
+    Instant m_committedAt;
+    Instant m_wordsEnd; ///< the last voiced frame of the turn, where all deadlines start
+    Instant m_readyAt;
+    bool m_awaiting = false; ///< the turn's words are not known yet
+    bool m_ready = false;
+    bool m_complete = false;
+    bool m_endCall = false;
+    bool m_failed = false;
+    bool m_fillerPlayed = false;
+    bool m_fallbackPlayed = false;
+    int m_fallbacks = 0; ///< fallback lines since the last answer that was heard
+
+    // SPEAKING
+    Speech m_speech = Speech::None;
+    Instant m_speechAt;
+    bool m_interruptible = true;
+    bool m_ranDry = false; ///< all the audio there was has been heard, and the answer was not complete
+    Claim m_claim = Claim::None;
+    Instant m_claimedAt;
+    std::optional<HeardUtterance> m_acknowledged; ///< a "yes" taken for a back-channel; an answer, if the speech ends now
+    Instant m_acknowledgedAt;
+
+    EndReason m_endReason = EndReason::None; ///< ENDING: the first reason stands
 };
 
 } // namespace kav::turn
