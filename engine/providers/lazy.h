@@ -27,7 +27,7 @@ enum class LazyState {
 struct LazySnapshot final {
     LazyState state = LazyState::Cold;
     Error error; ///< why Failed
-    Milliseconds took { 0 }; ///< of the attempt last ended
+    Milliseconds took{0}; ///< of the attempt last ended
     QDateTime since; ///< of this state, UTC
     QDateTime retryAt; ///< when Failed, UTC
     quint64 attempts = 0;
@@ -45,24 +45,23 @@ Error errorOfException(const std::exception& exception);
 ///              tick()   |   v
 ///              or get() +- Failed (until retryAt)
 ///
-/// get() never blocks and never throws: the value when Ready, else null, and the one attempt is on its way. Attempts are
-/// numbered: what an attempt says after its deadline changes nothing, except that a value that comes late is taken if
-/// there is none yet. Any thread. The cell may be destroyed while a maker runs; its result is then dropped. `changed` is
-/// called under the cell's lock on whatever thread made the change: it may only post.
+/// get() never blocks and never throws: the value when Ready, else null, and the one attempt is on its way. Attempts
+/// are numbered: what an attempt says after its deadline changes nothing, except that a value that comes late is taken
+/// if there is none yet. Any thread. The cell may be destroyed while a maker runs; its result is then dropped.
+/// `changed` is called under the cell's lock on whatever thread made the change: it may only post.
 template <typename T> class Lazy final {
 public:
     using Value = std::shared_ptr<T>;
     using Maker = std::function<Result<Value>()>;
     using Changed = std::function<void(const LazySnapshot&)>;
     struct Settings final {
-        Milliseconds deadline { 4000 };
-        Milliseconds retry { 60000 };
+        Milliseconds deadline{4000};
+        Milliseconds retry{60000};
         int makersInFlight = 2; ///< at most: one that is stuck and the attempt after it
     };
 
     Lazy(Maker maker, const Settings& settings, const Clock& clock, MakerThreads threads, Changed changed)
-        : m_core(std::make_shared<Core>(
-            std::move(maker), settings, clock, std::move(threads), std::move(changed)))
+        : m_core(std::make_shared<Core>(std::move(maker), settings, clock, std::move(threads), std::move(changed)))
     {
     }
     ~Lazy()
@@ -98,8 +97,8 @@ public:
         if (m_core->snapshot.state == LazyState::Warming) {
             const Milliseconds waited = elapsed(m_core->attemptStarted, m_core->clock.now());
             if (waited >= m_core->settings.deadline) {
-                m_core->fail({ Error::Code::Timeout,
-                    QStringLiteral("no answer within %1 ms").arg(m_core->settings.deadline.count()), {} });
+                m_core->fail({Error::Code::Timeout,
+                    QStringLiteral("no answer within %1 ms").arg(m_core->settings.deadline.count()), {}});
             }
         } else if (m_core->snapshot.state == LazyState::Failed && m_core->isRetryDue()) {
             Core::attempt(m_core);
@@ -129,7 +128,8 @@ private:
         {
             snapshot.state = state;
             snapshot.since = clock.wallNow();
-            snapshot.retryAt = state == LazyState::Failed ? snapshot.since.addMSecs(settings.retry.count()) : QDateTime();
+            snapshot.retryAt =
+                state == LazyState::Failed ? snapshot.since.addMSecs(settings.retry.count()) : QDateTime();
             if (state != LazyState::Failed)
                 snapshot.error = {};
             if (changed)
@@ -148,13 +148,13 @@ private:
             core->attemptStarted = core->clock.now();
             core->enter(LazyState::Warming);
             if (core->inFlight >= core->settings.makersInFlight) {
-                core->fail({ Error::Code::LimitExceeded,
-                    QStringLiteral("%1 earlier attempts still hold their threads").arg(core->inFlight), {} });
+                core->fail({Error::Code::LimitExceeded,
+                    QStringLiteral("%1 earlier attempts still hold their threads").arg(core->inFlight), {}});
                 return;
             }
             ++core->inFlight;
-            const std::optional<Error> error = core->threads.start(
-                [core, number, started = core->attemptStarted] { run(core, number, started); });
+            const std::optional<Error> error =
+                core->threads.start([core, number, started = core->attemptStarted] { run(core, number, started); });
             if (error) {
                 --core->inFlight;
                 core->fail(*error);
@@ -183,15 +183,16 @@ private:
         {
             try {
                 if (!core.maker)
-                    return Error { Error::Code::Unavailable, QStringLiteral("no provider is configured"), {} };
+                    return Error{Error::Code::Unavailable, QStringLiteral("no provider is configured"), {}};
                 Result<Value> made = core.maker();
                 if (made.ok() && !made.value())
-                    return Error { Error::Code::Internal, QStringLiteral("the maker returned nothing"), {} };
+                    return Error{Error::Code::Internal, QStringLiteral("the maker returned nothing"), {}};
                 return made;
             } catch (const std::exception& exception) {
                 return errorOfException(exception);
             } catch (...) {
-                return Error { Error::Code::Internal, QStringLiteral("the maker threw something that is no exception"), {} };
+                return Error{
+                    Error::Code::Internal, QStringLiteral("the maker threw something that is no exception"), {}};
             }
         }
 

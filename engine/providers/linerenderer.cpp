@@ -15,7 +15,7 @@
 namespace kav::providers {
 namespace {
 
-constexpr Milliseconds RendererTick { 250 };
+constexpr Milliseconds RendererTick{250};
 
 } // namespace
 
@@ -44,7 +44,7 @@ struct LineRenderer::Private final {
         while (int(running.size()) < qMax(1, settings.parallel) && !waiting.empty()) {
             const Wanted next = std::move(waiting.front());
             waiting.pop_front();
-            running.push_back({ next.request.text, next.voice->speak(next.request), {}, clock.now() });
+            running.push_back({next.request.text, next.voice->speak(next.request), {}, clock.now()});
             Line& line = running.back(); // std::list: its address stays
             if (!line.speech) {
                 end(&line, QStringLiteral("the voice made no speech"));
@@ -55,9 +55,8 @@ struct LineRenderer::Private final {
                 if (at->audio.size() > settings.lineBytes)
                     end(at, QStringLiteral("it is longer than %1 s").arg(settings.lineBytes / 8000));
             });
-            QObject::connect(line.speech.get(), &Speech::finished, q, [this, at = &line] {
-                end(at, at->audio.isEmpty() ? QStringLiteral("it has no sound") : QString());
-            });
+            QObject::connect(line.speech.get(), &Speech::finished, q,
+                [this, at = &line] { end(at, at->audio.isEmpty() ? QStringLiteral("it has no sound") : QString()); });
             QObject::connect(line.speech.get(), &Speech::failed, q,
                 [this, at = &line](const Error& error) { end(at, safeReason(toString(error))); });
         }
@@ -126,8 +125,7 @@ LineRenderer::LineRenderer(RenderedLines& lines, const Settings& settings, const
 
 LineRenderer::~LineRenderer() = default;
 
-void LineRenderer::render(
-    std::shared_ptr<TextToSpeech> voice, const QStringList& sentences, const QString& language)
+void LineRenderer::render(std::shared_ptr<TextToSpeech> voice, const QStringList& sentences, const QString& language)
 {
     KAV_ASSERT_THREAD(this);
     Q_ASSERT(voice);
@@ -135,14 +133,17 @@ void LineRenderer::render(
         if (text.trimmed().isEmpty() || d->wanted.contains(text) || d->lines.find(text))
             continue;
         d->wanted.insert(text);
-        d->waiting.push_back({ voice, { text, language, {} } });
+        d->waiting.push_back({voice, {text, language, {}}});
     }
     d->busy = true;
     d->timer.start(RendererTick);
     d->schedule();
 }
 
-bool LineRenderer::isRendering() const { return d->busy; }
+bool LineRenderer::isRendering() const
+{
+    return d->busy;
+}
 
 void LineRenderer::tick()
 {

@@ -13,15 +13,16 @@
 namespace kav::providers {
 
 /// Renders sentences into RenderedLines in the background, so that the first sound of a call waits for no synthesiser.
-/// Owned by the composition root, lives on the control thread; never blocks. Emits finished() once for all that was asked
-/// since the last finished(). A line that fails, stays silent past its deadline or grows past its limit is counted, logged
-/// (its length, never its words) and left out; the rest goes on. Lines that are rendered already are not rendered again.
+/// Owned by the composition root, lives on the control thread; never blocks. Emits finished() once for all that was
+/// asked since the last finished(). A line that fails, stays silent past its deadline or grows past its limit is
+/// counted, logged (its length, never its words) and left out; the rest goes on. Lines that are rendered already are
+/// not rendered again.
 class LineRenderer final : public QObject {
     Q_OBJECT
 public:
     struct Settings final {
         int parallel = 2; ///< lines at a time; calls share the synthesiser
-        Milliseconds deadline { 20000 }; ///< from the start of a line to its last sound
+        Milliseconds deadline{20000}; ///< from the start of a line to its last sound
         qsizetype lineBytes = 120 * 8000; ///< longest line: two minutes
     };
 

@@ -28,9 +28,9 @@ std::optional<Error> MakerThreads::start(std::function<void()> work)
     {
         const std::lock_guard lock(m_state->mutex);
         if (m_state->running >= m_state->limit) {
-            return Error { Error::Code::LimitExceeded,
+            return Error{Error::Code::LimitExceeded,
                 QStringLiteral("all %1 provider threads are held by makers that have not returned").arg(m_state->limit),
-                {} };
+                {}};
         }
         ++m_state->running;
     }
@@ -44,8 +44,8 @@ std::optional<Error> MakerThreads::start(std::function<void()> work)
     } catch (const std::system_error& error) {
         const std::lock_guard lock(m_state->mutex);
         --m_state->running;
-        return Error { Error::Code::Unavailable, QStringLiteral("the system has no thread left for a maker"),
-            QString::fromLocal8Bit(error.what()) };
+        return Error{Error::Code::Unavailable, QStringLiteral("the system has no thread left for a maker"),
+            QString::fromLocal8Bit(error.what())};
     }
     return std::nullopt;
 }
@@ -56,6 +56,9 @@ int MakerThreads::running() const
     return m_state->running;
 }
 
-int MakerThreads::limit() const { return m_state->limit; }
+int MakerThreads::limit() const
+{
+    return m_state->limit;
+}
 
 } // namespace kav::providers

@@ -16,8 +16,8 @@ class MakerThreads final {
 public:
     explicit MakerThreads(int limit);
 
-    /// Runs `work` on a thread of its own, at once. `work` must not throw and must own what it uses. The error says that
-    /// all threads are taken, or that the system has none left.
+    /// Runs `work` on a thread of its own, at once. `work` must not throw and must own what it uses. The error says
+    /// that all threads are taken, or that the system has none left.
     std::optional<Error> start(std::function<void()> work);
     int running() const;
     int limit() const;

@@ -16,8 +16,8 @@ QString safeReason(QStringView text, const QStringList& secrets)
         if (secret.size() >= 4) // shorter ones would tear words apart, and guard nothing
             safe.replace(secret, redacted);
     }
-    static const QRegularExpression pem(QStringLiteral("-----BEGIN .*?(?:-----END [^-]*-----|$)"),
-        QRegularExpression::DotMatchesEverythingOption);
+    static const QRegularExpression pem(
+        QStringLiteral("-----BEGIN .*?(?:-----END [^-]*-----|$)"), QRegularExpression::DotMatchesEverythingOption);
     static const QRegularExpression bearer(
         QStringLiteral("\\b(bearer|basic|digest)\\s+[^\\s\"',;]+"), QRegularExpression::CaseInsensitiveOption);
     static const QRegularExpression parameter(
@@ -25,7 +25,8 @@ QString safeReason(QStringView text, const QStringList& secrets)
                        "(?:\"[^\"]*\"|'[^']*'|[^\\s,;&\"']+)"),
         QRegularExpression::CaseInsensitiveOption);
     static const QRegularExpression userInfo(QStringLiteral("(\\w://)[^/\\s@]+@"));
-    static const QRegularExpression tokenLike(QStringLiteral("[A-Za-z0-9+_=-]{20,}|\\b(?:sk|pk|AC|SK)[-_]?[A-Za-z0-9]{12,}"));
+    static const QRegularExpression tokenLike(
+        QStringLiteral("[A-Za-z0-9+_=-]{20,}|\\b(?:sk|pk|AC|SK)[-_]?[A-Za-z0-9]{12,}"));
     safe.replace(pem, redacted);
     safe.replace(bearer, QStringLiteral("\\1 ") + redacted);
     safe.replace(parameter, QStringLiteral("\\1") + redacted);

@@ -10,15 +10,14 @@
 #include <typeinfo>
 
 #if __has_include(<cxxabi.h>)
-#include <cxxabi.h>
-
 #include <cstdlib>
+#include <cxxabi.h>
 #endif
 
 namespace kav::providers {
 namespace {
 
-constexpr Milliseconds RegistryTick { 100 };
+constexpr Milliseconds RegistryTick{100};
 constexpr int Stages = 3;
 
 const QLoggingCategory& categoryOf(Stage stage)
@@ -79,9 +78,8 @@ QString stageName(Stage stage)
 
 Error errorOfException(const std::exception& exception)
 {
-    return { Error::Code::Internal,
-        QStringLiteral("the maker threw ") + readableType(typeid(exception).name()),
-        QString::fromUtf8(exception.what()) };
+    return {Error::Code::Internal, QStringLiteral("the maker threw ") + readableType(typeid(exception).name()),
+        QString::fromUtf8(exception.what())};
 }
 
 struct ProviderRegistry::Private final {
@@ -101,7 +99,7 @@ struct ProviderRegistry::Private final {
     template <typename T> typename Lazy<T>::Settings cellSettings() const
     {
         // A stage whose makers hang again and again leaves a thread for each of the others.
-        return { settings.deadline, settings.retry, qMax(1, settings.threads - (Stages - 1)) };
+        return {settings.deadline, settings.retry, qMax(1, settings.threads - (Stages - 1))};
     }
 
     // Changes happen on any thread; they are told on the control thread, in order, each with what it was.
@@ -177,7 +175,7 @@ struct ProviderRegistry::Private final {
         }
         // The timer runs only while something waits for a deadline or a retry.
         bool waiting = false;
-        for (const Stage each : { Stage::SpeechToText, Stage::LanguageModel, Stage::TextToSpeech }) {
+        for (const Stage each : {Stage::SpeechToText, Stage::LanguageModel, Stage::TextToSpeech}) {
             const LazyState state = snapshotOf(each).state;
             waiting = waiting || state == LazyState::Warming || state == LazyState::Failed;
         }
@@ -206,11 +204,20 @@ ProviderRegistry::ProviderRegistry(Makers makers, const RegistrySettings& settin
 
 ProviderRegistry::~ProviderRegistry() = default;
 
-std::shared_ptr<SpeechToText> ProviderRegistry::speechToText() { return d->speechToText.get(); }
+std::shared_ptr<SpeechToText> ProviderRegistry::speechToText()
+{
+    return d->speechToText.get();
+}
 
-std::shared_ptr<LanguageModel> ProviderRegistry::languageModel() { return d->languageModel.get(); }
+std::shared_ptr<LanguageModel> ProviderRegistry::languageModel()
+{
+    return d->languageModel.get();
+}
 
-std::shared_ptr<TextToSpeech> ProviderRegistry::textToSpeech() { return d->textToSpeech.get(); }
+std::shared_ptr<TextToSpeech> ProviderRegistry::textToSpeech()
+{
+    return d->textToSpeech.get();
+}
 
 void ProviderRegistry::warmUp()
 {
@@ -220,11 +227,14 @@ void ProviderRegistry::warmUp()
     d->textToSpeech.start();
 }
 
-ProviderStatus ProviderRegistry::status(Stage stage) const { return d->statusOf(stage, d->snapshotOf(stage)); }
+ProviderStatus ProviderRegistry::status(Stage stage) const
+{
+    return d->statusOf(stage, d->snapshotOf(stage));
+}
 
 QList<ProviderStatus> ProviderRegistry::statuses() const
 {
-    return { status(Stage::SpeechToText), status(Stage::LanguageModel), status(Stage::TextToSpeech) };
+    return {status(Stage::SpeechToText), status(Stage::LanguageModel), status(Stage::TextToSpeech)};
 }
 
 void ProviderRegistry::tick()

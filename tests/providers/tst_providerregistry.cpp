@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/providers/registry.h"
+#include "tests/support/fakeclock.h"
+#include "tests/support/standinproviders.h"
+
+#include <QProcess>
+#include <QRegularExpression>
+#include <QSignalSpy>
+#include <QTest>
+
+#include <future>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+using namespace kav;
+using namespace kav::providers;
+
+namespace {
+
+Makers goodMakers()
+{
+    Makers makers;
+    makers.speechToText = []() -> Result<std::shared_ptr<SpeechToText>> {
+        return std::shared_ptr<SpeechToText>(std::make_shared<test::StandInSpeechToText>());
+    };
+    makers.languageModel = []() -> Result<std::shared_ptr<LanguageModel>> {
+        return std::shared_ptr<LanguageModel>(std::make_shared<test::StandInLanguageModel>());
+    };
+    makers.textToSpeech = []() -> Result<std::shared_ptr<TextToSpeech>> {
+        return std::shared_ptr<TextToSpeech>(std::make_shared<test::StandInTextToSpeech>());
+    };
+    return makers;
+}
+
+void expectLog(QtMsgType type, const char* pattern)
+{
+    QTest::ignoreMessage(type, QRegularExpression(QLatin1String(pattern)));
+}
+
+} // namespace
+
+class TstProviderRegistry final : public QObject {
+    Q_OBJECT
+
+private:
+    test::FakeClock m_clock;
+
+private Q_SLOTS:
+    void init() { QTest::failOnWarning(QRegularExpression(QStringLiteral(".*"))); }
+
+    void warmUpMakesAllThreeAndSaysSo()
+    {
+        expectLog(QtInfoMsg, "^WARMUP_STT_OK name=stand-in took_ms=0$");
+        expectLog(QtInfoMsg, "^WARMUP_LLM_OK name=stand-in took_ms=0$");
+        expectLog(QtInfoMsg, "^WARMUP_TTS_OK name=stand-in took_ms=0$");
+        ProviderRegistry registry(goodMakers(), {}, m_clock);
+        QSignalSpy changes(&registry, &ProviderRegistry::statusChanged);
+        for (const ProviderStatus& status : registry.statuses())
+            QCOMPARE(status.state, ProviderState::Cold);
+        registry.warmUp();
+        QTRY_COMPARE(changes.count(), 6); // Warming and Ready of each
+        for (const ProviderStatus& status : registry.statuses()) {
+            QCOMPARE(status.state, ProviderState::Ready);
+            QCOMPARE(status.name, QStringLiteral("stand-in"));
+        }
+        QVERIFY(registry.speechToText());
+        QVERIFY(registry.languageModel());
+        QVERIFY(registry.textToSpeech());
+    }
+
+    void statusChangesAreToldOnTheControlThread()
+    {
+        expectLog(QtInfoMsg, "^WARMUP_TTS_OK");
+        ProviderRegistry registry(goodMakers(), {}, m_clock);
+        std::vector<std::pair<QThread*, ProviderState>> told;
+        connect(&registry, &ProviderRegistry::statusChanged, &registry,
+            [&](const ProviderStatus& status) { told.emplace_back(QThread::currentThread(), status.state); });
+        std::thread([&] { QVERIFY(!registry.textToSpeech()); }).join(); // asked from a worker
+        QTRY_COMPARE(told.size(), size_t(2));
+        QCOMPARE(told[0], std::make_pair(thread(), ProviderState::Warming));
+        QCOMPARE(told[1], std::make_pair(thread(), ProviderState::Ready));
+    }
+
+    void aFailureIsLoggedWithItsReasonAndRetriedInTheBackground()
+    {
+        expectLog(QtWarningMsg, "^WARMUP_STT_ERR reason=\"not-found: no model in /nowhere\" took_ms=0 retry_ms=60000$");
+        expectLog(QtInfoMsg, "^WARMUP_STT_OK name=stand-in");
+        Makers makers = goodMakers();
+        const auto attempts = std::make_shared<std::atomic<int>>(0);
+        makers.speechToText = [attempts]() -> Result<std::shared_ptr<SpeechToText>> {
+            if (++*attempts == 1)
+                return Error{Error::Code::NotFound, QStringLiteral("no model in /nowhere"), {}};
+            return std::shared_ptr<SpeechToText>(std::make_shared<test::StandInSpeechToText>());
+        };
+        ProviderRegistry registry(makers, {}, m_clock);
+        QVERIFY(!registry.speechToText());
+        QTRY_COMPARE(registry.status(Stage::SpeechToText).state, ProviderState::Failed);
+        QCOMPARE(registry.status(Stage::SpeechToText).retryAt, m_clock.wallNow().addSecs(60));
+        m_clock.advance(Milliseconds(60000));
+        // Nobody asks and nobody calls tick(): the inner timer does.
+        QTRY_COMPARE(registry.status(Stage::SpeechToText).state, ProviderState::Ready);
+        QCOMPARE(attempts->load(), 2);
+        QCoreApplication::processEvents();
+    }
+
+    void aHangingMakerFailsAtItsDeadlineAndTheOthersServe()
+    {
+        expectLog(QtInfoMsg, "^WARMUP_STT_OK");
+        expectLog(QtInfoMsg, "^WARMUP_TTS_OK");
+        expectLog(QtWarningMsg, "^WARMUP_LLM_ERR reason=\"timeout: no answer within 4000 ms\" took_ms=4000");
+        expectLog(QtInfoMsg, "^WARMUP_LLM_OK name=stand-in took_ms=4000");
+        const auto gate = std::make_shared<std::promise<void>>();
+        Makers makers = goodMakers();
+        makers.languageModel = [gate, open = gate->get_future().share()]() -> Result<std::shared_ptr<LanguageModel>> {
+            open.wait();
+            return std::shared_ptr<LanguageModel>(std::make_shared<test::StandInLanguageModel>());
+        };
+        ProviderRegistry registry(makers, {}, m_clock);
+        QSignalSpy changes(&registry, &ProviderRegistry::statusChanged);
+        registry.warmUp();
+        QTRY_COMPARE(changes.count(), 5);
+        m_clock.advance(Milliseconds(4000));
+        QTRY_COMPARE(changes.count(), 6);
+        QCOMPARE(registry.status(Stage::LanguageModel).state, ProviderState::Failed);
+        QVERIFY(registry.speechToText());
+        gate->set_value(); // late, and welcome
+        QTRY_COMPARE(changes.count(), 7);
+        QVERIFY(registry.languageModel());
+    }
+
+    void reasonsNeverHoldSecrets()
+    {
+        expectLog(QtWarningMsg, "^WARMUP_TTS_ERR reason=\"internal: the maker threw std::runtime_error");
+        Makers makers;
+        makers.textToSpeech = []() -> Result<std::shared_ptr<TextToSpeech>> {
+            throw std::runtime_error(
+                "POST https://u:pw@h/ Authorization: Bearer abc.def api_key=hunter2 said open sesame\n"
+                "sk-proj1234567890abcdef");
+        };
+        RegistrySettings settings;
+        settings.secrets = {QStringLiteral("open sesame")};
+        ProviderRegistry registry(makers, settings, m_clock);
+        QSignalSpy changes(&registry, &ProviderRegistry::statusChanged);
+        QVERIFY(!registry.textToSpeech());
+        QTRY_COMPARE(changes.count(), 2);
+        const QString reason = registry.status(Stage::TextToSpeech).reason;
+        for (const QString& secret : {QStringLiteral("pw@"), QStringLiteral("abc.def"), QStringLiteral("hunter2"),
+                 QStringLiteral("open sesame"), QStringLiteral("1234567890"), QStringLiteral("\n")})
+            QVERIFY2(!reason.contains(secret), qPrintable(reason));
+        QVERIFY2(reason.contains(QStringLiteral("POST https://")), qPrintable(reason));
+    }
+
+    void aStageWithoutAMakerFailsSayingSo()
+    {
+        expectLog(QtWarningMsg, "^WARMUP_LLM_ERR reason=\"unavailable: no provider is configured\"");
+        ProviderRegistry registry({}, {}, m_clock);
+        QSignalSpy changes(&registry, &ProviderRegistry::statusChanged);
+        QVERIFY(!registry.languageModel());
+        QTRY_COMPARE(changes.count(), 2);
+    }
+
+    void destructionDoesNotWaitForAMaker()
+    {
+        const auto gate = std::make_shared<std::promise<void>>();
+        const auto gone = std::make_shared<std::promise<void>>();
+        {
+            Makers makers;
+            makers.textToSpeech = [gate, gone,
+                                      open = gate->get_future().share()]() -> Result<std::shared_ptr<TextToSpeech>> {
+                open.wait();
+                gone->set_value();
+                return Error{Error::Code::Cancelled, QStringLiteral("too late"), {}};
+            };
+            ProviderRegistry registry(makers, {}, m_clock);
+            registry.warmUp();
+            expectLog(QtWarningMsg, "^WARMUP_STT_ERR");
+            expectLog(QtWarningMsg, "^WARMUP_LLM_ERR");
+            QTRY_COMPARE(registry.status(Stage::LanguageModel).state, ProviderState::Failed);
+            QTRY_COMPARE(registry.status(Stage::SpeechToText).state, ProviderState::Failed);
+            QCoreApplication::processEvents();
+        } // returns while the maker waits
+        gate->set_value();
+        gone->get_future().wait();
+    }
+
+    void aProcessEndsWithStuckMakers()
+    {
+        QProcess process;
+        process.start(QStringLiteral(KAV_BINARY_DIR "/bin/stuckmaker"), {});
+        QVERIFY2(process.waitForFinished(10000), "main() returned, the process did not end");
+        QCOMPARE(process.exitStatus(), QProcess::NormalExit);
+        QCOMPARE(process.exitCode(), 0);
+        QCOMPARE(process.readAllStandardOutput().trimmed(), QByteArray("leaving main with stuck makers"));
+        QVERIFY2(process.readAllStandardError().isEmpty(), "the sanitizer or the destructors had something to say");
+    }
+};
+
+QTEST_GUILESS_MAIN(TstProviderRegistry)
+#include "tst_providerregistry.moc"
