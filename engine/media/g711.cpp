@@ -50,11 +50,17 @@ constexpr auto MulawCodes = makeMulawCodes();
 constexpr auto MulawValues = makeMulawValues();
 static_assert(encode14Bit(0) == MulawSilence);
 
+// Apart from toMulaw(), which a compiler must not inline: position-independent code can be replaced at load time.
+quint8 mulawCodeOf(qint16 sample)
+{
+    return MulawCodes[static_cast<std::size_t>((sample >> 2) + 8192)];
+}
+
 } // namespace
 
 quint8 toMulaw(qint16 sample)
 {
-    return MulawCodes[static_cast<std::size_t>((sample >> 2) + 8192)];
+    return mulawCodeOf(sample);
 }
 
 qint16 fromMulaw(quint8 code)
@@ -65,13 +71,13 @@ qint16 fromMulaw(quint8 code)
 void encodeMulaw(std::span<const qint16> in, std::span<quint8> out)
 {
     Q_ASSERT(out.size() >= in.size());
-    std::transform(in.begin(), in.end(), out.begin(), toMulaw);
+    std::transform(in.begin(), in.end(), out.begin(), [](qint16 sample) { return mulawCodeOf(sample); });
 }
 
 void decodeMulaw(std::span<const quint8> in, std::span<qint16> out)
 {
     Q_ASSERT(out.size() >= in.size());
-    std::transform(in.begin(), in.end(), out.begin(), fromMulaw);
+    std::transform(in.begin(), in.end(), out.begin(), [](quint8 code) { return MulawValues[code]; });
 }
 
 MulawFrame encodeFrame(const PcmFrame& frame)

@@ -69,6 +69,8 @@ WavAudio decodeData(const WavLayout& layout, QByteArrayView data)
     const qsizetype sampleBytes = layout.format == WavFormat::Pcm ? 2 : 1;
     const qsizetype count = data.size() / (sampleBytes * layout.channels) * layout.channels;
     WavAudio audio{layout.sampleRate, layout.channels, {}};
+    if (count == 0)
+        return audio;
     audio.samples.resize(static_cast<std::size_t>(count));
     if (layout.format == WavFormat::Pcm)
         qFromLittleEndian<qint16>(data.data(), count, audio.samples.data());
@@ -170,6 +172,8 @@ Result<void> WavWriter::write(std::span<const qint16> interleaved)
         return Error{Error::Code::Io, m_file.fileName() + QStringLiteral(": is closed"), {}};
     if (interleaved.size() % static_cast<std::size_t>(m_channels) != 0)
         return wavError(QStringLiteral("%1 samples are not whole pairs").arg(interleaved.size()));
+    if (interleaved.empty())
+        return {};
     const std::size_t bytes = interleaved.size() * 2;
     if (m_dataBytes + bytes > std::numeric_limits<quint32>::max() - quint64(WavHeaderBytes))
         return Error{Error::Code::LimitExceeded, m_file.fileName() + QStringLiteral(": a WAV ends at 4 GiB"), {}};
