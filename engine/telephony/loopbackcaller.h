@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "engine/telephony/calltimeline.h"
+#include "engine/telephony/callscript.h"
+#include "engine/telephony/formbody.h"
+#include "engine/telephony/streamsocket.h"
+#include "engine/telephony/twiliobuffer.h"
+#include "engine/telephony/twimldocument.h"
+#include "engine/telephony/twiliopeer.h"
+#include "shared/core/clock.h"
+
+#include <QByteArray>
+#include <QNetworkAccessManager>
+#include <QObject>
+#include <QTimer>
+#include <QUrl>
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+
+namespace kav::telephony {
+
+/// Everything about one call. The defaults call an engine on this machine.
+struct CallSettings final {
+    QUrl to{QStringLiteral("http://127.0.0.1:5000/webhook/incoming_call")};
+    /// Scheme and host (and port) under which the engine believes to be reached: used in signatures and Host lines instead
+    /// of `to`'s own, as when a proxy stands between. Empty: `to` is the public address.
+    QUrl publicUrl;
+    /// Where TCP connections go, whatever the URLs say ("127.0.0.1:5000"): for an engine with a public URL that is called
+    /// on this machine. Those connections have no TLS.
+    QString connectTo;
+    QByteArray authToken; ///< empty: nothing is signed
+    QString from = QStringLiteral("+15005550006");
+    QString toNumber = QStringLiteral("+15005550001");
+    QList<FormField> extraFields; ///< added to the webhook
+    std::optional<StreamIds> ids; ///< random when not given
+    QUrl statusUrl; ///< of the call's end; empty: `to` with incoming_call replaced by call_status, if it ends in that
+    std::vector<ScriptStep> script; ///< with its audio
+    std::optional<double> noiseDbfs; ///< from the start
+    Milliseconds longest{30 * 60 * 1000};
+    Milliseconds httpTimeout{15000}; ///< what Twilio grants a webhook
+};
+
+struct CallOutcome final {
+    bool ok = false;
+    QString reason; ///< why not ok
+    bool endedByEngine = false;
+    QString callSid;
+    quint64 framesSent = 0;
+    int refusedMessages = 0; ///< of the engine's, that Twilio would have refused
+    int failedCallbacks = 0;
+};
+
+/// A caller that behaves towards an engine as Twilio does: posts the signed webhook, obeys the TwiML, opens the stream,
+/// sends a frame every 20 ms whatever happens, plays what it is sent through a model of Twilio's buffer, returns marks
+/// when they are reached, honours `clear`, and tells the status callbacks. What it says comes from a script. It keeps
+/// both sides of the line as heard, and a timeline.
+///
+/// Towards a loopback host, and with `connectTo`, https and wss are spoken without TLS: there is none on this machine.
+/// Signatures are made over the URLs as written, all the same. A loopback URL without a port means the port of `to`.
+///
+/// What follows the stream: when the engine ended it, Connect's action is requested (else the verbs that follow are
+/// obeyed). Say, Play, Record and the like become lines of the timeline; nothing is spoken or recorded there.
+///
+/// Owned by whoever calls; lives on that thread and needs its event loop. Emits streamOpened() at most once, happened()
+/// for each timeline line as it becomes known, finished() exactly once.
+class LoopbackCaller final : public QObject, private ScriptActions {
+    Q_OBJECT
+public:
+    LoopbackCaller(CallSettings settings, const Clock& clock, QObject* parent = nullptr);
+    ~LoopbackCaller() override;
+
+    void start();
+    /// Hangs up as a caller would; finished() follows.
+    void hangUp() override;
+
+    bool isFinished() const { return m_phase == Phase::Finished; }
+    const CallOutcome& outcome() const { return m_outcome; }
+    const CallTimeline& timeline() const { return m_timeline; }
+    const TwilioBuffer::Counters& bufferCounters() const { return m_buffer.counters(); }
+    /// Both sides as mu-law from the stream's start, of equal length.
+    std::pair<QByteArray, QByteArray> recording() const;
+    /// Stereo WAV, left the caller, right the agent as heard.
+    Result<void> writeRecording(const QString& path) const;
+
+Q_SIGNALS:
+    void streamOpened();
+    void happened(const kav::telephony::TimelineEvent& event);
+    void finished();
+
+private:
+    enum class Phase { Idle, Webhook, Opening, Streaming, After, Finished };
+    struct Utterance final {
+        QByteArray mulaw;
+        QString label;
+        qsizetype sent = 0;
+    };
+    using Answer = std::function<void(int status, const QByteArray& contentType, const QByteArray& body)>;
+
+    // ScriptActions
+    void speak(const QByteArray& mulaw, const QString& label) override;
+    void pressKeys(const QString& digits) override;
+    void setNoise(std::optional<double> dbfs) override;
+
+    void post(const QUrl& url, const FormBody& form, Answer answer);
+    FormBody callFields(const QString& status) const;
+    void fetchTwiml(const QUrl& url, const FormBody& form);
+    void obey();
+    void obeyVerb(const TwimlVerb& verb);
+    void openStream(const TwimlVerb& connectVerb, const TwimlVerb& stream);
+    void onStreamOpened();
+    void onStreamFailed(int status, const QString& reason);
+    void onStreamText(const QByteArray& utf8);
+    void onStreamClosed(bool byPeer, quint16 code, const QString& reason);
+    void streamEvent(const QString& event, const QString& error = {});
+    void tick();
+    void sendDue(Instant now);
+    void sendFrame(quint64 number);
+    void sendKeysDue(Instant now);
+    void returnMarks(const std::vector<QString>& names);
+    void listen(Instant now);
+    void runScript(Instant now);
+    ScriptView view(Instant now) const;
+    void afterStream();
+    void hangUpLine(const QString& why);
+    void endCall();
+    void finishWhenQuiet();
+    void failCall(const QString& reason);
+    void add(const QString& who, const QString& what, const QString& detail = {});
+    void addAt(Milliseconds at, const QString& who, const QString& what, const QString& detail = {});
+    Milliseconds sinceCall(Instant now) const { return elapsed(m_callBegan, now); }
+    Milliseconds lineTime(Instant now) const { return elapsed(m_streamBegan, now); }
+    bool isLoopbackHost(const QString& host) const;
+    std::pair<QString, quint16> connectTarget() const;
+    bool callerIsBusy() const { return !m_mouth.empty() || !m_keys.isEmpty(); }
+
+    CallSettings m_settings;
+    const Clock& m_clock;
+    QNetworkAccessManager m_http;
+    std::unique_ptr<TwilioPeerWriter> m_writer;
+    StreamIds m_ids;
+    StreamSocket* m_socket = nullptr;
+    TwilioBuffer m_buffer;
+    ScriptRunner m_script;
+    SpeechWatcher m_agentWatcher;
+    QTimer m_timer;
+    CallTimeline m_timeline;
+    CallOutcome m_outcome;
+    Phase m_phase = Phase::Idle;
+    Instant m_callBegan, m_streamBegan;
+
+    std::deque<TwimlVerb> m_verbs; ///< still to be obeyed
+    QUrl m_documentUrl;
+    QUrl m_action;
+    QUrl m_statusCallback;
+    QMap<QString, QString> m_parameters;
+    int m_documents = 0;
+    bool m_streamWasOpen = false;
+    bool m_hangingUp = false;
+    bool m_callEnded = false;
+    int m_pendingPosts = 0;
+
+    std::deque<Utterance> m_mouth;
+    QString m_keys;
+    Instant m_nextKey;
+    double m_noiseAmplitude = 0;
+    quint32 m_noiseState = 1;
+    std::optional<Milliseconds> m_callerOnset;
+    quint64 m_framesSent = 0;
+    QByteArray m_callerTrack, m_agentTrack;
+    qsizetype m_agentWatched = 0;
+};
+
+} // namespace kav::telephony
