@@ -253,24 +253,27 @@ QString explainMismatch(QByteArrayView authToken, QByteArrayView url, const QLis
         if (!schemes.contains(scheme))
             schemes += scheme;
     }
-    QList<QByteArray> hosts{given.host};
+    QList<UrlPieces> hosts{given};
     for (const QByteArray& other : otherHosts) {
-        const QByteArray host = cutUrl(QByteArray("x://" + other)).host.toLower();
-        if (!host.isEmpty() && !hosts.contains(host) && hosts.size() < 4)
-            hosts += host;
+        const UrlPieces pieces = cutUrl(QByteArray("x://" + other));
+        if (!pieces.host.isEmpty() && hosts.size() < 4)
+            hosts += pieces;
     }
     std::vector<Candidate> candidates;
-    for (const QByteArray& host : std::as_const(hosts)) {
+    for (const UrlPieces& host : std::as_const(hosts)) {
         for (const QByteArray& scheme : std::as_const(schemes)) {
             for (const bool otherSlash : {false, true}) {
                 UrlPieces pieces = given;
                 QStringList differences;
                 pieces.scheme = scheme;
-                pieces.host = host;
+                pieces.host = host.host.toLower();
+                pieces.port = host.port;
                 if (scheme != given.scheme)
                     differences += QStringLiteral("scheme");
-                if (host != given.host)
+                if (pieces.host != given.host.toLower())
                     differences += QStringLiteral("host");
+                if (pieces.port != given.port)
+                    differences += QStringLiteral("port");
                 if (otherSlash) {
                     pieces.path = toggledSlash(given.path);
                     differences += QStringLiteral("trailing slash");

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "engine/net/http.h"
+#include "engine/telephony/formbody.h"
+#include "engine/webhooks/publicurl.h"
+#include "shared/core/clock.h"
+
+#include <QByteArray>
+#include <QString>
+
+#include <optional>
+
+namespace kav::webhooks {
+
+/// Lets `burst` through at once and then one per `every`; counts the rest. A plain value.
+class RateGate final {
+public:
+    RateGate(int burst, Milliseconds every);
+    bool tryPass(Instant now);
+    /// How many were held back since the last one that passed; asked after tryPass() said yes.
+    quint64 takeHeldBack();
+
+private:
+    int m_burst;
+    Milliseconds m_every;
+    int m_left;
+    Instant m_refilled;
+    bool m_begun = false;
+    quint64 m_heldBack = 0;
+};
+
+/// Decides who may reach the webhooks and the stream, and under which public address a request was made.
+///
+/// With an auth token every request must carry Twilio's signature; a missing one is a refusal. Without a token only
+/// peers on this machine are served, and only when they came directly: what a tunnel or proxy on this machine forwards
+/// comes from anywhere. Refusals are logged with their cause at a bounded rate; the answer itself tells nothing.
+///
+/// Owned by the composition root, shared by WebhookRoutes and MediaGate, lives on the control thread.
+class RequestGuard final {
+public:
+    struct Settings final {
+        QByteArray authToken;
+        std::optional<PublicUrl> publicUrl;
+    };
+    struct Verdict final {
+        int status = 200; ///< 200, 403 or 503
+        QString reason; ///< for the log and the call log; never for the answer
+        bool admitted() const { return status == 200; }
+    };
+
+    /// Logs one line when there is no token.
+    RequestGuard(Settings settings, const Clock& clock);
+
+    /// `form`: the parsed body; null when it could not be parsed (then nothing can be proven with a token).
+    Verdict checkWebhook(const net::HttpRequest& request, const telephony::FormBody* form);
+    Verdict checkUpgrade(const net::HttpRequest& request);
+    /// Where the engine is, as this request sees it: the configured address, else the Host line of a peer on this machine.
+    std::optional<PublicUrl> baseFor(const net::HttpRequest& request) const;
+
+private:
+    Verdict check(const net::HttpRequest& request, const telephony::FormBody* form, bool upgrade);
+    Verdict refuse(const net::HttpRequest& request, int status, const QString& reason, bool mayLog);
+
+    Settings m_settings;
+    const Clock& m_clock;
+    RateGate m_logGate;
+};
+
+/// The request came through a proxy that says so.
+bool isForwarded(const net::HttpRequest& request);
+
+} // namespace kav::webhooks
