@@ -6,6 +6,8 @@
 #include <QList>
 #include <QPointer>
 
+#include <functional>
+#include <memory>
 #include <utility>
 
 // Plain values of an HTTP exchange, and the handle by which a route answers.
@@ -40,17 +42,20 @@ struct HttpResponse final {
 
 class HttpConnection;
 
-/// Answers one request, now or later, from the control thread. Copyable; the first respond() counts; none is needed when
-/// the client has gone. A request that no copy answers before the last one dies gets a 500.
+/// Answers one request, now or later, from the control thread. Copyable; the first respond() counts; none is needed
+/// when the client has gone. A request that no copy answers before the last one dies gets a 500; the last copy may die
+/// on any thread.
 class Responder final {
 public:
     Responder() = default;
     Responder(QPointer<HttpConnection> connection, quint64 requestId);
+    /// Answers a function instead of a connection: for tests of routes, and for requests made inside the process.
+    explicit Responder(std::function<void(const HttpResponse&)> sink);
     void respond(const HttpResponse& response) const;
 
 private:
-    QPointer<HttpConnection> m_connection;
-    quint64 m_requestId = 0;
+    struct Exchange;
+    std::shared_ptr<Exchange> m_exchange;
 };
 
 } // namespace kav::net

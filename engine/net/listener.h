@@ -22,12 +22,13 @@ struct Limits final {
     qsizetype headBytes = 16 * 1024;
     int headFields = 100;
     qsizetype bodyBytes = 64 * 1024;
-    Milliseconds headTime { 10000 }; ///< whole head, from accept or from the end of the request before
-    Milliseconds bodyTime { 10000 };
-    Milliseconds keepAlive { 60000 };
+    Milliseconds headTime{10000}; ///< whole head, from accept, or from the first byte of a later request
+    Milliseconds bodyTime{10000}; ///< whole body, from the end of the head; also: an answer of which nothing was taken
+    Milliseconds keepAlive{60000}; ///< silence between an answer and the next request
     int connections = 4096; ///< lowered to the descriptor limit less 64
-    int connectionsPerAddress = 64; ///< plain HTTP and handshakes; loopback is exempt
-    qsizetype sendQueueBytes = 1024 * 1024; ///< of one HTTP connection
+    int connectionsPerAddress = 64; ///< plain HTTP and handshakes; loopback is exempt; IPv6 counts by /64
+    qsizetype sendQueueBytes = 1024 * 1024; ///< of one HTTP connection; a longer answer becomes a 500
+    bool loopbackExempt = true; ///< false where a proxy on this machine hides the callers' addresses, and in tests
 };
 
 /// What to do with a request for an upgrade to WebSocket.
@@ -38,16 +39,17 @@ struct Upgrade final {
 using UpgradeVerdict = std::variant<HttpResponse, Upgrade>;
 
 /// The one port: accepts, reads the head under strict limits, answers HTTP on this thread and hands upgrades over.
-/// Owned by the composition root; lives on the control thread. Emits nothing but listening's own trouble; all requests go
-/// to the two handlers.
+/// Owned by the composition root; lives on the control thread. Emits nothing but listening's own trouble; all requests
+/// go to the two handlers.
 class Listener final : public QObject {
     Q_OBJECT
 public:
     using HttpHandler = std::function<void(const HttpRequest&, const Responder&)>;
     using UpgradeHandler = std::function<UpgradeVerdict(const HttpRequest&)>;
     struct Counters final {
-        quint64 accepted = 0, requests = 0, upgrades = 0, refusedUpgrades = 0, badRequests = 0, timeouts = 0, overLimit = 0, acceptErrors = 0;
-        int open = 0;
+        quint64 accepted = 0, requests = 0, upgrades = 0, refusedUpgrades = 0, badRequests = 0, timeouts = 0,
+                overLimit = 0, acceptErrors = 0;
+        int open = 0; ///< sockets accepted here that still exist, those handed over included
     };
 
     Listener(const Limits& limits, const Clock& clock, QObject* parent = nullptr);
