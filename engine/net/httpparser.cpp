@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
+#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <limits>
 #include <optional>
 
@@ -15,10 +15,12 @@ namespace kav::net {
 
 namespace {
 
-using BeastParser = http::request_parser<http::string_body>;
+using BeastParser = http::request_parser<http::empty_body>;
+using BeastMessage = BeastParser::value_type;
 
-/// Room for trailers, in Beast's head limit and beside the body limit.
-constexpr qsizetype TrailerBytes = 4096;
+/// What the framing of a chunked body may cost beside the body's own limit.
+constexpr qsizetype ChunkOverheadBytes = 4096;
+constexpr int MaxChunkDigits = 15; // no overflow, and more than any limit
 
 bool isTokenChar(char c)
 {
@@ -35,6 +37,20 @@ bool isHostChar(char c)
 bool isDigits(QByteArrayView text)
 {
     return !text.isEmpty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+/// What may stand in a field's value or a chunk extension.
+bool isFieldChar(char c)
+{
+    return uchar(c) >= 0x20 ? c != 0x7f : c == '\t';
+}
+
+int hexDigit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    const char lower = char(c | 0x20);
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
 QByteArray bytes(boost::beast::string_view text)
@@ -68,9 +84,28 @@ bool listHas(QByteArrayView list, QByteArrayView token)
     }
 }
 
+bool isFramingField(QByteArrayView line)
+{
+    const QByteArrayView name = line.first(line.indexOf(':'));
+    return equalsIgnoringCase(name, "content-length") || equalsIgnoringCase(name, "transfer-encoding")
+        || equalsIgnoringCase(name, "host");
+}
+
 } // namespace
 
 struct HttpParser::Private final {
+    enum class Chunk {
+        SizeFirst, ///< the first digit of a chunk's size
+        Size,
+        Extension, ///< after ';', to be ignored
+        SizeLf,
+        Data,
+        DataCr,
+        DataLf,
+        Trailer,
+        TrailerLf,
+    };
+
     explicit Private(const Config& configuration)
         : config(configuration)
     {
@@ -79,17 +114,22 @@ struct HttpParser::Private final {
     Status advance();
     Status readHead();
     Status readBody();
+    Status readChunks();
+    void takeData(qsizetype& at);
     Status fail(int errorCode, const char* why);
     bool checkRequestLine(QByteArrayView line);
     bool checkFieldLine(QByteArrayView line);
-    bool checkFields();
+    bool checkFields(const BeastMessage& message);
 
     Config config;
     QByteArray buffer; ///< what was fed and not yet consumed
     qsizetype scanned = 0; ///< of buffer: searched for the end of the head already
-    std::optional<BeastParser> beast;
     HttpRequest request;
-    qint64 bodyRaw = 0; ///< body bytes as they came, chunk headers included
+    qint64 bodyLeft = 0; ///< of the body, or of the chunk being read
+    QByteArray trailer; ///< the trailer line being read
+    Chunk chunk = Chunk::SizeFirst;
+    int chunkDigits = 0;
+    qint64 chunkOverhead = 0; ///< bytes of a chunked body that are not body
     int status = 0;
     const char* reason = "";
     Phase phase = Phase::Idle;
@@ -149,7 +189,8 @@ HttpParser::Status HttpParser::Private::fail(int errorCode, const char* why)
     keepAlive = false;
     continueWanted = false;
     buffer.clear();
-    beast.reset();
+    trailer.clear();
+    request = {};
     return Status::Failed;
 }
 
@@ -181,23 +222,22 @@ HttpParser::Status HttpParser::Private::readHead()
         rest = rest.sliced(eol + 2);
     }
 
-    beast.emplace();
-    beast->header_limit(std::uint32_t(config.headBytes + TrailerBytes)); // trailers share it
-    beast->body_limit(std::uint64_t(config.bodyBytes));
-    beast->eager(true);
+    BeastParser beast;
+    beast.header_limit(std::uint32_t(config.headBytes));
+    // The body is read here, see readChunks(). (Beast 1.74 takes boost::none for a limit of zero.)
+    beast.body_limit(std::numeric_limits<std::uint64_t>::max());
     boost::beast::error_code error;
-    const std::size_t used = beast->put(boost::asio::buffer(buffer.constData(), std::size_t(headSize)), error);
-    if (error == http::error::body_limit)
-        return fail(413, "body too large");
-    if ((error && error != http::error::need_more) || !beast->is_header_done() || qsizetype(used) != headSize)
+    const std::size_t used = beast.put(boost::asio::buffer(buffer.constData(), std::size_t(headSize)), error);
+    if ((error && error != http::error::need_more) || !beast.is_header_done() || qsizetype(used) != headSize)
         return fail(400, "malformed head");
-    if (!checkFields())
+    if (!checkFields(beast.get()))
         return Status::Failed;
 
     buffer.remove(0, headSize);
     scanned = 0;
-    bodyRaw = 0;
-    if (beast->is_done()) {
+    chunk = Chunk::SizeFirst;
+    chunkOverhead = 0;
+    if (!isChunked && bodyLeft == 0) {
         phase = Phase::Done;
         return Status::Request;
     }
@@ -258,8 +298,7 @@ bool HttpParser::Private::checkFieldLine(QByteArrayView line)
         fail(400, "malformed header field name");
         return false;
     }
-    const bool clean = std::all_of(
-        line.begin() + colon + 1, line.end(), [](char c) { return uchar(c) >= 0x20 ? c != 0x7f : c == '\t'; });
+    const bool clean = std::all_of(line.begin() + colon + 1, line.end(), isFieldChar);
     if (!clean)
         fail(400, "control character in a header field");
     return clean;
@@ -267,9 +306,8 @@ bool HttpParser::Private::checkFieldLine(QByteArrayView line)
 
 /// Framing and routing fields, judged on what Beast made of them; also fills the request. Trailers never get in here:
 /// the head is copied before the body is read.
-bool HttpParser::Private::checkFields()
+bool HttpParser::Private::checkFields(const BeastMessage& message)
 {
-    const auto& message = beast->get();
     int hosts = 0;
     int lengths = 0;
     int codings = 0;
@@ -330,39 +368,111 @@ bool HttpParser::Private::checkFields()
     request.query = mark < 0 ? QByteArray() : target.mid(mark + 1);
     request.target = target;
     isChunked = chunked;
+    bodyLeft = length;
     keepAlive = http11 && !close;
     continueWanted = expectsContinue && http11;
     return true;
 }
 
+void HttpParser::Private::takeData(qsizetype& at)
+{
+    const auto count = qMin<qint64>(bodyLeft, buffer.size() - at);
+    request.body.append(buffer.constData() + at, count);
+    bodyLeft -= count;
+    at += count;
+}
+
 HttpParser::Status HttpParser::Private::readBody()
 {
-    while (!buffer.isEmpty()) {
-        boost::beast::error_code error;
-        const std::size_t used = beast->put(boost::asio::buffer(buffer.constData(), std::size_t(buffer.size())), error);
-        bodyRaw += qint64(used);
-        buffer.remove(0, qsizetype(used));
-        if (error == http::error::body_limit)
-            return fail(413, "body too large");
-        if (error && error != http::error::need_more)
-            return fail(400, "malformed body");
-        // Chunk headers are dead weight that no body limit counts: many small chunks, long extensions, endless
-        // trailers. Counted with what has come of an unfinished one, so that the verdict does not depend on how the
-        // bytes were cut.
-        const std::string& body = beast->get().body();
-        const qint64 overhead = bodyRaw - qint64(body.size()) + buffer.size();
-        if (isChunked && !beast->is_done() && overhead > config.bodyBytes + TrailerBytes)
-            return fail(400, "too much chunk overhead");
-        if (beast->is_done()) {
-            if (isChunked && bodyRaw - qint64(body.size()) > config.bodyBytes + TrailerBytes)
-                return fail(400, "too much chunk overhead");
-            request.body = QByteArray(body.data(), qsizetype(body.size()));
-            phase = Phase::Done;
-            return Status::Request;
+    if (isChunked)
+        return readChunks();
+    qsizetype at = 0;
+    takeData(at);
+    buffer.remove(0, at);
+    if (bodyLeft > 0)
+        return Status::NeedMore;
+    phase = Phase::Done;
+    return Status::Request;
+}
+
+/// Chunked bodies are not left to Beast: cut at the wrong places, a last chunk runs into an assertion of its parser
+/// (Boost 1.74), and it takes trailers for header fields. One state per byte, so cuts make no difference here.
+HttpParser::Status HttpParser::Private::readChunks()
+{
+    qsizetype at = 0;
+    while (at < buffer.size()) {
+        if (chunk == Chunk::Data) {
+            takeData(at);
+            if (bodyLeft == 0)
+                chunk = Chunk::DataCr;
+            continue;
         }
-        if (error == http::error::need_more)
+        const char c = buffer.at(at++);
+        // Dead weight that no body limit counts: many small chunks, long extensions, endless trailers.
+        if (++chunkOverhead > config.bodyBytes + ChunkOverheadBytes)
+            return fail(400, "too much chunk overhead");
+        switch (chunk) {
+        case Chunk::SizeFirst:
+            chunkDigits = 0;
+            bodyLeft = 0;
+            chunk = Chunk::Size;
+            [[fallthrough]];
+        case Chunk::Size:
+            if (const int digit = hexDigit(c); digit >= 0) {
+                if (++chunkDigits > MaxChunkDigits)
+                    return fail(400, "malformed chunk size");
+                bodyLeft = bodyLeft * 16 + digit;
+            } else if (chunkDigits > 0 && (c == '\r' || c == ';')) {
+                if (request.body.size() + bodyLeft > config.bodyBytes)
+                    return fail(413, "body too large");
+                chunk = c == ';' ? Chunk::Extension : Chunk::SizeLf;
+            } else {
+                return fail(400, "malformed chunk size");
+            }
             break;
+        case Chunk::Extension:
+            if (c == '\r')
+                chunk = Chunk::SizeLf;
+            else if (!isFieldChar(c))
+                return fail(400, "malformed chunk extension");
+            break;
+        case Chunk::SizeLf:
+            if (c != '\n')
+                return fail(400, "malformed chunk size");
+            chunk = bodyLeft > 0 ? Chunk::Data : Chunk::Trailer;
+            break;
+        case Chunk::DataCr:
+        case Chunk::DataLf:
+            if (c != (chunk == Chunk::DataCr ? '\r' : '\n'))
+                return fail(400, "chunk longer than its size");
+            chunk = chunk == Chunk::DataCr ? Chunk::DataLf : Chunk::SizeFirst;
+            break;
+        case Chunk::Trailer:
+            if (c == '\r')
+                chunk = Chunk::TrailerLf;
+            else
+                trailer += c;
+            break;
+        case Chunk::TrailerLf:
+            if (c != '\n')
+                return fail(400, "malformed trailer");
+            if (trailer.isEmpty()) {
+                buffer.remove(0, at);
+                phase = Phase::Done;
+                return Status::Request;
+            }
+            if (!checkFieldLine(trailer))
+                return Status::Failed;
+            if (isFramingField(trailer))
+                return fail(400, "framing field in a trailer");
+            trailer.clear();
+            chunk = Chunk::Trailer;
+            break;
+        case Chunk::Data:
+            Q_UNREACHABLE();
+        }
     }
+    buffer.clear();
     return Status::NeedMore;
 }
 
@@ -372,7 +482,6 @@ HttpRequest HttpParser::takeRequest()
     d->phase = Phase::Idle;
     d->skippedEmptyLine = false;
     d->continueWanted = false;
-    d->beast.reset();
     return std::exchange(d->request, {});
 }
 
