@@ -37,11 +37,15 @@ struct Settings final {
     QString dataDir; ///< the journal lives in dataDir/journal
     QString databaseUrl; ///< "sqlite:///abs/path.db"; empty: dataDir/calls.db; "off": journal only
     bool bootstrap = false; ///< make the schema when it is missing (DB_BOOTSTRAP)
-    Milliseconds syncEvery { 20 }; ///< group commit of the journal: fsync at most so often
+    Milliseconds syncEvery{20}; ///< group commit of the journal: fsync at most so often
     int databaseBatch = 100;
-    Milliseconds databaseEvery { 200 };
-    qint64 journalLimitBytes = 1024ll * 1024 * 1024; ///< while the database is away; past it: counted, logged, oldest kept
-    Milliseconds retryEvery { 5000 };
+    Milliseconds databaseEvery{200};
+    qint64 journalLimitBytes =
+        1024ll * 1024 * 1024; ///< while the database is away; past it: counted, logged, oldest kept
+    Milliseconds retryEvery{5000};
+    qint64 segmentBytes = 16ll * 1024 * 1024; ///< the journal goes on in a new file past this size
+    qint64 queueLimitBytes =
+        32ll * 1024 * 1024; ///< held in memory while the disk takes nothing; past it: refused, counted
 };
 
 struct Status final {
@@ -53,25 +57,34 @@ struct Status final {
     quint64 stored = 0; ///< last entry number that is in the database
     quint64 refused = 0; ///< lost to a full journal or disk: never silently
     qint64 journalBytes = 0;
+    QString journalReason; ///< why the journal takes nothing now (entries wait in memory); empty: it does
+    quint64 damaged = 0; ///< acknowledged entries that the disk has not kept: missing between readable ones
 };
+
+class Disk;
 
 /// The call log: an append-only journal (checksum per record, fsync per batch) and a writer that moves it into the
 /// database with idempotent keys. Both live on a thread of their own, made by start(). Owned by the composition root.
 ///
 /// append() never blocks on disk or database. An entry is acknowledged when durable(number) has been emitted for its
 /// number or a later one: from then on no crash loses it.
+///
+/// Two threads, so that the database can never hold up the journal: one writes and syncs the journal, the other moves
+/// it into the database. The signals come from those threads: connect with a context object, which makes them queued.
 class CallLog final : public QObject {
     Q_OBJECT
 public:
-    CallLog(const Settings& settings, const Clock& clock);
+    /// `disk` is the tests' way to make the disk fail; null: the machine's own.
+    CallLog(const Settings& settings, const Clock& clock, Disk* disk = nullptr);
     ~CallLog() override; ///< stop()s
 
-    /// Opens the journal, replays what the database lacks, closes calls cut by a crash as Interrupted; all on its thread.
-    /// Returns at once; statusChanged follows.
+    /// Opens the journal, replays what the database lacks, closes calls cut by a crash as Interrupted; all on its
+    /// thread. Returns at once; statusChanged follows.
     void start();
     /// Writes everything out and joins the thread; at most a few seconds.
     void stop();
-    /// Any thread. The entry's number (1.. over the journal's life).
+    /// Any thread. The entry's number: 1, 2, ... in this engine's life (a "run"; with the run's name it is unique for
+    /// ever). 0: refused, and counted so, because journal or queue is full or the log is stopped.
     quint64 append(const Entry& entry);
     /// Any thread.
     Status status() const;

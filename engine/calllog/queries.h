@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "engine/calllog/calllog.h"
+
+#include <QList>
+#include <QSqlDatabase>
+#include <QStringList>
+
+#include <optional>
+
+namespace kav::calllog {
+
+struct CallRow final {
+    QString callId;
+    QString from; ///< masked
+    QString to; ///< masked
+    QString direction;
+    QString language;
+    QDateTime startedAt; ///< UTC
+    std::optional<QDateTime> endedAt; ///< absent: the call is live, or its end is not stored yet
+    EndReason reason = EndReason::None;
+    Milliseconds duration{0};
+    int turns = 0;
+};
+
+struct CallFilter final {
+    int limit = 50; ///< at most 500
+    QString after; ///< CallPage::next of the page before
+    /// Found in the call's id, numbers, end reason, or in what was said; ASCII case does not matter. Empty: every call.
+    QString text;
+};
+
+struct CallPage final {
+    QList<CallRow> calls; ///< newest first
+    QString next; ///< for CallFilter::after; empty: this was the last page
+};
+
+struct StoredTurn final {
+    QDateTime at;
+    TurnRecord turn;
+};
+
+struct StoredEvent final {
+    QDateTime at;
+    QString token;
+    QJsonObject data;
+};
+
+struct CallDetail final {
+    CallRow call;
+    QJsonObject started; ///< the data of CallStarted
+    QJsonObject ended; ///< the data of CallEnded
+    QList<StoredTurn> turns; ///< by number
+    QList<StoredEvent> events; ///< as they happened
+};
+
+/// Reads the call log's database over a read-only connection of its own. Any thread may have one; each is used only in
+/// the thread that made it. Made where it is needed: opening costs under a millisecond.
+class Queries final {
+public:
+    /// Fails when the database is off, away or without a schema.
+    static Result<std::unique_ptr<Queries>> open(const Settings& settings);
+    ~Queries();
+    Q_DISABLE_COPY_MOVE(Queries)
+
+    Result<CallPage> calls(const CallFilter& filter) const;
+    /// NotFound when there is no such call.
+    Result<CallDetail> call(const QString& callId) const;
+    /// The call's log tokens in order (WS_START, STT_FINAL, ...).
+    Result<QStringList> tokensOf(const QString& callId) const;
+    QString databasePath() const { return m_path; }
+
+private:
+    Queries() = default;
+
+    QString m_path;
+    QSqlDatabase m_database;
+};
+
+} // namespace kav::calllog
