@@ -304,7 +304,12 @@ bool Database::storeOne(const JournalReader::Item& item)
     const auto number = qlonglong(item.number);
     const QJsonObject data =
         QJsonDocument::fromJson(QByteArray::fromRawData(view->json.data(), view->json.size())).object();
-    const auto text = [&data](QLatin1String key) { return data.value(key).toVariant().toString(); };
+    // Never a null string, which would be stored as NULL.
+    const auto text = [&data](QLatin1String key) {
+        const QString value = data.value(key).toVariant().toString();
+        return value.isNull() ? QStringLiteral("") : value;
+    };
+    const auto given = [](const QString& value) { return value.isNull() ? QStringLiteral("") : value; };
 
     switch (view->kind) {
     case Entry::Kind::CallStarted:
@@ -326,8 +331,8 @@ bool Database::storeOne(const JournalReader::Item& item)
         const TurnRecord& turn = *parsed;
         return ensureCall(callId, item.run, at)
             && run(*m_turn,
-                {callId, turn.number, item.run, number, at, turnInputName(turn.input), turn.callerText, turn.confidence,
-                    turn.agentText, turn.heardText, int(turn.interrupted), int(turn.fallback),
+                {callId, turn.number, item.run, number, at, turnInputName(turn.input), given(turn.callerText), turn.confidence,
+                    given(turn.agentText), given(turn.heardText), int(turn.interrupted), int(turn.fallback),
                     milliseconds(turn.latency.endOfUtterance), milliseconds(turn.latency.recognition),
                     milliseconds(turn.latency.thinking), milliseconds(turn.latency.synthesis),
                     milliseconds(turn.latency.total)});

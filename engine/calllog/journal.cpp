@@ -20,7 +20,7 @@ namespace kav::calllog {
 namespace {
 
 constexpr QByteArrayView SegmentMagic("KAVJRNL1");
-/// One write of at most so much: between writes a full segment is closed, so no segment grows far past its size.
+/// One write of at most so much, so that a long queue is acknowledged piece by piece.
 constexpr qsizetype WriteBytes = 1024 * 1024;
 constexpr qsizetype ReadAheadBytes = 256 * 1024;
 constexpr int ReadAttempts = 10;
@@ -182,7 +182,8 @@ Result<void> Journal::write(std::deque<Pending>& batch, quint64& durable)
         }
         chunk.clear();
         size_t taken = 0;
-        while (taken < batch.size() && (taken == 0 || chunk.size() + batch[taken].payload.size() < WriteBytes)) {
+        const qint64 room = qMin<qint64>(WriteBytes, m_segmentBytes - m_durableBytes);
+        while (taken < batch.size() && (taken == 0 || chunk.size() + batch[taken].payload.size() < room)) {
             appendRecord(chunk, batch[taken].number, batch[taken].payload);
             ++taken;
         }
