@@ -27,10 +27,10 @@ const QSet<QString>& acknowledgements()
 
 const QSet<QString>& encouragements()
 {
-    static const QSet<QString> phrases = setOf(
-        QStringLiteral("mm|mmm|mhm|mmhm|mhmm|hm|hmm|mm hmm|mm hm|uh|um|uh huh|ah|aha|aah|oh|oh okay|huh|i see|got it|go on|"
-                       "cool|great|good|fine|"
-                       "אה|אהה|אהא|אהה|ממ|מממ|אממ|המ|אוקיי|הבנתי|יופי|מצוין|אני מבין|אני מבינה|אהם"));
+    static const QSet<QString> phrases = setOf(QStringLiteral(
+        "mm|mmm|mhm|mmhm|mhmm|hm|hmm|mm hmm|mm hm|uh|um|uh huh|ah|aha|aah|oh|oh okay|huh|i see|got it|go on|"
+        "cool|great|good|fine|"
+        "אה|אהה|אהא|אהה|ממ|מממ|אממ|המ|אוקיי|הבנתי|יופי|מצוין|אני מבין|אני מבינה|אהם"));
     return phrases;
 }
 

@@ -8,12 +8,12 @@
 namespace kav::turn {
 
 /// Whether the caller is speaking, from the frames' judgements. Pure value, part of a TurnMachine. Time is counted in
-/// frames, because frames arrive in bursts after a stall of the network and `now` would take the stall for a pause; only
-/// when no frame has come for StreamGap is the wall clock believed.
+/// frames, because frames arrive in bursts after a stall of the network and `now` would take the stall for a pause;
+/// only when no frame has come for StreamGap is the wall clock believed.
 class CallerVoice final {
 public:
-    static constexpr Milliseconds Frame { 20 };
-    static constexpr Milliseconds StreamGap { 1000 };
+    static constexpr Milliseconds Frame{20};
+    static constexpr Milliseconds StreamGap{1000};
 
     CallerVoice(const Settings& settings, Instant now);
 

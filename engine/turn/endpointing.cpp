@@ -38,12 +38,10 @@ const QSet<QString>& connectives()
 
 const QSet<QString>& hesitations()
 {
-    static const QSet<QString> words {
-        QStringLiteral("um"), QStringLiteral("umm"), QStringLiteral("uh"), QStringLiteral("er"), QStringLiteral("erm"),
-        QStringLiteral("hmm"), QStringLiteral("well"),
-        QStringLiteral("אה"), QStringLiteral("אהה"), QStringLiteral("אמ"), QStringLiteral("אממ"),
-        QStringLiteral("רגע"), QStringLiteral("כאילו")
-    };
+    static const QSet<QString> words{QStringLiteral("um"), QStringLiteral("umm"), QStringLiteral("uh"),
+        QStringLiteral("er"), QStringLiteral("erm"), QStringLiteral("hmm"), QStringLiteral("well"),
+        QStringLiteral("אה"), QStringLiteral("אהה"), QStringLiteral("אמ"), QStringLiteral("אממ"), QStringLiteral("רגע"),
+        QStringLiteral("כאילו")};
     return words;
 }
 
@@ -51,12 +49,12 @@ const QSet<QString>& numberWords()
 {
     static const QSet<QString> words = [] {
         QSet<QString> set;
-        const QString all
-            = QStringLiteral("zero oh one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-                             "fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy "
-                             "eighty ninety hundred thousand double triple "
-                             "אפס אחת אחד שתיים שניים שתים שנים שלוש שלושה ארבע ארבעה חמש חמישה שש שישה שבע שבעה "
-                             "שמונה תשע תשעה עשר עשרה עשרים שלושים ארבעים חמישים שישים שבעים שמונים תשעים מאה אלף");
+        const QString all =
+            QStringLiteral("zero oh one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+                           "fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy "
+                           "eighty ninety hundred thousand double triple "
+                           "אפס אחת אחד שתיים שניים שתים שנים שלוש שלושה ארבע ארבעה חמש חמישה שש שישה שבע שבעה "
+                           "שמונה תשע תשעה עשר עשרה עשרים שלושים ארבעים חמישים שישים שבעים שמונים תשעים מאה אלף");
         for (const QString& word : all.split(QLatin1Char(' '), Qt::SkipEmptyParts))
             set.insert(word);
         return set;

@@ -17,8 +17,9 @@ enum class Completeness {
 /// `stable`: the recogniser does not expect `interim` to change.
 Completeness completeness(QStringView interim, bool stable);
 
-/// The pause after the caller's last voice that ends the utterance: the shortest after complete words, the longest after
-/// open-ended ones and always while a number is spoken; the middle between for the rest. A message has its own pause.
+/// The pause after the caller's last voice that ends the utterance: the shortest after complete words, the longest
+/// after open-ended ones and always while a number is spoken; the middle between for the rest. A message has its own
+/// pause.
 Milliseconds endOfUtterancePause(const Settings& settings, Listening listening, QStringView interim, bool stable);
 
 } // namespace kav::turn

@@ -9,7 +9,7 @@ namespace {
 
 // A voice that began long before its utterance (under a protected greeting) does not need all its past recognised, and
 // the session keeps only so much audio.
-constexpr Milliseconds LongestPreRoll { 1000 };
+constexpr Milliseconds LongestPreRoll{1000};
 
 template <typename T> bool is(const Event& event)
 {
@@ -153,8 +153,8 @@ void TurnMachine::onRecognition(const Event& event)
     in(m_words, event);
     if (const HeardUtterance* heard = m_words.find(utterance)) {
         if (heard->done && m_open == utterance) {
-            // The recogniser closed it by itself. Words may follow at once; after a failure or nothing, only a new voice
-            // is worth another try.
+            // The recogniser closed it by itself. Words may follow at once; after a failure or nothing, only a new
+            // voice is worth another try.
             m_open = 0;
             m_needOnset = heard->final.isEmpty();
         }
@@ -181,7 +181,7 @@ void TurnMachine::onCallStarted(const event::CallStarted& started)
     startTurn(TurnInput::Opening, {});
     m_interruptible = !started.openingProtected && m_expect.interruptible;
     m_wordsEnd = m_now;
-    m_actions.push_back(action::CommitTurn { .turn = m_turn, .input = TurnInput::Opening, .text = {} });
+    m_actions.push_back(action::CommitTurn{.turn = m_turn, .input = TurnInput::Opening, .text = {}});
     setState(TurnState::Thinking);
 }
 
@@ -212,10 +212,11 @@ void TurnMachine::hold()
 
 void TurnMachine::setState(TurnState to)
 {
-    m_actions.push_back(action::StateChanged { m_state, to });
+    m_actions.push_back(action::StateChanged{m_state, to});
     m_state = to;
     m_since = m_now;
     if (to == TurnState::Listening) {
+        m_claim = Claim::None; // the caller has what was claimed
         m_quietSince = m_waitingSince = m_now;
         m_voice.stopIgnoring();
     }
@@ -223,7 +224,7 @@ void TurnMachine::setState(TurnState to)
 
 void TurnMachine::note(const QString& token, Milliseconds value)
 {
-    m_actions.push_back(action::Note { token, value.count() });
+    m_actions.push_back(action::Note{token, value.count()});
 }
 
 void TurnMachine::beginUtterance()
@@ -232,8 +233,8 @@ void TurnMachine::beginUtterance()
     m_openedAt = m_now;
     m_words.open(m_open, static_cast<int>(m_voice.burst() / CallerVoice::Frame));
     const Milliseconds sinceOnset = elapsed(m_voice.onset(), m_now);
-    m_actions.push_back(action::BeginUtterance {
-        m_open, std::min(m_settings.preRoll + sinceOnset, std::max(LongestPreRoll, m_settings.preRoll)) });
+    m_actions.push_back(action::BeginUtterance{
+        m_open, std::min(m_settings.preRoll + sinceOnset, std::max(LongestPreRoll, m_settings.preRoll))});
 }
 
 /// Words that belong to nothing any more: the recogniser need not finish them.
@@ -241,7 +242,7 @@ void TurnMachine::forgetWords(CallerWords& words)
 {
     for (const HeardUtterance& heard : words.all()) {
         if (!heard.done)
-            m_actions.push_back(action::DropUtterance { heard.utterance });
+            m_actions.push_back(action::DropUtterance{heard.utterance});
         if (heard.utterance == m_open)
             m_open = 0;
     }
@@ -275,13 +276,13 @@ void TurnMachine::saveMessage()
         return;
     const int utterance = m_words.last().utterance;
     if (m_open != 0)
-        m_actions.push_back(action::EndUtterance { m_open });
+        m_actions.push_back(action::EndUtterance{m_open});
     m_open = 0;
     const QString text = m_words.text();
     startTurn(TurnInput::Message, std::exchange(m_words, {}));
     m_committedText = text;
-    m_actions.push_back(action::CommitTurn {
-        .turn = m_turn, .input = TurnInput::Message, .utterance = utterance, .text = text, .pause = Milliseconds(0) });
+    m_actions.push_back(action::CommitTurn{
+        .turn = m_turn, .input = TurnInput::Message, .utterance = utterance, .text = text, .pause = Milliseconds(0)});
 }
 
 /// Says goodbye, whatever is going on, except when that is already under way.
@@ -306,7 +307,7 @@ void TurnMachine::goodbye(EndReason reason)
     forgetWords(m_words);
     m_claim = Claim::None;
     m_endReason = reason;
-    m_actions.push_back(action::PlayGoodbye { reason });
+    m_actions.push_back(action::PlayGoodbye{reason});
     setState(TurnState::Ending);
 }
 
@@ -316,7 +317,7 @@ void TurnMachine::finish(EndReason reason)
     const EndReason first = m_state == TurnState::Ending ? m_endReason : reason;
     forgetWords(m_words);
     setState(TurnState::Ended);
-    m_actions.push_back(action::EndCall { first });
+    m_actions.push_back(action::EndCall{first});
 }
 
 void TurnMachine::checkTimers()

@@ -30,7 +30,7 @@ void TurnMachine::claimFrame()
         if (m_state == TurnState::Speaking) {
             if (m_voice.burst() < m_settings.interruptVoice)
                 return;
-            m_actions.push_back(action::PausePlayout { m_voice.onset() });
+            m_actions.push_back(action::PausePlayout{m_voice.onset()});
         }
         m_acknowledged.reset();
         m_claim = Claim::Hearing;
@@ -56,14 +56,14 @@ void TurnMachine::claimVoiceEnded()
 {
     const HeardUtterance& heard = m_words.last();
     const bool acknowledged = heard.latestIsStable && isBackchannel(heard.latest);
-    const bool nothing
-        = m_words.guess().isEmpty() && (m_words.voiced() < m_settings.interruptVoice || !m_words.isUnfinished());
+    const bool nothing =
+        m_words.guess().isEmpty() && (m_words.voiced() < m_settings.interruptVoice || !m_words.isUnfinished());
     if (acknowledged || nothing) {
         dismissClaim();
         return;
     }
     if (m_open != 0)
-        m_actions.push_back(action::EndUtterance { std::exchange(m_open, 0) });
+        m_actions.push_back(action::EndUtterance{std::exchange(m_open, 0)});
     m_claim = Claim::AwaitingFinal;
 }
 
@@ -84,8 +84,8 @@ void TurnMachine::claimTimer()
     if (m_claim == Claim::None || !isOver(m_settings.interruptConfirm, m_claimedAt))
         return;
     // Not every recogniser has interims: a voice that has gone on for the whole window is words enough.
-    const bool goesOn = m_claim == Claim::Hearing && m_voice.isSpeaking()
-        && m_words.voiced() * 2 >= elapsed(m_claimedAt, m_now);
+    const bool goesOn =
+        m_claim == Claim::Hearing && m_voice.isSpeaking() && m_words.voiced() * 2 >= elapsed(m_claimedAt, m_now);
     if (goesOn)
         confirmClaim();
     else
@@ -133,7 +133,7 @@ void TurnMachine::dismissClaim()
     m_acknowledged = std::move(acknowledged);
     m_acknowledgedAt = m_now;
     m_voice.restartBurst(m_now);
-    m_actions.push_back(action::ResumePlayout {});
+    m_actions.push_back(action::ResumePlayout{});
     if (m_complete && m_endCall) {
         m_endReason = EndReason::Completed;
         setState(TurnState::Ending);

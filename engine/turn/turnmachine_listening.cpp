@@ -10,7 +10,7 @@ namespace kav::turn {
 namespace {
 
 // The key that cut short "leave a message after the tone" is no answer to it.
-constexpr Milliseconds PromptSkip { 1000 };
+constexpr Milliseconds PromptSkip{1000};
 
 } // namespace
 
@@ -44,7 +44,7 @@ void TurnMachine::listen()
 {
     if (!m_voice.isSpeaking())
         return;
-    m_quietSince = m_now;
+    m_quietSince = std::max(m_quietSince, m_voice.lastSpeech());
     if (!takesVoice())
         return;
     m_noInputs = 0;
@@ -58,9 +58,11 @@ Milliseconds TurnMachine::endPause() const
     const bool known = !m_words.isEmpty();
     const QString words = m_words.guess();
     // A final is as sure as words get.
-    const bool stable = known && (m_words.last().done ? !m_words.last().final.isEmpty() : m_words.last().latestIsStable);
+    const bool stable =
+        known && (m_words.last().done ? !m_words.last().final.isEmpty() : m_words.last().latestIsStable);
     // The newest partial, not the older stable one, shows how the sentence goes on.
-    const QString& newest = known && !m_words.last().done && !m_words.last().latest.isEmpty() ? m_words.last().latest : words;
+    const QString& newest =
+        known && !m_words.last().done && !m_words.last().latest.isEmpty() ? m_words.last().latest : words;
     return std::max(m_settings.voiceStop, endOfUtterancePause(m_settings, m_expect.kind, newest, stable));
 }
 
@@ -76,7 +78,14 @@ void TurnMachine::listeningTimers()
         return;
     }
     if (!m_words.isEmpty()) {
-        if (!m_voice.isSpeaking() && m_voice.silence(m_now) >= endPause())
+        if (m_voice.isSpeaking())
+            return;
+        // A first voiced frame or two at the end of the pause: the next few tell whether the caller goes on. Looked at
+        // within the longest pause only.
+        const Milliseconds pause = endPause();
+        const Milliseconds latest =
+            std::max(pause, std::min(pause + m_settings.voiceStartWindow, m_settings.endOfUtteranceMax));
+        if (m_voice.silence(m_now) >= (m_voice.isMaybeSpeaking() ? latest : pause))
             commitWords(false);
         return;
     }
@@ -107,7 +116,7 @@ void TurnMachine::commitWords(bool capped)
         return;
     }
     if (open != 0)
-        m_actions.push_back(action::EndUtterance { open });
+        m_actions.push_back(action::EndUtterance{open});
 
     const bool awaiting = !message && m_words.isPending();
     const QString text = awaiting ? QString() : m_words.hasFailed() ? m_words.guess() : m_words.text();
@@ -119,13 +128,13 @@ void TurnMachine::commitWords(bool capped)
     m_wordsEnd = capped ? m_now : m_voice.lastSpeech();
     if (capped)
         m_voice.ignoreUntilSilence();
-    m_actions.push_back(action::CommitTurn { .turn = m_turn,
+    m_actions.push_back(action::CommitTurn{.turn = m_turn,
         .input = m_input,
         .utterance = utterance,
         .text = text,
         .confidence = confidence,
         .pause = capped ? Milliseconds(0) : m_voice.silence(m_now),
-        .awaitFinal = awaiting });
+        .awaitFinal = awaiting});
     setState(TurnState::Thinking);
 }
 
@@ -142,7 +151,7 @@ void TurnMachine::commitKeys(const QString& digits)
     m_committedText = digits;
     m_wordsEnd = m_now;
     m_actions.push_back(
-        action::CommitTurn { .turn = m_turn, .input = TurnInput::Keypad, .text = digits, .confidence = 1 });
+        action::CommitTurn{.turn = m_turn, .input = TurnInput::Keypad, .text = digits, .confidence = 1});
     if (m_state != TurnState::Thinking)
         setState(TurnState::Thinking);
 }
@@ -153,7 +162,7 @@ void TurnMachine::noInput()
         goodbye(EndReason::NoInput);
         return;
     }
-    m_actions.push_back(action::PlayNoInput { m_noInputs });
+    m_actions.push_back(action::PlayNoInput{m_noInputs});
     m_speech = Speech::NoInput;
     m_speechAt = m_now;
     m_interruptible = true;

@@ -58,7 +58,7 @@ int TurnMachine::speechTurn() const
 
 void TurnMachine::cutSpeech(bool byKey)
 {
-    m_actions.push_back(action::CutSpeech { speechTurn(), byKey });
+    m_actions.push_back(action::CutSpeech{speechTurn(), byKey});
     m_speech = Speech::None;
     m_claim = Claim::None;
 }
@@ -81,7 +81,9 @@ void TurnMachine::speechHeard()
         finish(EndReason::Completed);
         return;
     }
-    // The voice that paused the last frames keeps its utterance: it is the caller's turn now anyhow.
+    // The voice that paused the very last frames keeps its utterance: it is the caller's turn now anyhow.
+    if (m_claim != Claim::None)
+        m_actions.push_back(action::ResumePlayout{});
     m_claim = Claim::None;
     // "Yes" into the last words of a question was its answer.
     if (m_acknowledged && m_words.isEmpty() && !isOver(m_settings.interruptConfirm, m_acknowledgedAt))

@@ -66,9 +66,9 @@ void TurnMachine::inThinking(const Event& event)
 void TurnMachine::dropAnswer()
 {
     if (m_speech != Speech::None) // a filler or the fallback is being heard
-        m_actions.push_back(action::CutSpeech { m_turn, false });
+        m_actions.push_back(action::CutSpeech{m_turn, false});
     m_speech = Speech::None;
-    m_actions.push_back(action::DropAnswer { m_turn });
+    m_actions.push_back(action::DropAnswer{m_turn});
     m_ready = m_complete = m_endCall = m_awaiting = false;
     m_claim = Claim::None;
     m_expect = m_expectBefore;
@@ -82,7 +82,7 @@ void TurnMachine::abandonAnswer()
         dropAnswer();
         forgetWords(m_committed);
     } else if (m_speech != Speech::None) {
-        m_actions.push_back(action::CutSpeech { m_turn, false });
+        m_actions.push_back(action::CutSpeech{m_turn, false});
         m_speech = Speech::None;
     }
     m_claim = Claim::None;
@@ -109,7 +109,7 @@ void TurnMachine::committedFinal(int utterance, bool failed)
         return;
     }
     m_committedText = text;
-    m_actions.push_back(action::MergeFinal { m_turn, text, m_committed.confidence() });
+    m_actions.push_back(action::MergeFinal{m_turn, text, m_committed.confidence()});
 }
 
 /// The words the turn waited for are here, or will not come.
@@ -117,7 +117,8 @@ void TurnMachine::resolveAwaited(bool timedOut)
 {
     m_awaiting = false;
     const QString text = timedOut || m_committed.hasFailed() ? m_committed.guess() : m_committed.text();
-    const bool cough = text.isEmpty() && !timedOut && !m_committed.hasFailed() && m_committed.voiced() < m_settings.cough;
+    const bool cough =
+        text.isEmpty() && !timedOut && !m_committed.hasFailed() && m_committed.voiced() < m_settings.cough;
     if (!cough) {
         replaceTurn(text);
         return;
@@ -139,7 +140,7 @@ void TurnMachine::replaceTurn(const QString& text)
     m_ready = m_complete = m_endCall = false;
     m_expect = m_expectBefore;
     m_interruptible = true;
-    m_actions.push_back(action::ReplaceTurn { m_turn, text, m_committed.confidence() });
+    m_actions.push_back(action::ReplaceTurn{m_turn, text, m_committed.confidence()});
 }
 
 /// Looks once more at the caller, and at what is still being heard, before the answer starts.
@@ -161,7 +162,7 @@ void TurnMachine::tryStart(bool evenIfHeld)
     m_speechAt = m_now;
     m_ranDry = false;
     m_voice.restartBurst(m_now);
-    m_actions.push_back(action::StartSpeaking { m_turn });
+    m_actions.push_back(action::StartSpeaking{m_turn});
     setState(TurnState::Speaking);
     if (m_complete && m_endCall) {
         m_endReason = EndReason::Completed;
@@ -175,7 +176,7 @@ void TurnMachine::playFallback()
     m_fallbackPlayed = true;
     m_speech = Speech::Fallback;
     m_speechAt = m_now;
-    m_actions.push_back(action::PlayFallback { m_turn });
+    m_actions.push_back(action::PlayFallback{m_turn});
 }
 
 void TurnMachine::answerFailed()
@@ -263,7 +264,7 @@ void TurnMachine::thinkingTimers()
         m_fillerPlayed = true;
         m_speech = Speech::Filler;
         m_speechAt = m_now;
-        m_actions.push_back(action::PlayFiller { m_turn });
+        m_actions.push_back(action::PlayFiller{m_turn});
     }
 }
 
