@@ -29,61 +29,69 @@ using PerBand = std::array<float, VadBands>;
 
 // How the noise of each band is followed.
 constexpr float NoiseRate = 0.0136f; // towards a frame that is taken as noise
-constexpr float NoiseScore = 0.456f; // the score below which a frame is taken as noise
-constexpr float MinimumSmoothing = 1; // of the band's level, before its minimum is taken
+constexpr float NoiseScore = 0.282f; // the score below which a frame is taken as noise
+constexpr float MinimumSmoothing = 0.546f; // of the band's level, before its minimum is taken
 constexpr float MinimumBias = 3; // dB from the minimum of steady noise to its mean
-constexpr float MinimumBlocks = 4; // blocks of MinimumBlockFrames that the minimum is taken over
-constexpr int MinimumBlockFrames = 15;
-constexpr int MostMinimumBlocks = 10;
+constexpr float MinimumBlocks = 10; // blocks of BlockFrames that the minimum is taken over ...
+constexpr float SteadyBlocks = 3; // ... or so few, when the level was steady in them:
+constexpr float SteadyRange = 5.44f; // dB from lowest to highest
+constexpr int BlockFrames = 15;
+constexpr int EarliestBlocks = 3; // before these, a call is too young for either
+constexpr int LeastBlocks = 5; // before these, a minimum may be that of a voice
+constexpr int MostBlocks = 10;
 
 // The score: how unlikely noise alone is.
-constexpr float ScoreSmoothing = 0.295f; // of the band's level
-constexpr float ScoreCap = 15.8f; // dB over the noise that a band may count for
-constexpr float WidthExponent = 0.085f; // weight of a band by its number of bins
-constexpr float SlowRate = 0.0756f; // of the score's slow average
+constexpr float ScoreSmoothing = 0.385f; // of the band's level
+constexpr float ScoreCap = 8.25f; // dB over the noise that a band may count for
+constexpr float WidthExponent = 0.117f; // weight of a band by its number of bins
+constexpr float SlowRate = 0.114f; // of the score's slow average
 constexpr float Start = 0.281f; // voice begins at this score ...
-constexpr float StartSlow = 0.271f; // ... or this slow average,
-constexpr float StartBonus = 0.26f; // less this when WebRTC's detector agrees
-constexpr float Stay = 0.15f; // the same while voice lasts
-constexpr float StaySlow = 0.354f;
-constexpr float StayBonus = 0.357f;
+constexpr float StartSlow = 0.132f; // ... or this slow average,
+constexpr float StartBonus = 0.469f; // less this when WebRTC's detector agrees
+constexpr float Stay = 0.0591f; // the same while voice lasts
+constexpr float StaySlow = 0.318f;
+constexpr float StayBonus = 0.322f;
 
 // The gate over the whitened level (each band against its noise).
-constexpr float GateSmoothing = 0.6f;
+constexpr float GateSmoothing = 0.681f;
 constexpr float GateLow = 0.133f; // quantile taken as the background
 constexpr float GateMiddle = 0.36f; // quantile that tells how far the background fluctuates
-constexpr float GateRise = 0.0188f;
+constexpr float GateRise = 0.0246f;
 constexpr float GateSteady = 0.884f; // dB between the two in steady noise
-constexpr float GateSlope = 1.92f;
+constexpr float GateSlope = 1.15f;
 constexpr float GateStart = 2.92f; // dB over the background where that is steady
 constexpr float GateMost = 11;
-constexpr float GateStay = 0.548f; // share that is enough while voice lasts
-constexpr float GateFloor = -2.55f;
+constexpr float GateStay = 0.301f; // share that is enough while voice lasts
+constexpr float GateFloor = -2.35f;
 constexpr float GateCeiling = 14.9f;
 
 // The gate over the plain level.
 constexpr float LevelLow = 0.0663f;
 constexpr float LevelMiddle = 0.4f;
-constexpr float LevelRise = 0.0656f;
+constexpr float LevelRise = 0.15f;
 constexpr float LevelSteady = 1.04f;
-constexpr float LevelSlope = 2.2f;
+constexpr float LevelSlope = 2.87f;
 constexpr float LevelMost = 15.5f;
 constexpr float LevelStay = 0.433f;
-constexpr float SilentBelow = 56.8f; // dB under full scale
+constexpr float VoicedEvery = 3.79f; // of so many voiced frames one counts as background, too
+constexpr float RiseInVoice = 0.637f; // both backgrounds rise at this share of their rate while voice lasts
+constexpr float SilentBelow = 52.f; // dB under full scale
 
 // How long voice lasts after its last frame.
-constexpr float HoldClear = 2; // where the voice stands clear of the noise, or others talk behind
-constexpr float HoldNoisy = 5;
+constexpr float HoldClear = 1; // where the voice stands clear of the noise, or others talk behind
+constexpr float HoldNoisy = 4;
 constexpr float ClearAbove = 21.4f; // dB of whitened level
 constexpr float OthersTalkAbove = 3.5f; // dB that the plain level's gate asks for
 
 // The level that WebRTC's detector gets.
-constexpr float WebRtcNoise = -27.7f; // dB of full scale: where the noise goes
-constexpr float WebRtcMostGain = 10.9f; // dB
+constexpr float WebRtcNoise = -21.5f; // dB of full scale: where the noise goes
+constexpr float WebRtcMostGain = 11.6f; // dB
 
 // The first frames of a call.
 constexpr float FirstNoiseDb = -28; // louder than this (dB of full scale), the first frame is not taken as noise
+constexpr int PastFrames = 100; // of plain background, taken to have been before the first frame
 constexpr int LearningFrames = 25; // the noise is averaged for this time ...
+constexpr float LearningRange = 4; // ... while the level is no more than so many dB above the quietest frame's, ...
 constexpr float LearningReach = 8; // ... from what lies no more than this many dB from it
 
 constexpr float SnrVoiceRate = 0.02f;
@@ -100,7 +108,9 @@ float powerOf(float db)
     return std::exp(db * 0.230258509f);
 }
 
-/// The last 3.5 s of a level, in steps: any quantile at the cost of walking 200 counters.
+} // namespace
+
+/// The last 5 s of a level, in steps: any quantile at the cost of walking 200 counters.
 class LevelHistory final {
 public:
     LevelHistory(float lowest, float step)
@@ -140,7 +150,7 @@ public:
     }
 
 private:
-    static constexpr std::size_t Frames = 175;
+    static constexpr std::size_t Frames = 250;
     static constexpr std::size_t Steps = 200;
     float m_lowest;
     float m_step;
@@ -150,48 +160,80 @@ private:
     std::size_t m_filled = 0;
 };
 
-/// The minimum of each band over the last seconds, from minima of blocks.
-class NoiseMinimum final {
+/// What the last seconds say of each band's noise: its mean where the level was steady, else its minimum.
+class NoiseEvidence final {
 public:
     void start(const PerBand& level)
     {
         m_smooth = level;
-        m_block = level;
+        m_block = Block(level);
     }
-    /// True when a block is complete and least() says something new.
-    bool add(const PerBand& level)
+    /// True when a block is complete and there is something new to say.
+    bool add(const PerBand& level, float levelDb)
     {
         for (std::size_t band = 0; band < VadBands; ++band) {
             m_smooth[band] += MinimumSmoothing * (level[band] - m_smooth[band]);
-            m_block[band] = std::min(m_block[band], m_smooth[band]);
+            m_block.least[band] = std::min(m_block.least[band], m_smooth[band]);
+            m_block.mean[band] += level[band] / float(BlockFrames);
         }
-        if (++m_frames < MinimumBlockFrames)
+        m_block.quietest = std::min(m_block.quietest, levelDb);
+        m_block.loudest = std::max(m_block.loudest, levelDb);
+        if (++m_frames < BlockFrames)
             return false;
         m_frames = 0;
-        m_blocks[m_at] = m_block;
-        m_at = (m_at + 1) % std::size_t(MinimumBlocks);
-        m_filled = std::min(m_filled + 1, std::size_t(MinimumBlocks));
-        m_block = m_smooth;
-        return m_filled >= 2;
+        std::move_backward(m_blocks.begin(), m_blocks.end() - 1, m_blocks.end());
+        m_blocks[0] = m_block;
+        m_filled = std::min(m_filled + 1, int(MinimumBlocks));
+        m_block = Block(m_smooth);
+        return m_filled >= EarliestBlocks;
+    }
+    /// A voice's level is never steady for a second; a noise that has just begun is known by that.
+    bool isSteady() const
+    {
+        if (m_filled < int(SteadyBlocks))
+            return false;
+        float quietest = m_blocks[0].quietest;
+        float loudest = m_blocks[0].loudest;
+        for (std::size_t i = 1; i < std::size_t(SteadyBlocks); ++i) {
+            quietest = std::min(quietest, m_blocks[i].quietest);
+            loudest = std::max(loudest, m_blocks[i].loudest);
+        }
+        return loudest - quietest < SteadyRange;
+    }
+    bool hasLeast() const { return m_filled >= LeastBlocks; }
+    float mean(std::size_t band) const
+    {
+        float sum = 0;
+        for (std::size_t i = 0; i < std::size_t(SteadyBlocks); ++i)
+            sum += m_blocks[i].mean[band];
+        return sum / float(int(SteadyBlocks));
     }
     float least(std::size_t band) const
     {
-        float least = m_blocks[0][band];
-        for (std::size_t i = 1; i < m_filled; ++i)
-            least = std::min(least, m_blocks[i][band]);
+        float least = m_blocks[0].least[band];
+        for (std::size_t i = 1; i < std::size_t(m_filled); ++i)
+            least = std::min(least, m_blocks[i].least[band]);
         return least;
     }
 
 private:
+    struct Block final {
+        Block() = default;
+        explicit Block(const PerBand& level)
+            : least(level)
+        {
+        }
+        PerBand least{};
+        PerBand mean{};
+        float quietest = 0;
+        float loudest = -100;
+    };
     PerBand m_smooth{};
-    PerBand m_block{};
-    std::array<PerBand, MostMinimumBlocks> m_blocks{};
-    std::size_t m_at = 0;
-    std::size_t m_filled = 0;
+    Block m_block;
+    std::array<Block, MostBlocks> m_blocks; // newest first
+    int m_filled = 0;
     int m_frames = 0;
 };
-
-} // namespace
 
 struct VoiceDetector::Private final {
     WebRtcVadInst* webRtc = WebRtcVad_Create();
@@ -200,8 +242,9 @@ struct VoiceDetector::Private final {
 
     bool started = false; // a frame that was not digital silence has come
     int learned = 0;
+    float quietest = 0; // dB of full scale, of the frames so far
     PerBand noise{}; // dB
-    NoiseMinimum minimum;
+    NoiseEvidence evidence;
 
     PerBand smooth{};
     float slowScore = 0;
@@ -212,6 +255,7 @@ struct VoiceDetector::Private final {
     LevelHistory levelHistory{-100, 0.5f};
 
     bool voiced = false;
+    unsigned voicedFrames = 0;
     int hold = 0;
     float peak = 0; // recent whitened level over its background
 
@@ -232,8 +276,13 @@ void VoiceDetector::Private::start(float level)
     for (std::size_t band = 0; band < VadBands; ++band)
         noise[band] = std::min(spectrum.bandDb()[band], most);
     smooth = spectrum.bandDb();
-    minimum.start(spectrum.bandDb());
+    evidence.start(spectrum.bandDb());
     background = std::min(level, FirstNoiseDb);
+    // A past that makes a call which begins with a voice bearable: without it, the voice would be all there is.
+    for (int i = 0; i < PastFrames; ++i) {
+        gateHistory.add(0);
+        levelHistory.add(background);
+    }
 }
 
 /// WebRTC's detector, mode 3, with the noise brought to the level where it tells best.
@@ -305,9 +354,14 @@ VoiceDetector::Judgement VoiceDetector::judge(const media::PcmFrame& frame)
     result.levelDb = decibels(d->spectrum.meanSquare());
     if (!d->started)
         d->start(result.levelDb);
-    if (d->minimum.add(band)) {
-        for (std::size_t i = 0; i < VadBands; ++i)
-            d->noise[i] = std::max(d->noise[i], d->minimum.least(i) + MinimumBias);
+    if (d->evidence.add(band, result.levelDb)) {
+        if (d->evidence.isSteady()) {
+            for (std::size_t i = 0; i < VadBands; ++i)
+                d->noise[i] = d->evidence.mean(i);
+        } else if (d->evidence.hasLeast()) {
+            for (std::size_t i = 0; i < VadBands; ++i)
+                d->noise[i] = std::max(d->noise[i], d->evidence.least(i) + MinimumBias);
+        }
     }
 
     // How much less likely the frame is as noise alone than as noise with a voice of just this strength: per band
@@ -332,28 +386,37 @@ VoiceDetector::Judgement VoiceDetector::judge(const media::PcmFrame& frame)
     // better.
     const bool learning = d->learned < LearningFrames;
     d->learned += learning;
+    d->quietest = std::min(d->quietest, result.levelDb);
+    const bool steadySoFar = result.levelDb < d->quietest + LearningRange;
     const float learningRate = 1 / float(1 + std::min(d->learned, 10));
     for (std::size_t i = 0; i < VadBands; ++i) {
         const float step = band[i] - d->noise[i];
-        if (learning && step < LearningReach)
+        if (learning && step < (steadySoFar ? LearningReach : 0))
             d->noise[i] += (step < -LearningReach ? 0.5f : learningRate) * step;
         else if (step < 0 || score <= NoiseScore)
             d->noise[i] += NoiseRate * step;
     }
 
     // Both gates ask for more where the background fluctuates, as other people's voices do.
+    const float patience = d->voiced ? RiseInVoice : 1;
     d->gate += GateSmoothing * (decibels(whitened) - d->gate);
-    d->gateHistory.add(d->gate);
+    // Mostly what is not voice, or a long speech would pass for background; but not only, or others' talk that is once
+    // taken for voice would stay so.
+    const bool counts = !d->voiced || ++d->voicedFrames % unsigned(VoicedEvery) == 0;
+    if (counts)
+        d->gateHistory.add(d->gate);
     const auto gate = d->gateHistory.quantiles(GateLow, GateMiddle);
     const float gateNeed =
         std::clamp(GateStart + GateSlope * std::max(0.f, gate.upper - gate.lower - GateSteady), GateStart, GateMost);
-    d->gateBackground += (gate.lower > d->gateBackground ? GateRise : 0.3f) * (gate.lower - d->gateBackground);
+    d->gateBackground +=
+        (gate.lower > d->gateBackground ? GateRise * patience : 0.3f) * (gate.lower - d->gateBackground);
     const float over = d->gate - std::clamp(d->gateBackground, GateFloor, GateCeiling);
 
-    d->levelHistory.add(result.levelDb);
+    if (counts)
+        d->levelHistory.add(result.levelDb);
     const auto level = d->levelHistory.quantiles(LevelLow, LevelMiddle);
     const float levelNeed = std::clamp(LevelSlope * (level.upper - level.lower - LevelSteady), 0.f, LevelMost);
-    d->background += (level.lower > d->background ? LevelRise : 0.3f) * (level.lower - d->background);
+    d->background += (level.lower > d->background ? LevelRise * patience : 0.3f) * (level.lower - d->background);
 
     const bool agrees = d->agrees(frame, result.floorDb);
     const float bonus = agrees ? (d->voiced ? StayBonus : StartBonus) : 0;
