@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/metrics/metrics.h"
+
+#include <deque>
+#include <map>
+#include <mutex>
+#include <prometheus/collectable.h>
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+#include <sstream>
+
+namespace kav::metrics {
+
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+
+constexpr std::array StageNames{"stt", "llm", "tts"};
+constexpr std::array StateNames{"cold", "warming", "ready", "failed"};
+constexpr std::array OutcomeNames{"confirmed", "resumed"};
+constexpr std::array RouteNames{"healthz", "readyz", "version", "metrics", "incoming_call", "stream_status",
+    "stream_ended", "call_status", "media", "console", "other"};
+constexpr std::array<const char*, MarkCount> MarkNames{"sent", "returned", "stale", "lost"};
+constexpr std::array<const char*, StreamErrorCount> StreamErrorNames{
+    "malformed", "unknown", "out_of_order", "gap", "silent", "backpressure", "lost"};
+/// The statuses that Kav answers with; another would be a mistake, and is counted as "other".
+constexpr std::array StatusCodes{
+    101, 200, 204, 400, 401, 403, 404, 405, 408, 411, 413, 414, 415, 426, 429, 431, 500, 501, 503, 505};
+constexpr int EndReasonCount = static_cast<int>(EndReason::Interrupted) + 1;
+constexpr int TurnInputCount = static_cast<int>(TurnInput::Silence) + 1;
+
+/// Six seconds is when the fallback line speaks, fifteen when the call gives up: both are bounds.
+const prometheus::Histogram::BucketBoundaries AnswerBuckets{0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 10, 15};
+const prometheus::Histogram::BucketBoundaries UtteranceBuckets{
+    0.1, 0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.8, 1, 2};
+const prometheus::Histogram::BucketBoundaries StageBuckets{
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 4, 10};
+
+template <size_t N, typename E> constexpr const char* labelOf(const std::array<const char*, N>& names, E value)
+{
+    return names[static_cast<size_t>(value)];
+}
+
+double seconds(std::chrono::milliseconds ms)
+{
+    return std::chrono::duration<double>(ms).count();
+}
+
+quint64 read(const WorkerCounters::Counter& counter)
+{
+    return counter.load(std::memory_order_relaxed);
+}
+
+MetricFamily family(const char* name, const char* help, MetricType type)
+{
+    return {name, help, type, {}};
+}
+
+void addCounter(MetricFamily& family, const char* label, const char* value, quint64 count)
+{
+    ClientMetric metric;
+    metric.label = {{label, value}};
+    metric.counter.value = static_cast<double>(count);
+    family.metric.push_back(std::move(metric));
+}
+
+} // namespace
+
+struct Metrics::Private final {
+    template <typename Builder>
+    static auto& build(prometheus::Registry& registry, Builder builder, const char* name, const char* help)
+    {
+        return builder().Name(name).Help(help).Register(registry);
+    }
+
+    Private(const QString& version, const QString& commit);
+    std::vector<MetricFamily> collectOwn() const;
+
+    prometheus::Registry registry;
+    std::array<prometheus::Counter*, EndReasonCount> calls{};
+    prometheus::Gauge* live = nullptr;
+    prometheus::Gauge* capacity = nullptr;
+    std::array<prometheus::Counter*, TurnInputCount> turns{};
+    std::array<prometheus::Counter*, OutcomeNames.size()> interruptions{};
+    prometheus::Counter* fallbacks = nullptr;
+    prometheus::Histogram* answer = nullptr;
+    prometheus::Histogram* endOfUtterance = nullptr;
+    std::array<prometheus::Histogram*, StageNames.size()> stages{};
+    std::array<std::array<prometheus::Gauge*, StateNames.size()>, StageNames.size()> providers{};
+    prometheus::Family<prometheus::Counter>* http = nullptr;
+    prometheus::Gauge* httpConnections = nullptr;
+
+    mutable std::mutex mutex; // guards what follows
+    std::deque<WorkerCounters> workers; // a deque: what addWorker() gave stays where it is
+    CallLogTotals callLog;
+};
+
+Metrics::Private::Private(const QString& version, const QString& commit)
+{
+    using namespace prometheus;
+    auto& callFamily =
+        build(registry, BuildCounter, "kav_calls_total", "Calls that ended, by the reason they ended for.");
+    // None is no end; a series for it would only ever be zero.
+    for (int i = 1; i < EndReasonCount; ++i)
+        calls[size_t(i)] = &callFamily.Add({{"end_reason", endReasonName(static_cast<EndReason>(i)).toStdString()}});
+    live = &build(registry, BuildGauge, "kav_calls_live", "Calls in progress.").Add({});
+    capacity = &build(registry, BuildGauge, "kav_capacity", "Calls this engine takes at once.").Add({});
+    auto& turnFamily =
+        build(registry, BuildCounter, "kav_turns_total", "Turns that ended, by how the caller's side was given.");
+    for (int i = 0; i < TurnInputCount; ++i)
+        turns[size_t(i)] = &turnFamily.Add({{"input", turnInputName(static_cast<TurnInput>(i)).toStdString()}});
+    auto& interruptionFamily = build(registry, BuildCounter, "kav_interruptions_total",
+        "Times the caller's voice stopped the agent: confirmed by words, or resumed.");
+    for (size_t i = 0; i < OutcomeNames.size(); ++i)
+        interruptions[i] = &interruptionFamily.Add({{"outcome", OutcomeNames[i]}});
+    fallbacks = &build(registry, BuildCounter, "kav_fallbacks_total", "Pre-rendered lines that stood in for an answer.")
+                     .Add({});
+    answer = &build(registry, BuildHistogram, "kav_answer_seconds",
+        "From the end of the caller's words to the first media frame of the answer.")
+                  .Add({}, AnswerBuckets);
+    endOfUtterance = &build(
+        registry, BuildHistogram, "kav_endofutterance_seconds", "Pause waited after the caller's last voiced frame.")
+                          .Add({}, UtteranceBuckets);
+    auto& stageFamily = build(registry, BuildHistogram, "kav_stage_seconds", "Time of one stage of an answer.");
+    auto& providerFamily =
+        build(registry, BuildGauge, "kav_provider_state", "1 for the state that the stage's provider is in, else 0.");
+    for (size_t stage = 0; stage < StageNames.size(); ++stage) {
+        stages[stage] = &stageFamily.Add({{"stage", StageNames[stage]}}, StageBuckets);
+        for (size_t state = 0; state < StateNames.size(); ++state) {
+            providers[stage][state] = &providerFamily.Add({{"stage", StageNames[stage]}, {"state", StateNames[state]}});
+            providers[stage][state]->Set(state == 0 ? 1 : 0);
+        }
+    }
+    http = &build(registry, BuildCounter, "kav_http_requests_total", "HTTP requests answered, by route and status.");
+    httpConnections =
+        &build(registry, BuildGauge, "kav_http_open_connections", "Connections that the listener holds.").Add({});
+    build(registry, BuildGauge, "kav_build_info", "Always 1; its labels say what runs.")
+        .Add({{"version", version.toStdString()}, {"commit", commit.toStdString()}, {"qt", qVersion()}})
+        .Set(1);
+}
+
+std::vector<MetricFamily> Metrics::Private::collectOwn() const
+{
+    const std::scoped_lock lock(mutex);
+    const auto total = [this](auto&& pick) {
+        quint64 sum = 0;
+        for (const WorkerCounters& worker : workers)
+            sum += read(pick(worker));
+        return sum;
+    };
+
+    std::vector<MetricFamily> families;
+    MetricFamily frames = family("kav_media_frames_total",
+        "Audio frames of 20 ms, received from callers and sent to them.", MetricType::Counter);
+    addCounter(frames, "direction", "inbound", total([](const auto& w) -> auto& { return w.framesInbound; }));
+    addCounter(frames, "direction", "outbound", total([](const auto& w) -> auto& { return w.framesOutbound; }));
+    families.push_back(std::move(frames));
+
+    MetricFamily marks = family("kav_marks_total", "Playback marks, by what became of them.", MetricType::Counter);
+    for (size_t i = 0; i < MarkNames.size(); ++i)
+        addCounter(marks, "kind", MarkNames[i], total([i](const auto& w) -> auto& { return w.marks[i]; }));
+    families.push_back(std::move(marks));
+
+    MetricFamily errors = family("kav_stream_errors_total", "What went wrong on media streams.", MetricType::Counter);
+    for (size_t i = 0; i < StreamErrorNames.size(); ++i)
+        addCounter(
+            errors, "kind", StreamErrorNames[i], total([i](const auto& w) -> auto& { return w.streamErrors[i]; }));
+    families.push_back(std::move(errors));
+
+    MetricFamily lateness = family("kav_pacing_lateness_seconds",
+        "How long after its due time an outbound frame left the engine.", MetricType::Histogram);
+    ClientMetric metric;
+    // The count is the buckets' own sum, not a counter beside them: read without a lock, those two could disagree.
+    quint64 cumulative = 0;
+    for (size_t i = 0; i <= WorkerCounters::LatenessBounds.size(); ++i) {
+        cumulative += total([i](const auto& w) -> auto& { return w.latenessBuckets[i]; });
+        const double bound = i < WorkerCounters::LatenessBounds.size()
+            ? std::chrono::duration<double>(WorkerCounters::LatenessBounds[i]).count()
+            : std::numeric_limits<double>::infinity();
+        metric.histogram.bucket.push_back({cumulative, bound});
+    }
+    metric.histogram.sample_count = cumulative;
+    metric.histogram.sample_sum =
+        static_cast<double>(total([](const auto& w) -> auto& { return w.latenessSumNs; })) / 1e9;
+    lateness.metric.push_back(std::move(metric));
+    families.push_back(std::move(lateness));
+
+    MetricFamily entries = family("kav_calllog_entries_total",
+        "Entries of the call log: appended, durable in the journal, stored in the "
+        "database, refused for want of room, damaged on the disk.",
+        MetricType::Counter);
+    addCounter(entries, "state", "appended", callLog.appended);
+    addCounter(entries, "state", "durable", callLog.durable);
+    addCounter(entries, "state", "stored", callLog.stored);
+    addCounter(entries, "state", "refused", callLog.refused);
+    addCounter(entries, "state", "damaged", callLog.damaged);
+    families.push_back(std::move(entries));
+
+    const auto gauge = [&families](const char* name, const char* help, double value) {
+        MetricFamily single = family(name, help, MetricType::Gauge);
+        ClientMetric one;
+        one.gauge.value = value;
+        single.metric.push_back(std::move(one));
+        families.push_back(std::move(single));
+    };
+    gauge("kav_calllog_journal_bytes", "Size of the call log's journal on disk.",
+        static_cast<double>(callLog.journalBytes));
+    gauge("kav_calllog_database_up", "1 while the call log's database takes entries.", callLog.databaseUp ? 1 : 0);
+    return families;
+}
+
+Metrics::Metrics(const QString& version, const QString& commit)
+    : d(std::make_unique<Private>(version, commit))
+{
+}
+
+Metrics::~Metrics() = default;
+
+WorkerCounters& Metrics::addWorker()
+{
+    const std::scoped_lock lock(d->mutex);
+    return d->workers.emplace_back();
+}
+
+void Metrics::callEnded(EndReason reason)
+{
+    if (auto* counter = d->calls[static_cast<size_t>(reason)])
+        counter->Increment();
+}
+
+void Metrics::setLiveCalls(int calls)
+{
+    d->live->Set(calls);
+}
+
+void Metrics::setCapacity(int calls)
+{
+    d->capacity->Set(calls);
+}
+
+void Metrics::turnEnded(TurnInput input, const LatencyParts& latency)
+{
+    d->turns[static_cast<size_t>(input)]->Increment();
+    if (latency.total)
+        d->answer->Observe(seconds(*latency.total));
+    if (latency.endOfUtterance)
+        d->endOfUtterance->Observe(seconds(*latency.endOfUtterance));
+    if (latency.recognition)
+        observeStage(Stage::Stt, *latency.recognition);
+    if (latency.thinking)
+        observeStage(Stage::Llm, *latency.thinking);
+    if (latency.synthesis)
+        observeStage(Stage::Tts, *latency.synthesis);
+}
+
+void Metrics::interruption(InterruptionOutcome outcome)
+{
+    d->interruptions[static_cast<size_t>(outcome)]->Increment();
+}
+
+void Metrics::fallbackPlayed()
+{
+    d->fallbacks->Increment();
+}
+
+void Metrics::observeStage(Stage stage, std::chrono::milliseconds took)
+{
+    d->stages[static_cast<size_t>(stage)]->Observe(seconds(took));
+}
+
+void Metrics::setProviderState(Stage stage, ProviderState state)
+{
+    for (size_t i = 0; i < StateNames.size(); ++i)
+        d->providers[static_cast<size_t>(stage)][i]->Set(i == static_cast<size_t>(state) ? 1 : 0);
+}
+
+void Metrics::httpRequest(Route route, int status)
+{
+    const bool known = std::find(StatusCodes.begin(), StatusCodes.end(), status) != StatusCodes.end();
+    // Made on first use (a table of all pairs would be mostly zeros); the sets of both labels are closed.
+    d->http->Add({{"route", labelOf(RouteNames, route)}, {"code", known ? std::to_string(status) : "other"}})
+        .Increment();
+}
+
+void Metrics::setHttpOpenConnections(int connections)
+{
+    d->httpConnections->Set(connections);
+}
+
+void Metrics::setCallLog(const CallLogTotals& totals)
+{
+    const std::scoped_lock lock(d->mutex);
+    d->callLog = totals;
+}
+
+QByteArray Metrics::render() const
+{
+    std::vector<MetricFamily> families = d->registry.Collect();
+    for (MetricFamily& own : d->collectOwn())
+        families.push_back(std::move(own));
+    std::ostringstream out;
+    prometheus::TextSerializer().Serialize(out, families);
+    return QByteArray::fromStdString(out.str());
+}
+
+QByteArray Metrics::contentType()
+{
+    return QByteArrayLiteral("text/plain; version=0.0.4; charset=utf-8");
+}
+
+} // namespace kav::metrics

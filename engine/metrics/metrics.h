@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "engine/metrics/workercounters.h"
+#include "shared/model/call.h"
+
+#include <QByteArray>
+#include <QString>
+
+#include <chrono>
+#include <memory>
+
+namespace kav::metrics {
+
+enum class Stage { Stt, Llm, Tts };
+enum class ProviderState { Cold, Warming, Ready, Failed };
+enum class InterruptionOutcome {
+    Confirmed, ///< words followed: the turn was cut
+    Resumed, ///< a cough or a back-channel: the agent went on
+};
+enum class Route {
+    Healthz,
+    Readyz,
+    Version,
+    Metrics,
+    IncomingCall,
+    StreamStatus,
+    StreamEnded,
+    CallStatus,
+    Media,
+    Console,
+    Other
+};
+
+/// The engine's figures for Prometheus. Owned by the composition root, borrowed by all who count, outlives them. Every
+/// method may be called from any thread. Labels come from closed sets only: nothing from outside can make a new series.
+///
+/// What happens per frame is counted in WorkerCounters; the methods here are for what happens per turn, call or
+/// request.
+class Metrics final {
+public:
+    /// What the binary is; shown as kav_build_info.
+    Metrics(const QString& version, const QString& commit);
+    ~Metrics();
+    Q_DISABLE_COPY_MOVE(Metrics)
+
+    /// Counters for one more media worker; valid as long as this object.
+    WorkerCounters& addWorker();
+
+    void callEnded(EndReason reason);
+    void setLiveCalls(int calls);
+    void setCapacity(int calls);
+    void turnEnded(TurnInput input, const LatencyParts& latency);
+    void interruption(InterruptionOutcome outcome);
+    void fallbackPlayed();
+    /// For what is measured outside of a turn (a warm-up, a rendered line); turnEnded() feeds the stages of turns
+    /// itself.
+    void observeStage(Stage stage, std::chrono::milliseconds took);
+    void setProviderState(Stage stage, ProviderState state);
+    void httpRequest(Route route, int status);
+    void setHttpOpenConnections(int connections);
+
+    /// The call log's own totals, as its status gives them.
+    struct CallLogTotals final {
+        quint64 appended = 0, durable = 0, stored = 0, refused = 0, damaged = 0;
+        qint64 journalBytes = 0;
+        bool databaseUp = false;
+    };
+    void setCallLog(const CallLogTotals& totals);
+
+    /// The whole in Prometheus' text format. Takes well under a millisecond.
+    QByteArray render() const;
+    static QByteArray contentType(); ///< of render()
+
+private:
+    struct Private;
+    std::unique_ptr<Private> d;
+};
+
+} // namespace kav::metrics

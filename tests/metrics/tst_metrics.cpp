@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/metrics/metrics.h"
+
+#include <QHash>
+#include <QRegularExpression>
+#include <QTest>
+
+#include <thread>
+
+using namespace kav;
+using namespace kav::metrics;
+using std::chrono::milliseconds;
+
+namespace {
+
+/// A scrape, parsed as Prometheus would; whatever does not fit the format is an entry of `errors`.
+struct Scrape final {
+    explicit Scrape(const QByteArray& text)
+    {
+        static const QRegularExpression sample(QStringLiteral(
+            R"(^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{(?:[a-z_]+="(?:[^"\\\n]|\\["\\n])*",?)*\})? (\+Inf|-?[0-9.e+-]+)$)"));
+        if (!text.endsWith('\n'))
+            errors += QStringLiteral("no line end at the end");
+        const QStringList lines = QString::fromUtf8(text).chopped(1).split(QLatin1Char('\n'));
+        for (const QString& line : lines) {
+            const QStringList words = line.split(QLatin1Char(' '));
+            if (line.startsWith(QLatin1String("# HELP "))) {
+                help.insert(words[2], words.mid(3).join(QLatin1Char(' ')));
+            } else if (line.startsWith(QLatin1String("# TYPE "))) {
+                if (types.contains(words[2]))
+                    errors += QStringLiteral("TYPE twice: ") + line;
+                types.insert(words[2], words[3]);
+            } else if (const auto match = sample.match(line); match.hasMatch()) {
+                const QString key = match.captured(1) + match.captured(2);
+                if (values.contains(key))
+                    errors += QStringLiteral("a series twice: ") + line;
+                values.insert(key, match.captured(3).toDouble());
+                QString family = match.captured(1);
+                for (const char* suffix : {"_bucket", "_sum", "_count"}) {
+                    if (!types.contains(family) && family.endsWith(QLatin1String(suffix)))
+                        family.chop(int(qstrlen(suffix)));
+                }
+                if (!types.contains(family))
+                    errors += QStringLiteral("no TYPE before: ") + line;
+            } else {
+                errors += QStringLiteral("not a line of the format: ") + line;
+            }
+        }
+    }
+    double operator()(const char* key) const { return values.value(QString::fromLatin1(key), -1); }
+    /// The buckets of a histogram in order of their bounds.
+    QList<std::pair<double, double>> buckets(const QString& name, const QString& labels = {}) const
+    {
+        QList<std::pair<double, double>> list;
+        const QString head = name + QStringLiteral("_bucket{") + labels;
+        for (auto it = values.cbegin(); it != values.cend(); ++it) {
+            if (!it.key().startsWith(head))
+                continue;
+            const QString bound = it.key().mid(it.key().indexOf(QLatin1String("le=\"")) + 4).chopped(2);
+            list += {bound == QLatin1String("+Inf") ? qInf() : bound.toDouble(), it.value()};
+        }
+        std::sort(list.begin(), list.end());
+        return list;
+    }
+
+    QHash<QString, QString> types, help;
+    QHash<QString, double> values;
+    QStringList errors;
+};
+
+} // namespace
+
+/// What a Prometheus server reads from the engine.
+class TestMetrics final : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void everyFamilyHasHelpTypeAndTheRightForm();
+    void whatIsCountedGrows();
+    void histogramsAreCumulative();
+    void workersAreSummedWhileTheyCount();
+    void labelsComeFromClosedSets();
+    void aProviderIsInOneStateAtATime();
+    void textInBuildInfoIsEscaped();
+};
+
+void TestMetrics::everyFamilyHasHelpTypeAndTheRightForm()
+{
+    Metrics metrics(QStringLiteral("1.2.3"), QStringLiteral("abc"));
+    metrics.addWorker();
+    metrics.httpRequest(Route::Healthz, 200);
+    const Scrape scrape(metrics.render());
+    QCOMPARE(scrape.errors, QStringList());
+    const QHash<QString, QString> expected{
+        {QStringLiteral("kav_calls_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_calls_live"), QStringLiteral("gauge")},
+        {QStringLiteral("kav_capacity"), QStringLiteral("gauge")},
+        {QStringLiteral("kav_turns_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_interruptions_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_fallbacks_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_answer_seconds"), QStringLiteral("histogram")},
+        {QStringLiteral("kav_endofutterance_seconds"), QStringLiteral("histogram")},
+        {QStringLiteral("kav_stage_seconds"), QStringLiteral("histogram")},
+        {QStringLiteral("kav_provider_state"), QStringLiteral("gauge")},
+        {QStringLiteral("kav_media_frames_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_stream_errors_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_marks_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_pacing_lateness_seconds"), QStringLiteral("histogram")},
+        {QStringLiteral("kav_http_requests_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_http_open_connections"), QStringLiteral("gauge")},
+        {QStringLiteral("kav_calllog_entries_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_calllog_journal_bytes"), QStringLiteral("gauge")},
+        {QStringLiteral("kav_calllog_database_up"), QStringLiteral("gauge")},
+        {QStringLiteral("kav_build_info"), QStringLiteral("gauge")},
+    };
+    QCOMPARE(scrape.types, expected);
+    for (auto it = scrape.types.cbegin(); it != scrape.types.cend(); ++it)
+        QVERIFY2(!scrape.help.value(it.key()).isEmpty(), qPrintable(it.key()));
+    QVERIFY(Metrics::contentType().startsWith("text/plain; version=0.0.4"));
+}
+
+void TestMetrics::whatIsCountedGrows()
+{
+    Metrics metrics(QStringLiteral("1"), QStringLiteral("a"));
+    QCOMPARE(Scrape(metrics.render())("kav_calls_total{end_reason=\"completed\"}"), 0.0);
+    metrics.callEnded(EndReason::Completed);
+    metrics.callEnded(EndReason::Completed);
+    metrics.callEnded(EndReason::CallerHungUp);
+    metrics.callEnded(EndReason::None);
+    metrics.setLiveCalls(7);
+    metrics.setCapacity(400);
+    metrics.turnEnded(TurnInput::Keypad, {});
+    metrics.interruption(InterruptionOutcome::Confirmed);
+    metrics.fallbackPlayed();
+    metrics.httpRequest(Route::IncomingCall, 403);
+    metrics.httpRequest(Route::IncomingCall, 403);
+    metrics.setHttpOpenConnections(12);
+    metrics.setCallLog({10, 9, 8, 1, 2, 4096, true});
+    const Scrape scrape(metrics.render());
+    QCOMPARE(scrape("kav_calls_total{end_reason=\"completed\"}"), 2.0);
+    QCOMPARE(scrape("kav_calls_total{end_reason=\"caller-hung-up\"}"), 1.0);
+    QVERIFY(!scrape.values.contains(QStringLiteral("kav_calls_total{end_reason=\"none\"}")));
+    QCOMPARE(scrape("kav_calls_live"), 7.0);
+    QCOMPARE(scrape("kav_capacity"), 400.0);
+    QCOMPARE(scrape("kav_turns_total{input=\"keypad\"}"), 1.0);
+    QCOMPARE(scrape("kav_answer_seconds_count"), 0.0); // a turn without an answer is no fast answer
+    QCOMPARE(scrape("kav_interruptions_total{outcome=\"confirmed\"}"), 1.0);
+    QCOMPARE(scrape("kav_interruptions_total{outcome=\"resumed\"}"), 0.0);
+    QCOMPARE(scrape("kav_fallbacks_total"), 1.0);
+    QCOMPARE(scrape("kav_http_requests_total{code=\"403\",route=\"incoming_call\"}"), 2.0);
+    QCOMPARE(scrape("kav_http_open_connections"), 12.0);
+    QCOMPARE(scrape("kav_calllog_entries_total{state=\"durable\"}"), 9.0);
+    QCOMPARE(scrape("kav_calllog_entries_total{state=\"damaged\"}"), 2.0);
+    QCOMPARE(scrape("kav_calllog_journal_bytes"), 4096.0);
+    QCOMPARE(scrape("kav_calllog_database_up"), 1.0);
+}
+
+void TestMetrics::histogramsAreCumulative()
+{
+    Metrics metrics(QStringLiteral("1"), QStringLiteral("a"));
+    metrics.turnEnded(TurnInput::Voice,
+        {milliseconds(420), milliseconds(80), milliseconds(300), milliseconds(15), milliseconds(820)});
+    metrics.turnEnded(
+        TurnInput::Voice, {milliseconds(600), std::nullopt, milliseconds(5000), std::nullopt, milliseconds(60000)});
+    WorkerCounters& worker = metrics.addWorker();
+    worker.countLateness(std::chrono::microseconds(-50)); // early is on time
+    worker.countLateness(std::chrono::microseconds(100)); // a bound belongs to its bucket
+    worker.countLateness(std::chrono::microseconds(101));
+    worker.countLateness(std::chrono::seconds(1));
+    const Scrape scrape(metrics.render());
+    QCOMPARE(scrape.errors, QStringList());
+    for (const char* name : {"kav_answer_seconds", "kav_endofutterance_seconds", "kav_pacing_lateness_seconds"}) {
+        const auto buckets = scrape.buckets(QString::fromLatin1(name));
+        QVERIFY2(buckets.size() > 5, name);
+        for (int i = 1; i < buckets.size(); ++i)
+            QVERIFY2(buckets[i].second >= buckets[i - 1].second, name);
+        QCOMPARE(buckets.last().first, qInf());
+        QCOMPARE(buckets.last().second, scrape.values.value(QLatin1String(name) + QStringLiteral("_count")));
+    }
+    QCOMPARE(scrape("kav_answer_seconds_bucket{le=\"0.75\"}"), 0.0);
+    QCOMPARE(scrape("kav_answer_seconds_bucket{le=\"1\"}"), 1.0);
+    QCOMPARE(scrape("kav_answer_seconds_bucket{le=\"15\"}"), 1.0);
+    QCOMPARE(scrape("kav_answer_seconds_count"), 2.0);
+    QCOMPARE(scrape("kav_answer_seconds_sum"), 60.82);
+    QCOMPARE(scrape("kav_stage_seconds_count{stage=\"stt\"}"), 1.0);
+    QCOMPARE(scrape("kav_stage_seconds_count{stage=\"llm\"}"), 2.0);
+    QCOMPARE(scrape("kav_pacing_lateness_seconds_bucket{le=\"0.0001\"}"), 2.0);
+    QCOMPARE(scrape("kav_pacing_lateness_seconds_bucket{le=\"0.00025\"}"), 3.0);
+    QCOMPARE(scrape("kav_pacing_lateness_seconds_bucket{le=\"0.1\"}"), 3.0);
+    QCOMPARE(scrape("kav_pacing_lateness_seconds_count"), 4.0);
+    QVERIFY(qAbs(scrape("kav_pacing_lateness_seconds_sum") - 1.000201) < 1e-9);
+}
+
+void TestMetrics::workersAreSummedWhileTheyCount()
+{
+    Metrics metrics(QStringLiteral("1"), QStringLiteral("a"));
+    constexpr int Workers = 3;
+    constexpr quint64 Frames = 100'000;
+    std::vector<std::thread> threads;
+    for (int i = 0; i < Workers; ++i) {
+        threads.emplace_back([&worker = metrics.addWorker()] {
+            for (quint64 n = 0; n < Frames; ++n) {
+                worker.countFrame(Direction::Inbound);
+                worker.countFrame(Direction::Outbound, 2);
+                worker.countMark(Mark::Stale);
+                worker.countStreamError(StreamError::Gap);
+                worker.countLateness(std::chrono::milliseconds(1));
+            }
+        });
+    }
+    double before = 0;
+    for (int i = 0; i < 20; ++i) {
+        const Scrape scrape(metrics.render());
+        QCOMPARE(scrape.errors, QStringList());
+        const double now = scrape("kav_media_frames_total{direction=\"inbound\"}");
+        QVERIFY(now >= before); // a counter never goes back
+        before = now;
+    }
+    for (std::thread& thread : threads)
+        thread.join();
+    const Scrape scrape(metrics.render());
+    QCOMPARE(scrape("kav_media_frames_total{direction=\"inbound\"}"), double(Workers * Frames));
+    QCOMPARE(scrape("kav_media_frames_total{direction=\"outbound\"}"), double(2 * Workers * Frames));
+    QCOMPARE(scrape("kav_marks_total{kind=\"stale\"}"), double(Workers * Frames));
+    QCOMPARE(scrape("kav_stream_errors_total{kind=\"gap\"}"), double(Workers * Frames));
+    QCOMPARE(scrape("kav_pacing_lateness_seconds_bucket{le=\"0.001\"}"), double(Workers * Frames));
+    static_assert(alignof(WorkerCounters) == 64 && sizeof(WorkerCounters) % 64 == 0);
+}
+
+void TestMetrics::labelsComeFromClosedSets()
+{
+    Metrics metrics(QStringLiteral("1"), QStringLiteral("a"));
+    for (int status = -10; status < 1000; ++status)
+        metrics.httpRequest(Route::Other, status);
+    const Scrape scrape(metrics.render());
+    int series = 0;
+    for (auto it = scrape.values.cbegin(); it != scrape.values.cend(); ++it)
+        series += it.key().startsWith(QLatin1String("kav_http_requests_total"));
+    QVERIFY2(series < 30, qPrintable(QString::number(series)));
+    QVERIFY(scrape("kav_http_requests_total{code=\"other\",route=\"other\"}") > 900);
+}
+
+void TestMetrics::aProviderIsInOneStateAtATime()
+{
+    Metrics metrics(QStringLiteral("1"), QStringLiteral("a"));
+    QCOMPARE(Scrape(metrics.render())("kav_provider_state{stage=\"tts\",state=\"cold\"}"), 1.0);
+    metrics.setProviderState(Stage::Tts, ProviderState::Failed);
+    const Scrape scrape(metrics.render());
+    QCOMPARE(scrape("kav_provider_state{stage=\"tts\",state=\"cold\"}"), 0.0);
+    QCOMPARE(scrape("kav_provider_state{stage=\"tts\",state=\"failed\"}"), 1.0);
+    QCOMPARE(scrape("kav_provider_state{stage=\"stt\",state=\"cold\"}"), 1.0);
+}
+
+void TestMetrics::textInBuildInfoIsEscaped()
+{
+    Metrics metrics(QStringLiteral("1.0\"\n\\x"), QStringLiteral("abc"));
+    const QByteArray text = metrics.render();
+    QCOMPARE(Scrape(text).errors, QStringList());
+    QVERIFY(text.contains(QByteArray("version=\"1.0\\\"\\n\\\\x\"")));
+    QVERIFY(text.contains(QByteArray(QByteArray("qt=\"") + qVersion())));
+}
+
+QTEST_APPLESS_MAIN(TestMetrics)
+#include "tst_metrics.moc"
