@@ -14,6 +14,7 @@
 #include <condition_variable>
 #include <fcntl.h>
 #include <mutex>
+#include <pthread.h>
 #include <thread>
 #include <unistd.h>
 
@@ -152,8 +153,14 @@ void CallLog::start()
     const std::scoped_lock lock(d->mutex);
     if (d->journalThread.joinable() || d->stopping)
         return;
-    d->journalThread = std::thread([this] { d->journalLoop(); });
-    d->writerThread = std::thread([this] { d->writerLoop(); });
+    d->journalThread = std::thread([this] {
+        ::pthread_setname_np(::pthread_self(), "kav-journal");
+        d->journalLoop();
+    });
+    d->writerThread = std::thread([this] {
+        ::pthread_setname_np(::pthread_self(), "kav-calllog-db");
+        d->writerLoop();
+    });
 }
 
 void CallLog::stop()
@@ -173,6 +180,13 @@ void CallLog::stop()
     }
     if (d->writerThread.joinable())
         d->writerThread.join();
+    const std::scoped_lock lock(d->mutex);
+    if (const size_t left = d->queue.size(); left > 0) { // never started
+        d->queue.clear();
+        d->queuedBytes = 0;
+        d->status.refused += left;
+        qCCritical(lcCallLog) << left << "entries were appended to a call log that was never started and are lost";
+    }
 }
 
 quint64 CallLog::append(const Entry& entry)
@@ -337,6 +351,7 @@ void CallLog::Private::journalLoop()
     const std::scoped_lock lock(mutex);
     if (const size_t left = batch.size() + queue.size(); left > 0) {
         status.refused += left;
+        queue.clear();
         qCCritical(lcCallLog) << left << "entries could not be written before the end and are lost";
     }
 }
@@ -470,6 +485,7 @@ void CallLog::Private::writerLoop()
         return;
     }
 
+    const int batchSize = qMax(1, settings.databaseBatch);
     Database database(settings);
     JournalReader reader(journal);
     std::vector<JournalReader::Finished> finished;
@@ -521,7 +537,7 @@ void CallLog::Private::writerLoop()
             setDatabase(Status::Database::Ok, {});
         }
 
-        const std::vector<JournalReader::Item> items = reader.read(settings.databaseBatch, durable);
+        const std::vector<JournalReader::Item> items = reader.read(batchSize, durable);
         if (const quint64 lost = reader.takeLost(); lost > 0) {
             {
                 const std::scoped_lock lock(mutex);
@@ -552,7 +568,7 @@ void CallLog::Private::writerLoop()
                     journal.remove(segment);
             }
         }
-        if (items.size() == static_cast<size_t>(settings.databaseBatch))
+        if (items.size() == static_cast<size_t>(batchSize))
             continue;
 
         if (!oldCallsClosed && items.empty()) {

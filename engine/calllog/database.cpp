@@ -331,11 +331,11 @@ bool Database::storeOne(const JournalReader::Item& item)
         const TurnRecord& turn = *parsed;
         return ensureCall(callId, item.run, at)
             && run(*m_turn,
-                {callId, turn.number, item.run, number, at, turnInputName(turn.input), given(turn.callerText), turn.confidence,
-                    given(turn.agentText), given(turn.heardText), int(turn.interrupted), int(turn.fallback),
-                    milliseconds(turn.latency.endOfUtterance), milliseconds(turn.latency.recognition),
-                    milliseconds(turn.latency.thinking), milliseconds(turn.latency.synthesis),
-                    milliseconds(turn.latency.total)});
+                {callId, turn.number, item.run, number, at, turnInputName(turn.input), given(turn.callerText),
+                    turn.confidence, given(turn.agentText), given(turn.heardText), int(turn.interrupted),
+                    int(turn.fallback), milliseconds(turn.latency.endOfUtterance),
+                    milliseconds(turn.latency.recognition), milliseconds(turn.latency.thinking),
+                    milliseconds(turn.latency.synthesis), milliseconds(turn.latency.total)});
     }
     case Entry::Kind::Event:
         return (callId.isEmpty() || ensureCall(callId, item.run, at))

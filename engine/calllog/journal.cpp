@@ -55,9 +55,21 @@ Journal::~Journal()
 
 Result<void> Journal::open()
 {
+    const bool isNew = !QFileInfo::exists(m_directory);
     if (!QDir().mkpath(m_directory))
         return Error{Error::Code::Io,
             QStringLiteral("cannot make the directory ") + m_directory + QStringLiteral(": ") + errnoText(errno), {}};
+
+    if (isNew) {
+        // What callers said is nobody else's business on this machine.
+        QFile::setPermissions(m_directory, QFile::ReadOwner | QFile::WriteOwner | QFile::ExeOwner);
+        // The directory itself must outlive a power cut, not only what is in it. Best effort: its parents may be older.
+        const QString dataDir = QFileInfo(m_directory).path();
+        for (const QString& parent : {dataDir, QFileInfo(dataDir).path()}) {
+            if (const int result = m_disk.syncDirectory(parent); result != 0)
+                qCDebug(lcCallLog).noquote() << "cannot sync" << parent + QLatin1Char(':') << errnoText(-result);
+        }
+    }
 
     if (m_lock < 0) {
         const QString lockPath = m_directory + QStringLiteral("/lock");

@@ -220,9 +220,13 @@ Result<QString> migrate(const Settings& settings)
     const QString folder = QFileInfo(target->path).path();
     if (!QDir().mkpath(folder))
         return Error{Error::Code::Io, QStringLiteral("cannot make the directory ") + folder, {}};
+    const bool isNew = !QFile::exists(target->path);
     auto database = openSqlite(target->path, OpenMode::ReadWrite);
     if (!database)
         return database.error();
+    // Conversations are not for every user of the machine. SQLite gives its side files the same rights.
+    if (isNew)
+        QFile::setPermissions(target->path, QFile::ReadOwner | QFile::WriteOwner | QFile::ReadGroup);
     const Result<QString> result = migrateOpen(*database, target->path);
     closeSqlite(*database);
     return result;

@@ -106,6 +106,8 @@ private Q_SLOTS:
     void damageInAnOldJournalIsCountedAndSaid();
     void stopWritesEverythingOutAndRefusesAfterwards();
     void storedJournalFilesAreDeleted();
+    void aLogThatNeverStartedSaysWhatItLost();
+    void nobodyElseReadsTheFiles();
 
 private:
     QStringList rows(const QString& statement) const { return sql(m_database, statement); }
@@ -672,6 +674,30 @@ void TestCallLog::storedJournalFilesAreDeleted()
     QTRY_COMPARE(log.status().stored, 20u);
     QTRY_COMPARE(journalFiles(m_dir->path()).size(), 1);
     QVERIFY(log.status().journalBytes < 4500);
+}
+
+void TestCallLog::aLogThatNeverStartedSaysWhatItLost()
+{
+    const LogCatcher lines;
+    CallLog log(m_settings, m_clock);
+    log.append(eventEntry({}, QStringLiteral("X")));
+    log.stop();
+    QCOMPARE(log.status().refused, 1u);
+    QCOMPARE(LogCatcher::containing(QStringLiteral("never started")).size(), 1);
+}
+
+void TestCallLog::nobodyElseReadsTheFiles()
+{
+    QVERIFY(migrate(m_settings));
+    CallLog log(m_settings, m_clock);
+    log.start();
+    log.append(eventEntry({}, QStringLiteral("X")));
+    QTRY_COMPARE(log.status().stored, 1u);
+    const auto others = QFile::ReadOther | QFile::WriteOther | QFile::ExeOther | QFile::WriteGroup;
+    for (const char* name : {"calls.db", "calls.db-wal", "journal"})
+        QVERIFY2(!(QFile::permissions(m_dir->filePath(QLatin1String(name))) & others), name);
+    const QString segment = m_dir->filePath(QStringLiteral("journal/")) + journalFiles(m_dir->path()).first();
+    QVERIFY(!(QFile::permissions(segment) & (others | QFile::ReadGroup)));
 }
 
 QTEST_GUILESS_MAIN(TestCallLog)
