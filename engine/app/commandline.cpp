@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/app/commandline.h"
+
+#include "engine/app/nearest.h"
+#include "shared/core/masking.h"
+
+#include <optional>
+
+namespace kav::app {
+namespace {
+
+std::optional<Command> commandOf(QStringView word)
+{
+    if (word == QLatin1String("serve"))
+        return Command::Serve;
+    if (word == QLatin1String("migrate"))
+        return Command::Migrate;
+    if (word == QLatin1String("call"))
+        return Command::Call;
+    if (word == QLatin1String("help") || word == QLatin1String("--help") || word == QLatin1String("-h"))
+        return Command::Help;
+    if (word == QLatin1String("version") || word == QLatin1String("--version") || word == QLatin1String("-V"))
+        return Command::Version;
+    if (word == QLatin1String("example-config"))
+        return Command::ExampleConfig;
+    return std::nullopt;
+}
+
+} // namespace
+
+Result<CommandLine> parseCommandLine(const QStringList& args)
+{
+    CommandLine line;
+    line.args = args;
+    if (!args.isEmpty() && (!args.first().startsWith(QLatin1Char('-')) || commandOf(args.first()))) {
+        const std::optional<Command> command = commandOf(args.first());
+        if (!command) {
+            return Error{Error::Code::Invalid,
+                QStringLiteral("unknown command '%1'%2 (serve, migrate, call, example-config, help, version)")
+                    .arg(logSafe(args.first(), 40),
+                        suggestion(args.first(),
+                            QStringLiteral("serve migrate call example-config help version").split(QLatin1Char(' ')))),
+                {}};
+        }
+        line.command = *command;
+        line.args.removeFirst();
+    }
+    if (line.command == Command::Serve || line.command == Command::Migrate) {
+        for (const QString& arg : std::as_const(line.args)) {
+            const std::optional<Command> command = arg.startsWith(QLatin1Char('-')) ? commandOf(arg) : std::nullopt;
+            if (command)
+                return CommandLine{*command, {}};
+        }
+    }
+    return line;
+}
+
+} // namespace kav::app

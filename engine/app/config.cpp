@@ -1,0 +1,506 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/app/config.h"
+
+#include "engine/app/nearest.h"
+#include "engine/app/settings.h"
+#include "engine/app/tomlreader.h"
+#include "shared/core/masking.h"
+
+#include <QCoreApplication>
+#include <QDir>
+#include <QFile>
+#include <QFileInfo>
+#include <QProcessEnvironment>
+#include <QRandomGenerator>
+#include <QSet>
+
+#include <array>
+#include <optional>
+
+#ifndef KAV_RESOURCES_DIR
+#error "KAV_RESOURCES_DIR names the source tree's resources"
+#endif
+
+namespace kav::app {
+namespace {
+
+constexpr int CallsPerWorker = 400;
+constexpr qsizetype ShortestMediaKey = 16;
+constexpr qsizetype LongestSecretFile = 256 * 1024;
+const char* const DefaultFile = "/etc/kav/kav.toml";
+
+/// One run of load(): gathers values from the lowest precedence to the highest, and every error on the way.
+class Loader final {
+public:
+    explicit Loader(const Surroundings& surroundings)
+        : m_surroundings(surroundings)
+    {
+        for (const Setting& setting : settingsTable()) {
+            m_byKey.insert(setting.key, &setting);
+            if (!setting.flag().isEmpty())
+                m_byFlag.insert(setting.flag(), &setting);
+        }
+    }
+
+    LoadedConfig load(const QStringList& args)
+    {
+        // Flags are read first, since one of them names the file; they are applied last.
+        readFlags(args);
+        readFile();
+        readEnvironment();
+        for (const Given& given : std::as_const(m_flags))
+            apply(given);
+        fillIn();
+        crossCheck();
+        return std::move(m_loaded);
+    }
+
+private:
+    struct Given final {
+        const Setting* setting = nullptr;
+        RawValue value;
+        QString where;
+    };
+
+    void error(const QString& where, const QString& key, const QString& problem)
+    {
+        m_loaded.errors +=
+            where + QLatin1String(": ") + (key.isEmpty() ? QString() : key + QLatin1String(": ")) + problem;
+    }
+
+    void apply(const Given& given)
+    {
+        const QString problem = applyValue(*given.setting, given.value, m_loaded.config);
+        if (problem.isEmpty()) {
+            m_loaded.sources.insert(given.setting->key, given.where);
+        } else {
+            error(given.where, given.setting->key, problem);
+            m_wrong.insert(given.setting->key);
+        }
+    }
+
+    // ---- flags
+    // -------------------------------------------------------------------------------------------------------
+    void readFlags(const QStringList& args)
+    {
+        for (qsizetype i = 0; i < args.size(); ++i) {
+            const QString& arg = args[i];
+            if (!arg.startsWith(QLatin1String("--"))) {
+                m_loaded.errors += QStringLiteral("unexpected argument '%1'").arg(logSafe(arg, 40));
+                continue;
+            }
+            const qsizetype equals = arg.indexOf(QLatin1Char('='));
+            const QString flag = arg.left(equals);
+            std::optional<QString> value;
+            if (equals >= 0)
+                value = arg.mid(equals + 1);
+            const Setting* setting = m_byFlag.value(flag);
+            const bool isConfig = flag == QLatin1String("--config");
+            const bool next = i + 1 < args.size() && !args[i + 1].startsWith(QLatin1String("--"));
+            if (!setting && !isConfig) {
+                refuseFlag(flag);
+                if (!value && next)
+                    ++i; // most likely its value; not shown, since it may be a secret
+                continue;
+            }
+            if (!value && setting && setting->kind == Kind::Bool)
+                value = QStringLiteral("true");
+            if (!value && next)
+                value = args[++i];
+            if (!value) {
+                m_loaded.errors += QStringLiteral("flag %1: a value is missing").arg(flag);
+                continue;
+            }
+            if (isConfig)
+                m_file = *value;
+            else
+                m_flags += Given{setting, {*value, {}, false}, QStringLiteral("flag ") + flag};
+        }
+    }
+
+    void refuseFlag(const QString& flag)
+    {
+        for (const Setting& setting : settingsTable()) {
+            if (!setting.secret)
+                continue;
+            for (const QString& variable : setting.variables()) {
+                const QString asFlag =
+                    QStringLiteral("--") + variable.toLower().replace(QLatin1Char('_'), QLatin1Char('-'));
+                if (flag != asFlag && QStringLiteral("--kav-") + flag.mid(2) != asFlag)
+                    continue;
+                m_loaded.errors +=
+                    QStringLiteral("flag %1: a secret is not taken as a flag, where every user of the machine "
+                                   "can read it; use %2 or %2_FILE")
+                        .arg(flag, setting.variables().constLast());
+                return;
+            }
+        }
+        m_loaded.errors += QStringLiteral("unknown flag %1").arg(logSafe(flag, 60))
+            + suggestion(flag, m_byFlag.keys() + QStringList{QStringLiteral("--config")});
+    }
+
+    // ---- file
+    // --------------------------------------------------------------------------------------------------------
+    void readFile()
+    {
+        QString path = m_file;
+        QString whence = QStringLiteral("flag --config");
+        if (path.isEmpty()) {
+            path = m_surroundings.environment.value(QStringLiteral("KAV_CONFIG"));
+            whence = QStringLiteral("environment variable KAV_CONFIG");
+        }
+        const bool wanted = !path.isEmpty();
+        if (!wanted) {
+            path = QString::fromLatin1(DefaultFile);
+            if (!m_surroundings.fileExists(path))
+                return;
+        }
+        const Result<QByteArray> bytes = m_surroundings.readFile(path);
+        if (!bytes) {
+            m_loaded.errors += (wanted ? whence + QLatin1String(": ") : QString()) + bytes.error().message;
+            return;
+        }
+        m_loaded.file = path;
+        const TomlDocument document = readToml(*bytes, path);
+        if (!document.error.isEmpty())
+            m_loaded.errors += document.error;
+        QStringList sections;
+        for (const auto& [name, about] : settingSections())
+            sections += name;
+        for (const TomlEntry& entry : document.entries) {
+            if (const Setting* setting = m_byKey.value(entry.key))
+                apply({setting, entry.value, entry.where});
+            else if (entry.value.foreignType != QLatin1String("a table") || !sections.contains(entry.key))
+                m_loaded.errors += QStringLiteral("%1: unknown key %2").arg(entry.keyWhere, logSafe(entry.key, 80))
+                    + suggestion(entry.key, m_byKey.keys() + sections);
+        }
+    }
+
+    // ---- environment
+    // -------------------------------------------------------------------------------------------------
+    void readEnvironment()
+    {
+        QStringList known;
+        for (const Setting& setting : settingsTable()) {
+            std::optional<Given> chosen;
+            for (const QString& variable : setting.variables()) {
+                known += variable;
+                if (setting.secret)
+                    known += variable + QLatin1String("_FILE");
+                std::optional<Given> given = fromVariable(setting, variable);
+                if (given && !chosen)
+                    chosen = std::move(given);
+            }
+            if (chosen)
+                apply(*chosen);
+        }
+        for (auto it = m_surroundings.environment.cbegin(); it != m_surroundings.environment.cend(); ++it) {
+            if (it.key().startsWith(QLatin1String("KAV_")) && !known.contains(it.key()) && !isForeignVariable(it.key()))
+                m_loaded.errors += QStringLiteral("unknown environment variable ") + logSafe(it.key(), 80)
+                    + suggestion(it.key(), known);
+        }
+    }
+
+    /// A variable that is set to nothing counts as not set, as is the custom in containers.
+    std::optional<Given> fromVariable(const Setting& setting, const QString& variable)
+    {
+        const QString value = m_surroundings.environment.value(variable);
+        const QString where = QStringLiteral("environment variable ") + variable;
+        if (setting.secret) {
+            const QString fileVariable = variable + QLatin1String("_FILE");
+            const QString path = m_surroundings.environment.value(fileVariable);
+            if (!path.isEmpty() && !value.isEmpty()) {
+                error(where, setting.key,
+                    QStringLiteral("%1 is set as well: which of the two counts?").arg(fileVariable));
+                m_wrong.insert(setting.key);
+                return std::nullopt;
+            }
+            if (!path.isEmpty())
+                return fromSecretFile(setting, fileVariable, path);
+        }
+        if (value.isEmpty())
+            return std::nullopt;
+        if (variable == QLatin1String("KAV_PORT") && value.startsWith(QLatin1String("tcp://"))) {
+            error(where, setting.key,
+                QStringLiteral(
+                    "%1 is what Kubernetes sets beside a Service named kav, not a port; set enableServiceLinks: "
+                    "false in the pod, or use PORT")
+                    .arg(logSafe(value, 60)));
+            m_wrong.insert(setting.key);
+            return std::nullopt;
+        }
+        return Given{&setting, {value, {}, false}, where};
+    }
+
+    std::optional<Given> fromSecretFile(const Setting& setting, const QString& variable, const QString& path)
+    {
+        const QString where = QStringLiteral("environment variable ") + variable;
+        const Result<QByteArray> bytes = m_surroundings.readFile(path);
+        QString problem;
+        if (!bytes)
+            problem = bytes.error().message;
+        else if (bytes->size() > LongestSecretFile)
+            problem = logSafe(path) + QStringLiteral(": larger than 256 KiB");
+        if (!problem.isEmpty()) {
+            error(where, setting.key, problem);
+            m_wrong.insert(setting.key);
+            return std::nullopt;
+        }
+        QString text = QString::fromUtf8(*bytes);
+        if (text.endsWith(QLatin1Char('\n')))
+            text.chop(1);
+        if (text.endsWith(QLatin1Char('\r')))
+            text.chop(1);
+        return Given{&setting, {text, {}, false}, where};
+    }
+
+    // ---- what follows from the rest
+    // ------------------------------------------------------------------------------------
+    void fillIn()
+    {
+        Config& config = m_loaded.config;
+        if (config.dataDir.isEmpty())
+            config.dataDir = defaultDataDir();
+        config.dataDir = QDir::cleanPath(config.dataDir);
+        if (config.messagesDir.isEmpty())
+            config.messagesDir = config.dataDir + QLatin1String("/messages");
+        if (config.dialogFile.isEmpty())
+            config.dialogFile = defaultDialog();
+        config.callLog.dataDir = config.dataDir;
+        Config copy = config;
+        for (const Setting& setting : settingsTable()) {
+            if (!setting.secret)
+                continue;
+            const QString value = shownValue(setting, copy);
+            if (!value.isEmpty() && setting.key != QLatin1String("call_log.database_url"))
+                config.providers.secrets += value;
+        }
+    }
+
+    QString defaultDataDir() const
+    {
+        const auto variable = [this](
+                                  const char* name) { return m_surroundings.environment.value(QLatin1String(name)); };
+        // systemd joins several with colons; the first is ours.
+        if (const QString state = variable("STATE_DIRECTORY").section(QLatin1Char(':'), 0, 0); !state.isEmpty())
+            return state;
+        if (const QString data = variable("XDG_DATA_HOME"); !data.isEmpty())
+            return data + QLatin1String("/kav");
+        if (const QString home = variable("HOME"); !home.isEmpty())
+            return home + QLatin1String("/.local/share/kav");
+        return QStringLiteral("/var/lib/kav");
+    }
+
+    QString defaultDialog() const
+    {
+        const QString installed =
+            QDir::cleanPath(m_surroundings.executableDir + QLatin1String("/../share/kav/dialogs/receptionist.toml"));
+        const QString inTree = QStringLiteral(KAV_RESOURCES_DIR "/dialogs/receptionist.toml");
+        if (!m_surroundings.fileExists(installed) && m_surroundings.fileExists(inTree))
+            return inTree;
+        return installed;
+    }
+
+    QString whereOf(const QString& key) const { return m_loaded.sources.value(key, QStringLiteral("default")); }
+
+    /// `small` must not be more than (or, `strictly`, must be less than) `large`.
+    void inOrder(const char* small, const char* large, bool strictly = false)
+    {
+        const Setting* first = m_byKey.value(QLatin1String(small));
+        const Setting* second = m_byKey.value(QLatin1String(large));
+        Q_ASSERT(first && second);
+        if (m_wrong.contains(first->key) || m_wrong.contains(second->key))
+            return; // already told, and the value that stands in is not what was meant
+        const auto valueOf = [this](const Setting* setting) {
+            return std::get<Milliseconds& (*)(Config&)>(setting->member)(m_loaded.config);
+        };
+        if (strictly ? valueOf(first) < valueOf(second) : valueOf(first) <= valueOf(second))
+            return;
+        // The one that was set is at fault; of two, the first.
+        const bool firstSet = m_loaded.sources.contains(first->key);
+        const Setting* guilty = firstSet ? first : second;
+        const Setting* other = firstSet ? second : first;
+        error(whereOf(guilty->key), guilty->key,
+            QStringLiteral("%1 must be %2 than %3, which is %4 (%5)")
+                .arg(shownDuration(valueOf(guilty)),
+                    firstSet ? (strictly ? QStringLiteral("less") : QStringLiteral("no more"))
+                             : (strictly ? QStringLiteral("more") : QStringLiteral("no less")),
+                    other->key, shownDuration(valueOf(other)), whereOf(other->key)));
+    }
+
+    void check(const char* key, bool good, const QString& problem)
+    {
+        const QString name = QLatin1String(key);
+        if (!good && !m_wrong.contains(name))
+            error(whereOf(name), name, problem);
+    }
+
+    void crossCheck()
+    {
+        inOrder("turn.voice_start", "turn.voice_start_window");
+        inOrder("turn.end_of_utterance_min", "turn.end_of_utterance_max");
+        inOrder("turn.filler", "turn.fallback", true);
+        inOrder("turn.fallback", "turn.hard_end", true);
+        inOrder("turn.final_wait", "turn.fallback");
+        inOrder("turn.interrupt_voice", "turn.interrupt_confirm");
+        inOrder("turn.message_end", "turn.message_cap", true);
+        inOrder("turn.message_cap", "turn.longest_call");
+        inOrder("turn.utterance_cap", "turn.longest_call");
+        const Config& config = m_loaded.config;
+        check("media.key", config.mediaKey.isEmpty() || config.mediaKey.size() >= ShortestMediaKey,
+            QStringLiteral("shorter than %1 characters").arg(ShortestMediaKey));
+        const QString& database = config.callLog.databaseUrl;
+        check("call_log.database_url",
+            database.isEmpty() || database == QLatin1String("off")
+                || (database.startsWith(QLatin1String("sqlite:///")) && database.size() > 10),
+            QStringLiteral("not 'off' and not like sqlite:///abs/path.db, the database of this version"));
+        bool plain = true;
+        for (const QChar c : config.twilioAccountSid)
+            plain = plain && c.unicode() < 128 && c.isLetterOrNumber();
+        check("twilio.account_sid", plain, QStringLiteral("an account id has letters and digits only"));
+        check("dialog.language", !config.language.isEmpty(), QStringLiteral("empty; a language is wanted, e.g. en-US"));
+    }
+
+    const Surroundings& m_surroundings;
+    LoadedConfig m_loaded;
+    QMap<QString, const Setting*> m_byKey, m_byFlag;
+    QSet<QString> m_wrong;
+    QList<Given> m_flags;
+    QString m_file;
+};
+
+Result<QByteArray> readWholeFile(const QString& path)
+{
+    QFile file(path);
+    if (!file.open(QIODevice::ReadOnly)) {
+        return Error{file.exists() ? Error::Code::Io : Error::Code::NotFound,
+            QStringLiteral("cannot read %1: %2").arg(logSafe(path), file.errorString()), {}};
+    }
+    constexpr qint64 limit = 2 * 1024 * 1024; // above every reader's own limit
+    return file.read(limit);
+}
+
+QString defaultOf(const Setting& setting)
+{
+    if (!setting.defaultText.isEmpty())
+        return setting.defaultText;
+    static const Config defaults;
+    const QString value = shownValue(setting, defaults);
+    return value.isEmpty() ? QStringLiteral("none") : value;
+}
+
+} // namespace
+
+Surroundings Surroundings::ofThisProcess()
+{
+    Surroundings surroundings;
+    const QProcessEnvironment environment = QProcessEnvironment::systemEnvironment();
+    for (const QString& name : environment.keys())
+        surroundings.environment.insert(name, environment.value(name));
+    surroundings.executableDir = QCoreApplication::applicationDirPath();
+    surroundings.readFile = &readWholeFile;
+    surroundings.fileExists = [](const QString& path) { return QFileInfo::exists(path); };
+    return surroundings;
+}
+
+LoadedConfig Config::load(const QStringList& args, const Surroundings& surroundings)
+{
+    return Loader(surroundings).load(args);
+}
+
+int Config::mediaWorkerCount(int cores) const
+{
+    return mediaWorkers > 0 ? mediaWorkers : qMax(1, cores - 1);
+}
+
+int Config::speechThreadCount(int cores) const
+{
+    return speechThreads > 0 ? speechThreads : qMax(1, cores);
+}
+
+int Config::callCapacity(int cores) const
+{
+    return capacity > 0 ? capacity : CallsPerWorker * mediaWorkerCount(cores);
+}
+
+void Config::ensureMediaKey()
+{
+    if (!mediaKey.isEmpty())
+        return;
+    std::array<quint32, 8> words{};
+    QRandomGenerator::system()->fillRange(words.data(), qsizetype(words.size()));
+    mediaKey = QByteArray(reinterpret_cast<const char*>(words.data()), qsizetype(sizeof words)).toHex();
+}
+
+QStringList LoadedConfig::summary() const
+{
+    QStringList lines;
+    for (const Setting& setting : settingsTable()) {
+        if (sources.contains(setting.key)) {
+            lines +=
+                QStringLiteral("%1 = %2 (%3)")
+                    .arg(setting.key, setting.secret ? QStringLiteral("(set)") : logSafe(shownValue(setting, config)),
+                        logSafe(sources.value(setting.key)));
+        }
+    }
+    return lines;
+}
+
+QString helpText()
+{
+    QString text = QStringLiteral(
+        "Kav answers telephone calls: the engine.\n"
+        "\n"
+        "Usage: kav-engine [serve] [FLAGS]     answer calls (the default)\n"
+        "       kav-engine migrate [FLAGS]     make or upgrade the call log's schema\n"
+        "       kav-engine call ...            call an engine as Twilio would; see kav-engine call --help\n"
+        "       kav-engine example-config      print a commented configuration file\n"
+        "       kav-engine --help | --version\n"
+        "\n"
+        "Each setting is taken from its flag, else from its environment variable (the first named that is set), else\n"
+        "from the TOML file (--config FILE, else $KAV_CONFIG, else %1 where there is one), else it has its\n"
+        "default. Secrets are no flags; NAME_FILE names a file that holds one. Durations: 250ms, 4s, 30m, 2h; a bare\n"
+        "number is milliseconds. Sizes: 64KiB, 1MiB; a bare number is bytes.\n")
+                       .arg(QString::fromLatin1(DefaultFile));
+    for (const auto& [section, about] : settingSections()) {
+        text += QStringLiteral("\n[%1]  %2\n").arg(section, about);
+        for (const Setting& setting : settingsTable()) {
+            if (setting.section() != section)
+                continue;
+            text += QStringLiteral("  %1\n      %2\n      %3; default: %4\n")
+                        .arg((setting.secret ? setting.key : setting.flag() + QLatin1String(", ") + setting.key)
+                                + QLatin1String(", ") + setting.variables().join(QLatin1String(", ")),
+                            setting.help, shownKind(setting), defaultOf(setting));
+        }
+    }
+    return text;
+}
+
+QString exampleFile()
+{
+    QString text = QStringLiteral(
+        "# Kav's settings, each with its default. This text is made by `kav-engine example-config`.\n"
+        "# Flags and environment variables (kav-engine --help) go before this file.\n"
+        "# Durations: \"250ms\", \"4s\", \"30m\", \"2h\", or milliseconds. Sizes: \"64KiB\", \"1MiB\", or bytes.\n");
+    const Config defaults;
+    for (const auto& [section, about] : settingSections()) {
+        text += QStringLiteral("\n# %1\n[%2]\n").arg(about, section);
+        for (const Setting& setting : settingsTable()) {
+            if (setting.section() != section)
+                continue;
+            QString value = shownValue(setting, defaults);
+            if (setting.kind == Kind::List)
+                value = QStringLiteral("[]");
+            else if (setting.kind != Kind::Bool && setting.kind != Kind::Int)
+                value = QLatin1Char('"') + value + QLatin1Char('"');
+            text +=
+                QStringLiteral("\n# %1\n# (%2%3; %4)\n#%5 = %6\n")
+                    .arg(setting.help, shownKind(setting),
+                        setting.defaultText.isEmpty() ? QString() : QStringLiteral("; default: ") + setting.defaultText,
+                        setting.variables().join(QLatin1String(", ")), setting.key.section(QLatin1Char('.'), 1), value);
+        }
+    }
+    return text;
+}
+
+} // namespace kav::app

@@ -1,0 +1,625 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/app/settings.h"
+
+#include "shared/core/masking.h"
+
+#include <QRegularExpression>
+#include <QUrl>
+
+#include <limits>
+
+namespace kav::app {
+namespace {
+
+constexpr qint64 Second = 1000, Minute = 60 * Second, Hour = 60 * Minute, Day = 24 * Hour;
+constexpr qint64 KiB = 1024, MiB = 1024 * KiB, GiB = 1024 * MiB;
+
+Setting row(const char* key, Kind kind, Member member, const char* help)
+{
+    Setting setting;
+    setting.key = QString::fromLatin1(key);
+    setting.kind = kind;
+    setting.member = member;
+    setting.help = QString::fromLatin1(help);
+    return setting;
+}
+Setting number(const char* key, Member member, qint64 min, qint64 max, const char* help)
+{
+    Setting setting = row(key, Kind::Int, member, help);
+    setting.min = min;
+    setting.max = max;
+    return setting;
+}
+Setting duration(const char* key, Member member, qint64 min, qint64 max, const char* help)
+{
+    Setting setting = row(key, Kind::Duration, member, help);
+    setting.min = min;
+    setting.max = max;
+    return setting;
+}
+Setting size(const char* key, Member member, qint64 min, qint64 max, const char* help)
+{
+    Setting setting = row(key, Kind::Size, member, help);
+    setting.min = min;
+    setting.max = max;
+    return setting;
+}
+Setting secret(const char* key, Member member, const char* customary, const char* help)
+{
+    Setting setting = row(key, Kind::Text, member, help);
+    setting.secret = true;
+    if (*customary)
+        setting.customary += QString::fromLatin1(customary);
+    return setting;
+}
+Setting named(Setting setting, const char* name, const char* customary = "")
+{
+    setting.name = QString::fromLatin1(name);
+    if (*customary)
+        setting.customary += QString::fromLatin1(customary);
+    return setting;
+}
+Setting defaulting(Setting setting, const char* words)
+{
+    setting.defaultText = QString::fromLatin1(words);
+    return setting;
+}
+Setting choosing(Setting setting, const char* choices)
+{
+    setting.choices = QString::fromLatin1(choices).split(QLatin1Char(' '));
+    return setting;
+}
+
+// Two lines a setting: where it lives, then its limits, its help and its names.
+// clang-format off
+QList<Setting> makeTable()
+{
+    using C = Config;
+    QList<Setting> table {
+        named(number( "server.port", [](C& c) -> int& { return c.port; },
+            0, 65535, "port of everything: HTTP, media streams; 0 takes a free one"), "port", "PORT"),
+        named(row( "server.address", Kind::Address, [](C& c) -> QHostAddress& { return c.address; },
+            "address to listen on; 0.0.0.0 and :: mean all"), "address"),
+        named(row( "server.public_url", Kind::Url, [](C& c) -> QString& { return c.publicUrl; },
+            "how Twilio reaches this engine: https://host[:port][/prefix]; http for loopback hosts only"), "public-url"),
+        named(row( "server.deploy_id", Kind::Text, [](C& c) -> QString& { return c.deployId; },
+            "shown by GET /version"), "deploy-id", "DEPLOY_ID"),
+        named(defaulting(row( "server.data_dir", Kind::Path, [](C& c) -> QString& { return c.dataDir; },
+            "journal, database and recordings"), "$STATE_DIRECTORY, else $XDG_DATA_HOME/kav, else ~/.local/share/kav"), "data-dir"),
+        named(number( "server.media_workers", [](C& c) -> int& { return c.mediaWorkers; },
+            0, 256, "threads that carry calls; 0: one less than the cores, at least one"), "media-workers"),
+        named(number( "server.speech_threads", [](C& c) -> int& { return c.speechThreads; },
+            0, 256, "threads of local recognition and synthesis; 0: as many as cores"), "speech-threads"),
+        named(number( "server.capacity", [](C& c) -> int& { return c.capacity; },
+            0, 100000, "live calls at most; 0: 400 for each media worker"), "capacity"),
+        named(duration( "server.drain", [](C& c) -> Milliseconds& { return c.drain; },
+            0, Day, "how long live calls may go on after SIGTERM"), "drain"),
+        named(choosing(row( "server.log_level", Kind::Choice, [](C& c) -> QString& { return c.logLevel; },
+            "least severe messages that are logged"), "debug info warning error"), "log-level"),
+        named(row( "server.log_rules", Kind::List, [](C& c) -> QStringList& { return c.logRules; },
+            "Qt logging rules, e.g. kav.turn.debug=true"), "log-rules"),
+
+        secret( "twilio.auth_token", [](C& c) -> QString& { return c.twilioAuthToken; },
+            "TWILIO_AUTH_TOKEN", "proves that requests are Twilio's; without it only loopback peers are served"),
+        named(row( "twilio.account_sid", Kind::Text, [](C& c) -> QString& { return c.twilioAccountSid; },
+            "the account whose calls are taken; empty: any"), "twilio-account-sid", "TWILIO_ACCOUNT_SID"),
+
+        named(defaulting(row( "dialog.file", Kind::Path, [](C& c) -> QString& { return c.dialogFile; },
+            "what the receptionist says and understands"), "the installed receptionist.toml"), "dialog"),
+        named(row( "dialog.language", Kind::Text, [](C& c) -> QString& { return c.language; },
+            "language of calls, BCP-47"), "language"),
+        named(defaulting(row( "dialog.messages_dir", Kind::Path, [](C& c) -> QString& { return c.messagesDir; },
+            "recordings of callers' messages"), "messages under server.data_dir"), "messages-dir"),
+
+        secret( "media.key", [](C& c) -> QByteArray& { return c.mediaKey; },
+            "", "signs stream tokens, 16 characters or more; the same on all engines of a fleet; empty: made anew at each start"),
+        duration( "media.token_ttl", [](C& c) -> Milliseconds& { return c.mediaTokenTtl; },
+            10 * Second, Hour, "how long a stream token is good: from the webhook to the stream"),
+        size( "media.message_bytes", [](C& c) -> qint64& { return c.mediaSocket.messageBytes; },
+            KiB, 16 * MiB, "longest message of a media stream"),
+        number( "media.fragments_per_message", [](C& c) -> int& { return c.mediaSocket.fragmentsPerMessage; },
+            1, 1000000, "frames of one message of a media stream at most"),
+        size( "media.send_queue", [](C& c) -> qint64& { return c.mediaSocket.sendQueueBytes; },
+            16 * KiB, 64 * MiB, "unsent bytes at which a media stream is closed"),
+        duration( "media.idle", [](C& c) -> Milliseconds& { return c.mediaSocket.idle; },
+            0, Hour, "a media stream silent for so long is dead; 0: never"),
+        duration( "media.close_wait", [](C& c) -> Milliseconds& { return c.mediaSocket.closeWait; },
+            10, Minute, "from a close to giving up on the other side's"),
+        duration( "media.ping_every", [](C& c) -> Milliseconds& { return c.mediaSocket.pingEvery; },
+            0, Hour, "WebSocket pings; two without an answer are a dead stream; 0: none"),
+        number( "media.control_frames_per_second", [](C& c) -> int& { return c.mediaSocket.controlFramesPerSecond; },
+            1, 100000, "pings and pongs taken from a peer"),
+        duration( "media.frame_time", [](C& c) -> Milliseconds& { return c.mediaSocket.frameTime; },
+            100, Minute, "one frame, from its first byte to its last"),
+        duration( "media.lead", [](C& c) -> Milliseconds& { return c.playout.lead; },
+            20, 5 * Second, "audio sent ahead of the playout clock"),
+        duration( "media.mark_grace", [](C& c) -> Milliseconds& { return c.playout.markGrace; },
+            100, Minute, "a mark later than this is taken as lost"),
+        duration( "media.longest_speech", [](C& c) -> Milliseconds& { return c.playout.longestSpeech; },
+            Second, Hour, "audio of one answer past this is dropped"),
+
+        duration( "turn.voice_start", [](C& c) -> Milliseconds& { return c.turn.voiceStart; },
+            20, 2 * Second, "voice, within voice_start_window, that opens an utterance"),
+        duration( "turn.voice_start_window", [](C& c) -> Milliseconds& { return c.turn.voiceStartWindow; },
+            20, 5 * Second, "see voice_start"),
+        duration( "turn.voice_stop", [](C& c) -> Milliseconds& { return c.turn.voiceStop; },
+            20, 5 * Second, "silence after which the caller is taken as pausing"),
+        duration( "turn.pre_roll", [](C& c) -> Milliseconds& { return c.turn.preRoll; },
+            0, 2 * Second, "audio before the onset that the recogniser gets"),
+        duration( "turn.end_of_utterance_min", [](C& c) -> Milliseconds& { return c.turn.endOfUtteranceMin; },
+            100, 5 * Second, "pause that ends a complete sentence"),
+        duration( "turn.end_of_utterance_max", [](C& c) -> Milliseconds& { return c.turn.endOfUtteranceMax; },
+            100, 10 * Second, "pause that ends anything else"),
+        duration( "turn.message_end", [](C& c) -> Milliseconds& { return c.turn.messageEnd; },
+            500, 30 * Second, "pause that ends a recorded message"),
+        duration( "turn.utterance_cap", [](C& c) -> Milliseconds& { return c.turn.utteranceCap; },
+            Second, 10 * Minute, "longest utterance: ends a turn that noise keeps open"),
+        duration( "turn.message_cap", [](C& c) -> Milliseconds& { return c.turn.messageCap; },
+            Second, Hour, "longest recorded message"),
+        duration( "turn.cough", [](C& c) -> Milliseconds& { return c.turn.cough; },
+            0, 5 * Second, "voice shorter than this without a word is not a turn"),
+        duration( "turn.interrupt_voice", [](C& c) -> Milliseconds& { return c.turn.interruptVoice; },
+            20, 5 * Second, "least voice that silences the agent"),
+        duration( "turn.interrupt_confirm", [](C& c) -> Milliseconds& { return c.turn.interruptConfirm; },
+            100, 30 * Second, "words must follow within this, else the agent goes on"),
+        duration( "turn.filler", [](C& c) -> Milliseconds& { return c.turn.filler; },
+            100, 5 * Minute, "no answer yet: a waiting line; after the end of the caller's words"),
+        duration( "turn.fallback", [](C& c) -> Milliseconds& { return c.turn.fallback; },
+            100, 5 * Minute, "still none: the fallback line"),
+        duration( "turn.hard_end", [](C& c) -> Milliseconds& { return c.turn.hardEnd; },
+            100, 10 * Minute, "still none: the end of the call"),
+        duration( "turn.final_wait", [](C& c) -> Milliseconds& { return c.turn.finalWait; },
+            0, 30 * Second, "how long a turn without a stable interim waits for the final"),
+        duration( "turn.no_input", [](C& c) -> Milliseconds& { return c.turn.noInput; },
+            Second, 10 * Minute, "silence before each of two prompts, and before the goodbye"),
+        duration( "turn.key_entry", [](C& c) -> Milliseconds& { return c.turn.keyEntry; },
+            0, Minute, "after a key: voice waits until the entry is complete, or so long"),
+        duration( "turn.line_cap", [](C& c) -> Milliseconds& { return c.turn.lineCap; },
+            Second, 10 * Minute, "longest time for one pre-rendered line"),
+        duration( "turn.speaking_cap", [](C& c) -> Milliseconds& { return c.turn.speakingCap; },
+            Second, Hour, "longest stay in SPEAKING"),
+        duration( "turn.ending_cap", [](C& c) -> Milliseconds& { return c.turn.endingCap; },
+            Second, 10 * Minute, "longest stay in ENDING"),
+        duration( "turn.held_cap", [](C& c) -> Milliseconds& { return c.turn.heldCap; },
+            Second, Day, "longest stay in HELD"),
+        duration( "turn.longest_call", [](C& c) -> Milliseconds& { return c.turn.longestCall; },
+            10 * Second, Day, "longest call"),
+
+        duration( "providers.deadline", [](C& c) -> Milliseconds& { return c.providers.deadline; },
+            10, 5 * Minute, "for making one provider"),
+        duration( "providers.retry", [](C& c) -> Milliseconds& { return c.providers.retry; },
+            100, Day, "from a failure to the next attempt"),
+        number( "providers.threads", [](C& c) -> int& { return c.providers.threads; },
+            1, 64, "threads for making providers; one that hangs holds its own"),
+
+        size( "http.head_bytes", [](C& c) -> qint64& { return c.http.headBytes; },
+            KiB, MiB, "longest request line with headers"),
+        number( "http.head_fields", [](C& c) -> int& { return c.http.headFields; },
+            8, 10000, "headers of one request"),
+        size( "http.body_bytes", [](C& c) -> qint64& { return c.http.bodyBytes; },
+            KiB, 64 * MiB, "longest request body"),
+        duration( "http.head_time", [](C& c) -> Milliseconds& { return c.http.headTime; },
+            100, 10 * Minute, "from the connection to the end of the head"),
+        duration( "http.body_time", [](C& c) -> Milliseconds& { return c.http.bodyTime; },
+            100, 10 * Minute, "from there to the end of the body"),
+        duration( "http.keep_alive", [](C& c) -> Milliseconds& { return c.http.keepAlive; },
+            0, Hour, "an idle connection is kept for so long"),
+        number( "http.connections", [](C& c) -> int& { return c.http.connections; },
+            16, 1000000, "open at a time; the descriptor limit less 64 holds as well"),
+        number( "http.connections_per_address", [](C& c) -> int& { return c.http.connectionsPerAddress; },
+            1, 1000000, "from one address, before the upgrade to a stream"),
+        row( "http.loopback_exempt", Kind::Bool, [](C& c) -> bool& { return c.http.loopbackExempt; },
+            "peers on this machine have no such limit; false behind a proxy on this machine"),
+        size( "http.send_queue", [](C& c) -> qint64& { return c.http.sendQueueBytes; },
+            16 * KiB, 64 * MiB, "unsent bytes of one connection"),
+
+        named(defaulting(secret( "call_log.database_url", [](C& c) -> QString& { return c.callLog.databaseUrl; },
+            "DATABASE_URL", "sqlite:///abs/path.db; off: journal only"), "calls.db under server.data_dir"), "database-url"),
+        named(row( "call_log.bootstrap", Kind::Bool, [](C& c) -> bool& { return c.callLog.bootstrap; },
+            "make the schema at start when it is missing, as kav-engine migrate does"), "db-bootstrap", "DB_BOOTSTRAP"),
+        duration( "call_log.sync_every", [](C& c) -> Milliseconds& { return c.callLog.syncEvery; },
+            0, 10 * Second, "the journal is synced to disk at most so often"),
+        number( "call_log.database_batch", [](C& c) -> int& { return c.callLog.databaseBatch; },
+            1, 100000, "entries in one transaction"),
+        duration( "call_log.database_every", [](C& c) -> Milliseconds& { return c.callLog.databaseEvery; },
+            10, Minute, "entries wait at most so long for their transaction"),
+        size( "call_log.journal_limit", [](C& c) -> qint64& { return c.callLog.journalLimitBytes; },
+            MiB, 1024 * GiB, "the journal's size while the database is away"),
+        size( "call_log.segment", [](C& c) -> qint64& { return c.callLog.segmentBytes; },
+            64 * KiB, GiB, "the journal goes on in a new file past this size"),
+        size( "call_log.queue_limit", [](C& c) -> qint64& { return c.callLog.queueLimitBytes; },
+            64 * KiB, GiB, "held in memory while the disk takes nothing"),
+        duration( "call_log.retry_every", [](C& c) -> Milliseconds& { return c.callLog.retryEvery; },
+            100, Hour, "from a lost database to the next attempt"),
+
+        named(secret( "google.credentials_json", [](C& c) -> QString& { return c.gcpCredentialsJson; },
+            "GCP_CREDENTIALS_JSON", "service account; kept for the Google providers to come, unused in this version"), "gcp-credentials-json"),
+
+        named(secret( "openai.api_key", [](C& c) -> QString& { return c.openaiApiKey; },
+            "OPENAI_API_KEY", "kept for the OpenAI-compatible providers to come, unused in this version"), "openai-api-key"),
+    };
+    return table;
+}
+// clang-format on
+
+std::optional<qint64> withUnit(QStringView text, const QList<std::pair<QLatin1String, qint64>>& units)
+{
+    static const QRegularExpression shape(QStringLiteral("^(\\d{1,15})(?:\\.(\\d{1,3}))?\\s?([A-Za-z]*)$"));
+    const QRegularExpressionMatch match = shape.match(text.trimmed());
+    if (!match.hasMatch())
+        return std::nullopt;
+    for (const auto& [name, factor] : units) {
+        if (match.capturedView(3) != name)
+            continue;
+        const qint64 whole = match.capturedView(1).toLongLong();
+        if (whole > std::numeric_limits<qint64>::max() / factor - 1)
+            return std::nullopt;
+        const QString digits = match.captured(2).leftJustified(3, QLatin1Char('0'));
+        const qint64 thousandths = digits.toLongLong() * factor;
+        if (thousandths % 1000 != 0)
+            return std::nullopt; // half a millisecond, a third of a byte
+        return whole * factor + thousandths / 1000;
+    }
+    return std::nullopt;
+}
+
+std::optional<qint64> durationOf(QStringView text)
+{
+    return withUnit(text,
+        {{QLatin1String(""), 1}, {QLatin1String("ms"), 1}, {QLatin1String("s"), Second}, {QLatin1String("m"), Minute},
+            {QLatin1String("min"), Minute}, {QLatin1String("h"), Hour}});
+}
+
+std::optional<qint64> sizeOf(QStringView text)
+{
+    return withUnit(text,
+        {{QLatin1String(""), 1}, {QLatin1String("B"), 1}, {QLatin1String("KiB"), KiB}, {QLatin1String("MiB"), MiB},
+            {QLatin1String("GiB"), GiB}});
+}
+
+QString inQuotes(const QString& text)
+{
+    return QLatin1Char('\'') + logSafe(text, 60) + QLatin1Char('\'');
+}
+
+/// "a duration (e.g. 250ms, 4s)"
+QString wanted(const Setting& setting)
+{
+    switch (setting.kind) {
+    case Kind::Bool:
+        return QStringLiteral("true or false");
+    case Kind::Int:
+        return QStringLiteral("a whole number");
+    case Kind::Duration:
+        return QStringLiteral("a duration (e.g. 250ms, 4s)");
+    case Kind::Size:
+        return QStringLiteral("a size (e.g. 64KiB, 1MiB)");
+    case Kind::Text:
+    case Kind::Path:
+        return QStringLiteral("a text");
+    case Kind::Address:
+        return QStringLiteral("an IP address");
+    case Kind::Url:
+        return QStringLiteral("a URL");
+    case Kind::List:
+        return QStringLiteral("a list of texts");
+    case Kind::Choice:
+        return QStringLiteral("one of ") + setting.choices.join(QLatin1String(", "));
+    }
+    Q_UNREACHABLE();
+}
+
+QString typeOf(const RawValue& raw)
+{
+    if (!raw.foreignType.isEmpty())
+        return raw.foreignType;
+    switch (raw.value.index()) {
+    case 0:
+        return QStringLiteral("a text");
+    case 1:
+        return QStringLiteral("true or false");
+    case 2:
+        return QStringLiteral("a number");
+    default:
+        return QStringLiteral("a list");
+    }
+}
+
+QString wrongType(const Setting& setting, const RawValue& raw)
+{
+    return wanted(setting) + QStringLiteral(" is wanted, not ") + typeOf(raw);
+}
+
+QString isNot(const Setting& setting, const QString& text)
+{
+    return (setting.secret ? QStringLiteral("the value") : inQuotes(text)) + QStringLiteral(" is not ")
+        + wanted(setting);
+}
+
+QString publicUrlProblem(const QString& text, QString& clean)
+{
+    const QUrl url(text, QUrl::StrictMode);
+    const QString host = url.host();
+    const bool loopback = host == QLatin1String("localhost") || QHostAddress(host).isLoopback();
+    if (!url.isValid() || host.isEmpty()
+        || (url.scheme() != QLatin1String("https") && url.scheme() != QLatin1String("http")))
+        return inQuotes(text) + QStringLiteral(" is not a URL like https://kav.example.com");
+    if (url.scheme() == QLatin1String("http") && !loopback)
+        return QStringLiteral("http is for loopback hosts only: Twilio needs https");
+    if (!url.userInfo().isEmpty())
+        return QStringLiteral("a user name or password has no place in it");
+    if (url.hasQuery() || url.hasFragment())
+        return QStringLiteral("a query or fragment has no place in it: Twilio does not pass it on to streams");
+    QString path = url.path(QUrl::FullyEncoded);
+    while (path.endsWith(QLatin1Char('/')))
+        path.chop(1);
+    if (path.contains(QLatin1String("//")))
+        return QStringLiteral("the path has an empty part (//)");
+    clean = url.toString(QUrl::FullyEncoded | QUrl::RemovePath) + path;
+    return {};
+}
+
+template <typename T> void store(const Setting& setting, Config& config, const T& value)
+{
+    std::get<T& (*)(Config&)>(setting.member)(config) = value;
+}
+
+QString applyNumber(const Setting& setting, const RawValue& raw, Config& config)
+{
+    std::optional<qint64> value;
+    if (const qint64* number = std::get_if<qint64>(&raw.value)) {
+        value = *number;
+    } else if (const QString* text = std::get_if<QString>(&raw.value)) {
+        if (setting.kind == Kind::Duration) {
+            value = durationOf(*text);
+        } else if (setting.kind == Kind::Size) {
+            value = sizeOf(*text);
+        } else if (!raw.typed) {
+            bool ok = false;
+            const qint64 parsed = text->trimmed().toLongLong(&ok);
+            if (ok)
+                value = parsed;
+        } else {
+            return wrongType(setting, raw);
+        }
+        if (!value)
+            return isNot(setting, *text);
+    } else {
+        return wrongType(setting, raw);
+    }
+    const auto shown = [&](qint64 amount) {
+        return setting.kind == Kind::Duration ? shownDuration(Milliseconds(amount))
+            : setting.kind == Kind::Size      ? shownSize(amount)
+                                              : QString::number(amount);
+    };
+    if (*value < setting.min || *value > setting.max) {
+        return QStringLiteral("%1 is out of range (%2 to %3)")
+            .arg(*value < 0 ? QString::number(*value) : shown(*value), shown(setting.min), shown(setting.max));
+    }
+    if (setting.kind == Kind::Duration)
+        store(setting, config, Milliseconds(*value));
+    else if (setting.kind == Kind::Size)
+        store(setting, config, *value);
+    else
+        store(setting, config, int(*value));
+    return {};
+}
+
+QString applyText(const Setting& setting, const QString& text, Config& config)
+{
+    for (const QChar c : text) {
+        // A credentials file has line breaks; nothing has other controls.
+        if (c.unicode() < 0x20
+            && !(setting.secret && (c == QLatin1Char('\n') || c == QLatin1Char('\r') || c == QLatin1Char('\t'))))
+            return isNot(setting, text) + QStringLiteral(": it holds a control character");
+    }
+    if (setting.kind == Kind::Choice && !setting.choices.contains(text))
+        return isNot(setting, text);
+    if (setting.kind == Kind::Address) {
+        const QHostAddress address(text);
+        if (address.isNull())
+            return isNot(setting, text);
+        store(setting, config, address);
+        return {};
+    }
+    if (setting.kind == Kind::Url && !text.isEmpty()) {
+        QString clean;
+        const QString problem = publicUrlProblem(text, clean);
+        if (problem.isEmpty())
+            store(setting, config, clean);
+        return problem;
+    }
+    if (std::holds_alternative<QByteArray& (*)(Config&)>(setting.member))
+        store(setting, config, text.toUtf8());
+    else
+        store(setting, config, text);
+    return {};
+}
+
+} // namespace
+
+QString Setting::flag() const
+{
+    if (secret)
+        return {};
+    QString text = name.isEmpty() ? key : name;
+    return QStringLiteral("--")
+        + text.replace(QLatin1Char('.'), QLatin1Char('-')).replace(QLatin1Char('_'), QLatin1Char('-'));
+}
+
+QStringList Setting::variables() const
+{
+    QString text = name.isEmpty() ? key : name;
+    text.replace(QLatin1Char('.'), QLatin1Char('_')).replace(QLatin1Char('-'), QLatin1Char('_'));
+    return QStringList{QStringLiteral("KAV_") + text.toUpper()} + customary;
+}
+
+const QList<Setting>& settingsTable()
+{
+    static const QList<Setting> table = makeTable();
+    return table;
+}
+
+QList<std::pair<QString, QString>> settingSections()
+{
+    return {
+        {QStringLiteral("server"), QStringLiteral("the process as a whole")},
+        {QStringLiteral("twilio"), QStringLiteral("the telephone company")},
+        {QStringLiteral("dialog"), QStringLiteral("what is said")},
+        {QStringLiteral("media"), QStringLiteral("media streams and playout")},
+        {QStringLiteral("turn"), QStringLiteral("who has the floor, and for how long")},
+        {QStringLiteral("providers"), QStringLiteral("making speech and language providers")},
+        {QStringLiteral("http"), QStringLiteral("limits of the front door")},
+        {QStringLiteral("call_log"), QStringLiteral("journal and database")},
+        {QStringLiteral("google"), QStringLiteral("Google Cloud")},
+        {QStringLiteral("openai"), QStringLiteral("OpenAI and compatible services")},
+    };
+}
+
+bool isForeignVariable(const QString& name)
+{
+    // Kubernetes sets these in every container beside a Service named "kav" (unless enableServiceLinks is false).
+    static const QRegularExpression serviceLink(QStringLiteral(
+        "^KAV_(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT_\\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)$"));
+    return name == QLatin1String("KAV_CONFIG") || serviceLink.match(name).hasMatch();
+}
+
+QString applyValue(const Setting& setting, const RawValue& raw, Config& config)
+{
+    if (!raw.foreignType.isEmpty())
+        return wrongType(setting, raw);
+    switch (setting.kind) {
+    case Kind::Int:
+    case Kind::Duration:
+    case Kind::Size:
+        return applyNumber(setting, raw, config);
+    case Kind::Bool: {
+        const QString* text = std::get_if<QString>(&raw.value);
+        if (const bool* boolean = std::get_if<bool>(&raw.value)) {
+            store(setting, config, *boolean);
+        } else if (!text || raw.typed) {
+            return wrongType(setting, raw);
+        } else {
+            const QString word = text->trimmed().toLower();
+            const bool yes =
+                QStringList{QStringLiteral("true"), QStringLiteral("1"), QStringLiteral("yes"), QStringLiteral("on")}
+                    .contains(word);
+            const bool no =
+                QStringList{QStringLiteral("false"), QStringLiteral("0"), QStringLiteral("no"), QStringLiteral("off")}
+                    .contains(word);
+            if (!yes && !no)
+                return isNot(setting, *text);
+            store(setting, config, yes);
+        }
+        return {};
+    }
+    case Kind::List: {
+        QStringList list;
+        if (const QStringList* given = std::get_if<QStringList>(&raw.value)) {
+            list = *given;
+        } else if (const QString* text = std::get_if<QString>(&raw.value); text && !raw.typed) {
+            for (const QString& part : text->split(QLatin1Char(','), Qt::SkipEmptyParts))
+                list += part.trimmed();
+        } else {
+            return wrongType(setting, raw);
+        }
+        for (const QString& item : std::as_const(list)) {
+            for (const QChar c : item) {
+                if (c.unicode() < 0x20)
+                    return inQuotes(item) + QStringLiteral(" holds a control character");
+            }
+        }
+        store(setting, config, list);
+        return {};
+    }
+    case Kind::Text:
+    case Kind::Path:
+    case Kind::Address:
+    case Kind::Url:
+    case Kind::Choice:
+        if (const QString* text = std::get_if<QString>(&raw.value))
+            return applyText(setting, *text, config);
+        return wrongType(setting, raw);
+    }
+    Q_UNREACHABLE();
+}
+
+QString shownValue(const Setting& setting, const Config& config)
+{
+    Config copy = config; // the accessors give references to change; the copy is cheap and only made for people
+    return std::visit(
+        [&](auto member) -> QString {
+            const auto& value = member(copy);
+            using T = std::remove_cvref_t<decltype(value)>;
+            if constexpr (std::is_same_v<T, bool>)
+                return value ? QStringLiteral("true") : QStringLiteral("false");
+            else if constexpr (std::is_same_v<T, int>)
+                return QString::number(value);
+            else if constexpr (std::is_same_v<T, qint64>)
+                return shownSize(value);
+            else if constexpr (std::is_same_v<T, Milliseconds>)
+                return shownDuration(value);
+            else if constexpr (std::is_same_v<T, QByteArray>)
+                return QString::fromUtf8(value);
+            else if constexpr (std::is_same_v<T, QStringList>)
+                return value.join(QLatin1Char(','));
+            else if constexpr (std::is_same_v<T, QHostAddress>)
+                return value.toString();
+            else
+                return value;
+        },
+        setting.member);
+}
+
+QString shownKind(const Setting& setting)
+{
+    switch (setting.kind) {
+    case Kind::Bool:
+        return QStringLiteral("true or false");
+    case Kind::Int:
+        return QStringLiteral("%1 to %2").arg(setting.min).arg(setting.max);
+    case Kind::Duration:
+        return QStringLiteral("duration, %1 to %2")
+            .arg(shownDuration(Milliseconds(setting.min)), shownDuration(Milliseconds(setting.max)));
+    case Kind::Size:
+        return QStringLiteral("size, %1 to %2").arg(shownSize(setting.min), shownSize(setting.max));
+    case Kind::Text:
+        return setting.secret ? QStringLiteral("secret") : QStringLiteral("text");
+    case Kind::Path:
+        return QStringLiteral("path");
+    case Kind::Address:
+        return QStringLiteral("IP address");
+    case Kind::Url:
+        return QStringLiteral("URL");
+    case Kind::List:
+        return QStringLiteral("list of texts");
+    case Kind::Choice:
+        return QStringLiteral("one of ") + setting.choices.join(QLatin1String(", "));
+    }
+    Q_UNREACHABLE();
+}
+
+QString shownDuration(Milliseconds length)
+{
+    const qint64 ms = length.count();
+    if (ms != 0 && ms % Hour == 0)
+        return QString::number(ms / Hour) + QLatin1Char('h');
+    if (ms != 0 && ms % Minute == 0)
+        return QString::number(ms / Minute) + QLatin1Char('m');
+    if (ms != 0 && ms % Second == 0)
+        return QString::number(ms / Second) + QLatin1Char('s');
+    return QString::number(ms) + QLatin1String("ms");
+}
+
+QString shownSize(qint64 bytes)
+{
+    if (bytes != 0 && bytes % GiB == 0)
+        return QString::number(bytes / GiB) + QLatin1String("GiB");
+    if (bytes != 0 && bytes % MiB == 0)
+        return QString::number(bytes / MiB) + QLatin1String("MiB");
+    if (bytes != 0 && bytes % KiB == 0)
+        return QString::number(bytes / KiB) + QLatin1String("KiB");
+    return QString::number(bytes) + QLatin1Char('B');
+}
+
+} // namespace kav::app

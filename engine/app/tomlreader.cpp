@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/app/tomlreader.h"
+
+#include "shared/core/masking.h"
+
+#define TOML_EXCEPTIONS 0
+#define TOML_ENABLE_FORMATTERS 0
+#define TOML_MAX_NESTED_VALUES 32
+#include <algorithm>
+#include <toml++/toml.h>
+
+namespace kav::app {
+namespace {
+
+constexpr qsizetype LongestToml = 1024 * 1024;
+// Each dot of a key is a table within a table, and toml++ takes them apart by recursion: a line of nothing but dots
+// would overflow the stack. A service account's JSON on one line has about twenty.
+constexpr qsizetype MostDotsOfALine = 64;
+constexpr int DeepestTable = 4; // ours are "section.name"; what lies deeper is unknown as a whole
+
+QString textOf(std::string_view text)
+{
+    return QString::fromUtf8(text.data(), qsizetype(text.size()));
+}
+
+QString placeOf(const QString& fileName, const toml::source_position& at)
+{
+    return QStringLiteral("%1:%2:%3").arg(fileName).arg(at.line).arg(at.column);
+}
+
+RawValue rawOf(const toml::node& node)
+{
+    RawValue raw;
+    raw.typed = true;
+    if (const auto* boolean = node.as_boolean()) {
+        raw.value = boolean->get();
+    } else if (const auto* integer = node.as_integer()) {
+        raw.value = qint64(integer->get());
+    } else if (const auto* text = node.as_string()) {
+        raw.value = textOf(text->get());
+    } else if (const auto* array = node.as_array()) {
+        QStringList list;
+        for (const toml::node& item : *array) {
+            const auto* itemText = item.as_string();
+            if (!itemText) {
+                raw.foreignType = QStringLiteral("a list with other things than strings");
+                return raw;
+            }
+            list += textOf(itemText->get());
+        }
+        raw.value = list;
+    } else if (node.is_floating_point()) {
+        raw.foreignType = QStringLiteral("a number with a decimal point");
+    } else if (node.is_table()) {
+        raw.foreignType = QStringLiteral("a table");
+    } else {
+        raw.foreignType = QStringLiteral("a date or time");
+    }
+    return raw;
+}
+
+/// The first line (from 1) with too many dots, 0 when there is none.
+qsizetype lineOfDots(QByteArrayView text)
+{
+    qsizetype line = 1, dots = 0;
+    for (const char c : text) {
+        if (c == '\n') {
+            ++line;
+            dots = 0;
+        } else if (c == '.' && ++dots > MostDotsOfALine) {
+            return line;
+        }
+    }
+    return 0;
+}
+
+void flatten(
+    const toml::table& table, const QString& prefix, const QString& fileName, QList<TomlEntry>& entries, int depth)
+{
+    for (const auto& [name, node] : table) {
+        const QString key = prefix.isEmpty() ? textOf(name.str()) : prefix + QLatin1Char('.') + textOf(name.str());
+        const toml::table* inner = node.as_table();
+        if (inner && !inner->empty() && depth < DeepestTable) {
+            flatten(*inner, key, fileName, entries, depth + 1);
+        } else {
+            entries.append({key, rawOf(node), placeOf(fileName, node.source().begin),
+                placeOf(fileName, name.source().begin), name.source().begin.line});
+        }
+    }
+}
+
+} // namespace
+
+TomlDocument readToml(QByteArrayView text, const QString& fileName)
+{
+    TomlDocument document;
+    if (text.size() > LongestToml) {
+        document.error = fileName + QStringLiteral(": larger than 1 MiB");
+        return document;
+    }
+    if (const qsizetype line = lineOfDots(text)) {
+        document.error =
+            QStringLiteral("%1:%2: more than %3 dots in one line").arg(fileName).arg(line).arg(MostDotsOfALine);
+        return document;
+    }
+    const toml::parse_result result =
+        toml::parse(std::string_view(text.data(), size_t(text.size())), std::string_view());
+    if (!result) {
+        document.error = placeOf(fileName, result.error().source().begin) + QStringLiteral(": ")
+            + logSafe(textOf(result.error().description()), 160);
+        return document;
+    }
+    flatten(result.table(), {}, fileName, document.entries, 1);
+    std::stable_sort(document.entries.begin(), document.entries.end(),
+        [](const TomlEntry& a, const TomlEntry& b) { return a.line < b.line; });
+    return document;
+}
+
+} // namespace kav::app

@@ -1,0 +1,473 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/app/config.h"
+#include "engine/app/settings.h"
+
+#include <QFile>
+#include <QRegularExpression>
+#include <QSet>
+#include <QTest>
+
+using namespace kav;
+using namespace kav::app;
+
+namespace {
+
+/// A machine made of maps.
+struct Machine final {
+    QMap<QString, QString> environment;
+    QMap<QString, QByteArray> files;
+
+    LoadedConfig load(const QStringList& args = {}) const
+    {
+        Surroundings surroundings;
+        surroundings.environment = environment;
+        surroundings.executableDir = QStringLiteral("/opt/kav/bin");
+        surroundings.readFile = [this](const QString& path) -> Result<QByteArray> {
+            if (!files.contains(path))
+                return Error{Error::Code::NotFound, QStringLiteral("cannot read %1: no such file").arg(path), {}};
+            return files.value(path);
+        };
+        surroundings.fileExists = [this](const QString& path) { return files.contains(path); };
+        return Config::load(args, surroundings);
+    }
+    static Machine withFile(const char* toml) { return {{}, {{QStringLiteral("kav.toml"), QByteArray(toml)}}}; }
+    LoadedConfig loadFile() const { return load({QStringLiteral("--config"), QStringLiteral("kav.toml")}); }
+};
+
+QString all(const LoadedConfig& loaded)
+{
+    return loaded.errors.join(QLatin1Char('\n'));
+}
+
+} // namespace
+
+class TstConfig final : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void anEmptyMachineHasTheDefaults()
+    {
+        const LoadedConfig loaded = Machine().load();
+        QVERIFY2(loaded.ok(), qPrintable(all(loaded)));
+        const Config& config = loaded.config;
+        QCOMPARE(config.port, 5000);
+        QCOMPARE(config.address, QHostAddress(QStringLiteral("0.0.0.0")));
+        QCOMPARE(config.turn.filler, Milliseconds(2000));
+        QCOMPARE(config.turn.fallback, Milliseconds(6000));
+        QCOMPARE(config.turn.hardEnd, Milliseconds(15000));
+        QCOMPARE(config.turn.endOfUtteranceMin, Milliseconds(300));
+        QCOMPARE(config.turn.endOfUtteranceMax, Milliseconds(600));
+        QCOMPARE(config.playout.lead, Milliseconds(400));
+        QCOMPARE(config.providers.deadline, Milliseconds(4000));
+        QCOMPARE(config.providers.retry, Milliseconds(60000));
+        QCOMPARE(config.http.headBytes, qsizetype(16384));
+        QCOMPARE(config.mediaSocket.messageBytes, qsizetype(65536));
+        QCOMPARE(config.drain, Milliseconds(30 * 60 * 1000));
+        QCOMPARE(config.mediaTokenTtl, Milliseconds(300000));
+        QCOMPARE(config.dataDir, QStringLiteral("/var/lib/kav"));
+        QCOMPARE(config.callLog.dataDir, config.dataDir);
+        QCOMPARE(config.messagesDir, QStringLiteral("/var/lib/kav/messages"));
+        QCOMPARE(config.dialogFile, QStringLiteral("/opt/kav/share/kav/dialogs/receptionist.toml"));
+        QVERIFY(loaded.sources.isEmpty());
+        QVERIFY(loaded.summary().isEmpty());
+    }
+
+    void flagsGoBeforeVariablesBeforeTheFileBeforeDefaults()
+    {
+        Machine machine = Machine::withFile("[server]\nport = 1001\n");
+        QCOMPARE(machine.loadFile().config.port, 1001);
+        machine.environment.insert(QStringLiteral("PORT"), QStringLiteral("1002"));
+        QCOMPARE(machine.loadFile().config.port, 1002);
+        machine.environment.insert(QStringLiteral("KAV_PORT"), QStringLiteral("1003"));
+        QCOMPARE(machine.loadFile().config.port, 1003);
+        const LoadedConfig loaded =
+            machine.load({QStringLiteral("--config=kav.toml"), QStringLiteral("--port"), QStringLiteral("1004")});
+        QVERIFY2(loaded.ok(), qPrintable(all(loaded)));
+        QCOMPARE(loaded.config.port, 1004);
+        QCOMPARE(loaded.sources.value(QStringLiteral("server.port")), QStringLiteral("flag --port"));
+        QCOMPARE(machine.load({QStringLiteral("--port=1005")}).config.port, 1005);
+        machine.environment.insert(QStringLiteral("KAV_PORT"), QString()); // set to nothing: not set
+        QCOMPARE(machine.loadFile().config.port, 1002);
+    }
+
+    void theFileIsFoundWhereItShouldBe()
+    {
+        Machine machine;
+        machine.files.insert(QStringLiteral("/etc/kav/kav.toml"), "[server]\nport = 1\n");
+        machine.files.insert(QStringLiteral("/env.toml"), "[server]\nport = 2\n");
+        machine.files.insert(QStringLiteral("/flag.toml"), "[server]\nport = 3\n");
+        QCOMPARE(machine.load().config.port, 1);
+        QCOMPARE(machine.load().file, QStringLiteral("/etc/kav/kav.toml"));
+        machine.environment.insert(QStringLiteral("KAV_CONFIG"), QStringLiteral("/env.toml"));
+        QCOMPARE(machine.load().config.port, 2);
+        QCOMPARE(machine.load({QStringLiteral("--config=/flag.toml")}).config.port, 3);
+        QCOMPARE(all(machine.load({QStringLiteral("--config=/gone.toml")})),
+            QStringLiteral("flag --config: cannot read /gone.toml: no such file"));
+    }
+
+    void everyKindOfValueIsUnderstood()
+    {
+        const Machine machine = Machine::withFile(R"(
+dialog.language = "en-GB"
+[turn]
+filler = "250ms"
+fallback = 5000
+hard_end = "0.5m"
+longest_call = "1.5h"
+[server]
+address = "::1"
+public_url = "https://kav.example.com:8443/phone/"
+log_rules = ["kav.turn.debug=true", "qt.network=true"]
+log_level = "warning"
+[http]
+head_bytes = "32KiB"
+body_bytes = 4096
+[call_log]
+bootstrap = true
+database_url = "sqlite:///var/kav.db"
+)");
+        const LoadedConfig loaded = machine.loadFile();
+        QVERIFY2(loaded.ok(), qPrintable(all(loaded)));
+        const Config& config = loaded.config;
+        QCOMPARE(config.language, QStringLiteral("en-GB"));
+        QCOMPARE(config.turn.filler, Milliseconds(250));
+        QCOMPARE(config.turn.fallback, Milliseconds(5000));
+        QCOMPARE(config.turn.hardEnd, Milliseconds(30000));
+        QCOMPARE(config.turn.longestCall, Milliseconds(5400000));
+        QCOMPARE(config.address, QHostAddress(QHostAddress::LocalHostIPv6));
+        QCOMPARE(config.publicUrl, QStringLiteral("https://kav.example.com:8443/phone"));
+        QCOMPARE(
+            config.logRules, (QStringList{QStringLiteral("kav.turn.debug=true"), QStringLiteral("qt.network=true")}));
+        QCOMPARE(config.logLevel, QStringLiteral("warning"));
+        QCOMPARE(config.http.headBytes, qsizetype(32768));
+        QCOMPARE(config.http.bodyBytes, qsizetype(4096));
+        QVERIFY(config.callLog.bootstrap);
+        QCOMPARE(config.callLog.databaseUrl, QStringLiteral("sqlite:///var/kav.db"));
+        QVERIFY(Machine().load({QStringLiteral("--db-bootstrap")}).config.callLog.bootstrap);
+        QVERIFY(!Machine().load({QStringLiteral("--db-bootstrap=no")}).config.callLog.bootstrap);
+        QCOMPARE(Machine().load({QStringLiteral("--log-rules=a=true, b=false")}).config.logRules.size(), 2);
+    }
+
+    void aWrongValueIsNamedWithItsPlace_data()
+    {
+        QTest::addColumn<QString>("toml");
+        QTest::addColumn<QString>("error");
+        const auto row = [](const char* name, const char* toml, const char* error) {
+            QTest::newRow(name) << QString::fromUtf8(toml) << QString::fromUtf8(error);
+        };
+        row("no duration", "[turn]\nfiller = 'soon'",
+            "kav.toml:2:10: turn.filler: 'soon' is not a duration (e.g. 250ms, 4s)");
+        row("not a duration's type", "[turn]\nfiller = true",
+            "kav.toml:2:10: turn.filler: a duration (e.g. 250ms, 4s) is wanted, not true or false");
+        row("a fraction", "[turn]\nfiller = 1.5",
+            "kav.toml:2:10: turn.filler: a duration (e.g. 250ms, 4s) is wanted, not a number with a decimal point");
+        row("half a millisecond", "[turn]\nfiller = '0.5ms'",
+            "kav.toml:2:10: turn.filler: '0.5ms' is not a duration (e.g. 250ms, 4s)");
+        row("out of range", "[turn]\nfiller = '1ms'", "kav.toml:2:10: turn.filler: 1ms is out of range (100ms to 5m)");
+        row("negative", "[turn]\nfiller = -5", "kav.toml:2:10: turn.filler: -5 is out of range (100ms to 5m)");
+        row("beyond 64 bits", "[turn]\nfiller = '999999999999999h'",
+            "kav.toml:2:10: turn.filler: '999999999999999h' is not a duration (e.g. 250ms, 4s)");
+        row("a port as text", "[server]\nport = '5000'",
+            "kav.toml:2:8: server.port: a whole number is wanted, not a text");
+        row("no port", "server.port = 70000", "kav.toml:1:15: server.port: 70000 is out of range (0 to 65535)");
+        row("no size", "[http]\nhead_bytes = '16KB'",
+            "kav.toml:2:14: http.head_bytes: '16KB' is not a size (e.g. 64KiB, 1MiB)");
+        row("no address", "[server]\naddress = 'here'", "kav.toml:2:11: server.address: 'here' is not an IP address");
+        row("no choice", "[server]\nlog_level = 'loud'",
+            "kav.toml:2:13: server.log_level: 'loud' is not one of debug, info, warning, error");
+        row("no bool", "[call_log]\nbootstrap = 'yes'",
+            "kav.toml:2:13: call_log.bootstrap: true or false is wanted, not a text");
+        row("no list", "[server]\nlog_rules = 'a=true'",
+            "kav.toml:2:13: server.log_rules: a list of texts is wanted, not a text");
+        row("a mixed list", "[server]\nlog_rules = ['a', 1]",
+            "kav.toml:2:13: server.log_rules: a list of texts is wanted, not a list with other things than strings");
+        row("a date", "[server]\ndeploy_id = 2026-01-01",
+            "kav.toml:2:13: server.deploy_id: a text is wanted, not a date or time");
+        row("plain http", "[server]\npublic_url = 'http://kav.example.com'",
+            "kav.toml:2:14: server.public_url: http is for loopback hosts only: Twilio needs https");
+        row("a query", "[server]\npublic_url = 'https://h/?a=1'",
+            "kav.toml:2:14: server.public_url: a query or fragment has no place in it: Twilio does not pass it on to "
+            "streams");
+        row("no URL", "[server]\npublic_url = 'kav'",
+            "kav.toml:2:14: server.public_url: 'kav' is not a URL like https://kav.example.com");
+        row("a doubled slash", "[server]\npublic_url = 'https://h/a//b'",
+            "kav.toml:2:14: server.public_url: the path has an empty part (//)");
+        row("unknown key", "[turn]\nfiler = 5", "kav.toml:2:1: unknown key turn.filer; did you mean 'turn.filler'?");
+        row("a key without its section", "port = 5", "kav.toml:1:1: unknown key port; did you mean 'server.port'?");
+        row("unknown section", "[turns]\nx = 5", "kav.toml:2:1: unknown key turns.x");
+        row("unknown empty section", "[trun]", "kav.toml:1:2: unknown key trun; did you mean 'turn'?");
+        row("a table for a value", "[turn.filler]\nx = 1",
+            "kav.toml:2:1: unknown key turn.filler.x; did you mean 'turn.filler'?");
+        row("no TOML", "[turn\n", "kav.toml:1:6: Error while parsing table header: expected ']', saw '\\n'");
+        row("database of another kind", "[call_log]\ndatabase_url = 'mysql://u:pw@h/d'",
+            "kav.toml:2:16: call_log.database_url: not 'off' and not like sqlite:///abs/path.db, the database of this "
+            "version");
+        row("a short key", "[media]\nkey = 'tiny'", "kav.toml:2:7: media.key: shorter than 16 characters");
+        row("a secret is not quoted", "[twilio]\nauth_token = \"se\\u0001cret\"",
+            "kav.toml:2:14: twilio.auth_token: the value is not a text: it holds a control character");
+        row("crossed pauses", "[turn]\nend_of_utterance_min = '700ms'",
+            "kav.toml:2:24: turn.end_of_utterance_min: 700ms must be no more than turn.end_of_utterance_max, which is "
+            "600ms (default)");
+        row("crossed by the other", "[turn]\nend_of_utterance_max = '200ms'",
+            "kav.toml:2:24: turn.end_of_utterance_max: 200ms must be no less than turn.end_of_utterance_min, which is "
+            "300ms (default)");
+        row("fallback before filler", "[turn]\nfallback = '2s'",
+            "kav.toml:2:12: turn.fallback: 2s must be more than turn.filler, which is 2s (default)");
+    }
+    void aWrongValueIsNamedWithItsPlace()
+    {
+        QFETCH(QString, toml);
+        QFETCH(QString, error);
+        Machine machine;
+        machine.files.insert(QStringLiteral("kav.toml"), toml.toUtf8());
+        QCOMPARE(all(machine.loadFile()), error);
+    }
+
+    void allErrorsAreToldAtOnce()
+    {
+        Machine machine =
+            Machine::withFile("[turn]\nfiller = 'soon'\nfallback = '20s'\nnonsense = 1\n[http]\nhead_fields = 0\n");
+        machine.environment.insert(QStringLiteral("KAV_PORT"), QStringLiteral("http"));
+        machine.environment.insert(QStringLiteral("KAV_PROT"), QStringLiteral("1"));
+        const LoadedConfig loaded =
+            machine.load({QStringLiteral("--config"), QStringLiteral("kav.toml"), QStringLiteral("--capacity=many"),
+                QStringLiteral("--prot=5"), QStringLiteral("stray"), QStringLiteral("--address")});
+        QCOMPARE(all(loaded),
+            QStringLiteral(
+                "unknown flag --prot; did you mean '--port'?\n"
+                "unexpected argument 'stray'\n"
+                "flag --address: a value is missing\n"
+                "kav.toml:2:10: turn.filler: 'soon' is not a duration (e.g. 250ms, 4s)\n"
+                "kav.toml:4:1: unknown key turn.nonsense\n"
+                "kav.toml:6:15: http.head_fields: 0 is out of range (8 to 10000)\n"
+                "environment variable KAV_PORT: server.port: 'http' is not a whole number\n"
+                "unknown environment variable KAV_PROT; did you mean 'KAV_PORT'?\n"
+                "flag --capacity: server.capacity: 'many' is not a whole number\n"
+                "kav.toml:3:12: turn.fallback: 20s must be less than turn.hard_end, which is 15s (default)"));
+    }
+
+    void customaryVariablesAreTaken()
+    {
+        Machine machine;
+        machine.environment = {{QStringLiteral("DEPLOY_ID"), QStringLiteral("v7")},
+            {QStringLiteral("DB_BOOTSTRAP"), QStringLiteral("true")},
+            {QStringLiteral("DATABASE_URL"), QStringLiteral("off")},
+            {QStringLiteral("TWILIO_AUTH_TOKEN"), QStringLiteral("tok")},
+            {QStringLiteral("TWILIO_ACCOUNT_SID"), QStringLiteral("AC12")},
+            {QStringLiteral("OPENAI_API_KEY"), QStringLiteral("sk")},
+            {QStringLiteral("GCP_CREDENTIALS_JSON"), QStringLiteral("{\n}")},
+            {QStringLiteral("KAV_MEDIA_KEY"), QStringLiteral("0123456789abcdef")},
+            {QStringLiteral("KAV_DIALOG"), QStringLiteral("/d.toml")},
+            {QStringLiteral("KAV_TURN_FILLER"), QStringLiteral("3s")},
+            {QStringLiteral("KAV_DATA_DIR"), QStringLiteral("/data/")},
+            {QStringLiteral("PATH"), QStringLiteral("/bin")}};
+        const LoadedConfig loaded = machine.load();
+        QVERIFY2(loaded.ok(), qPrintable(all(loaded)));
+        const Config& config = loaded.config;
+        QCOMPARE(config.deployId, QStringLiteral("v7"));
+        QVERIFY(config.callLog.bootstrap);
+        QCOMPARE(config.callLog.databaseUrl, QStringLiteral("off"));
+        QCOMPARE(config.twilioAuthToken, QStringLiteral("tok"));
+        QCOMPARE(config.twilioAccountSid, QStringLiteral("AC12"));
+        QCOMPARE(config.openaiApiKey, QStringLiteral("sk"));
+        QCOMPARE(config.gcpCredentialsJson, QStringLiteral("{\n}"));
+        QCOMPARE(config.mediaKey, QByteArray("0123456789abcdef"));
+        QCOMPARE(config.dialogFile, QStringLiteral("/d.toml"));
+        QCOMPARE(config.turn.filler, Milliseconds(3000));
+        QCOMPARE(config.dataDir, QStringLiteral("/data"));
+        QCOMPARE(config.messagesDir, QStringLiteral("/data/messages"));
+    }
+
+    void secretsComeFromFilesToo()
+    {
+        Machine machine;
+        machine.environment.insert(QStringLiteral("OPENAI_API_KEY_FILE"), QStringLiteral("/run/secrets/openai"));
+        machine.environment.insert(QStringLiteral("KAV_TWILIO_AUTH_TOKEN_FILE"), QStringLiteral("/run/secrets/twilio"));
+        machine.files.insert(QStringLiteral("/run/secrets/openai"), "sk-canary\n");
+        machine.files.insert(QStringLiteral("/run/secrets/twilio"), "two\nlines\r\n");
+        const LoadedConfig loaded = machine.load();
+        QVERIFY2(loaded.ok(), qPrintable(all(loaded)));
+        QCOMPARE(loaded.config.openaiApiKey, QStringLiteral("sk-canary"));
+        QCOMPARE(loaded.config.twilioAuthToken, QStringLiteral("two\nlines"));
+        machine.files.remove(QStringLiteral("/run/secrets/openai"));
+        machine.environment.insert(QStringLiteral("KAV_TWILIO_AUTH_TOKEN"), QStringLiteral("canary"));
+        QCOMPARE(all(machine.load()),
+            QStringLiteral("environment variable KAV_TWILIO_AUTH_TOKEN: twilio.auth_token: KAV_TWILIO_AUTH_TOKEN_FILE "
+                           "is set as well: "
+                           "which of the two counts?\n"
+                           "environment variable OPENAI_API_KEY_FILE: openai.api_key: cannot read /run/secrets/openai: "
+                           "no such file"));
+    }
+
+    void secretsAreNeitherFlagsNorShown()
+    {
+        Machine machine;
+        for (const char* flag : {"--twilio-auth-token=canary", "--openai-api-key=canary", "--media-key=canary"}) {
+            const LoadedConfig loaded = machine.load({QString::fromLatin1(flag)});
+            QCOMPARE(loaded.errors.size(), 1);
+            QVERIFY2(all(loaded).contains(QStringLiteral("a secret is not taken as a flag")), qPrintable(all(loaded)));
+            QVERIFY(!all(loaded).contains(QStringLiteral("canary")));
+        }
+        const LoadedConfig apart = machine.load({QStringLiteral("--openai-api-key"), QStringLiteral("canary")});
+        QCOMPARE(all(apart),
+            QStringLiteral(
+                "flag --openai-api-key: a secret is not taken as a flag, where every user of the machine can read it; "
+                "use OPENAI_API_KEY or OPENAI_API_KEY_FILE"));
+        machine.environment.insert(QStringLiteral("TWILIO_AUTH_TOKEN"), QStringLiteral("canary-token"));
+        const LoadedConfig loaded = machine.load({QStringLiteral("--port=1")});
+        QCOMPARE(loaded.summary(),
+            (QStringList{QStringLiteral("server.port = 1 (flag --port)"),
+                QStringLiteral("twilio.auth_token = (set) (environment variable TWILIO_AUTH_TOKEN)")}));
+        QCOMPARE(loaded.config.providers.secrets, QStringList{QStringLiteral("canary-token")});
+    }
+
+    void kubernetesServiceLinksAreLetPassOrExplained()
+    {
+        Machine machine;
+        for (const char* name : {"KAV_SERVICE_HOST", "KAV_SERVICE_PORT", "KAV_SERVICE_PORT_HTTP", "KAV_PORT_5000_TCP",
+                 "KAV_PORT_5000_TCP_ADDR"})
+            machine.environment.insert(QString::fromLatin1(name), QStringLiteral("x"));
+        QVERIFY2(machine.load().ok(), qPrintable(all(machine.load())));
+        machine.environment.insert(QStringLiteral("KAV_PORT"), QStringLiteral("tcp://10.0.0.1:5000"));
+        QCOMPARE(machine.load().errors.size(), 1);
+        QVERIFY(all(machine.load()).contains(QStringLiteral("enableServiceLinks")));
+    }
+
+    void theDataDirectoryFollowsTheMachine()
+    {
+        Machine machine;
+        machine.environment.insert(QStringLiteral("HOME"), QStringLiteral("/home/ana"));
+        QCOMPARE(machine.load().config.dataDir, QStringLiteral("/home/ana/.local/share/kav"));
+        machine.environment.insert(QStringLiteral("XDG_DATA_HOME"), QStringLiteral("/xdg"));
+        QCOMPARE(machine.load().config.dataDir, QStringLiteral("/xdg/kav"));
+        machine.environment.insert(QStringLiteral("STATE_DIRECTORY"), QStringLiteral("/var/lib/kav:/var/lib/other"));
+        QCOMPARE(machine.load().config.dataDir, QStringLiteral("/var/lib/kav"));
+        QCOMPARE(machine.load({QStringLiteral("--data-dir=/tmp/k/../d")}).config.dataDir, QStringLiteral("/tmp/d"));
+    }
+
+    void theDialogIsTheInstalledOneElseTheTrees()
+    {
+        Machine machine;
+        const QString tree = QStringLiteral(KAV_SOURCE_DIR "/resources/dialogs/receptionist.toml");
+        machine.files.insert(tree, {});
+        QCOMPARE(machine.load().config.dialogFile, tree);
+        machine.files.insert(QStringLiteral("/opt/kav/share/kav/dialogs/receptionist.toml"), {});
+        QCOMPARE(machine.load().config.dialogFile, QStringLiteral("/opt/kav/share/kav/dialogs/receptionist.toml"));
+    }
+
+    void countsFollowTheCores()
+    {
+        Config config;
+        QCOMPARE(config.mediaWorkerCount(1), 1);
+        QCOMPARE(config.mediaWorkerCount(4), 3);
+        QCOMPARE(config.speechThreadCount(4), 4);
+        QCOMPARE(config.callCapacity(4), 1200);
+        config.mediaWorkers = 2;
+        QCOMPARE(config.callCapacity(4), 800);
+        config.capacity = 10;
+        QCOMPARE(config.callCapacity(4), 10);
+    }
+
+    void aMediaKeyIsMadeWhereNoneIsSet()
+    {
+        Config first, second;
+        first.ensureMediaKey();
+        second.ensureMediaKey();
+        QCOMPARE(first.mediaKey.size(), 64);
+        QVERIFY(first.mediaKey != second.mediaKey);
+        const QByteArray key = first.mediaKey;
+        first.ensureMediaKey();
+        QCOMPARE(first.mediaKey, key);
+    }
+
+    void theTableIsSound()
+    {
+        QSet<QString> keys, flags, variables;
+        QSet<QString> sections;
+        for (const auto& [name, about] : settingSections())
+            sections += name;
+        for (const Setting& setting : settingsTable()) {
+            QVERIFY2(!keys.contains(setting.key), qPrintable(setting.key));
+            keys += setting.key;
+            QVERIFY2(sections.contains(setting.section()), qPrintable(setting.key));
+            QVERIFY2(!setting.help.isEmpty() && setting.help.size() < 120, qPrintable(setting.key));
+            QCOMPARE(setting.flag().isEmpty(), setting.secret);
+            if (!setting.flag().isEmpty()) {
+                QVERIFY2(!flags.contains(setting.flag()), qPrintable(setting.key));
+                flags += setting.flag();
+            }
+            for (const QString& variable : setting.variables()) {
+                QVERIFY2(!variables.contains(variable), qPrintable(variable));
+                variables += variable;
+            }
+            // The default, as it is shown, is taken: it lies within its own limits, and the member has the kind's type.
+            Config config;
+            const QString value = shownValue(setting, Config());
+            const QString problem = applyValue(setting, {value, {}, false}, config);
+            QVERIFY2(problem.isEmpty(), qPrintable(setting.key + QStringLiteral(": ") + problem));
+            QCOMPARE(shownValue(setting, config), value);
+        }
+    }
+
+    void helpNamesEverySetting()
+    {
+        const QString help = helpText();
+        for (const Setting& setting : settingsTable()) {
+            QVERIFY2(help.contains(setting.key), qPrintable(setting.key));
+            QVERIFY2(setting.secret || help.contains(QStringLiteral("  ") + setting.flag() + QLatin1Char(',')),
+                qPrintable(setting.key));
+            for (const QString& variable : setting.variables())
+                QVERIFY2(help.contains(variable), qPrintable(variable));
+            QVERIFY2(help.contains(setting.help), qPrintable(setting.key));
+        }
+    }
+
+    void theExampleFileIsTheTable()
+    {
+        QFile file(QStringLiteral(KAV_SOURCE_DIR "/resources/kav.example.toml"));
+        QVERIFY(file.open(QIODevice::ReadOnly));
+        const QByteArray inTree = file.readAll();
+        if (inTree != exampleFile().toUtf8()) {
+            QFile made(QStringLiteral(KAV_BINARY_DIR "/kav.example.toml"));
+            QVERIFY(made.open(QIODevice::WriteOnly));
+            made.write(exampleFile().toUtf8());
+            QFAIL(
+                "resources/kav.example.toml is not what the table says: copy kav.example.toml of the build directory");
+        }
+    }
+
+    void theExampleFileIsTakenWithEveryLineInForce()
+    {
+        QString text = exampleFile();
+        QCOMPARE(text.count(QRegularExpression(QStringLiteral("^#[a-z_]+ = "), QRegularExpression::MultilineOption)),
+            settingsTable().size());
+        text.replace(QRegularExpression(QStringLiteral("^#([a-z_]+ = )"), QRegularExpression::MultilineOption),
+            QStringLiteral("\\1"));
+        Machine machine;
+        machine.files.insert(QStringLiteral("kav.toml"), text.toUtf8());
+        const LoadedConfig loaded = machine.loadFile();
+        QVERIFY2(loaded.ok(), qPrintable(all(loaded)));
+        QCOMPARE(loaded.sources.size(), settingsTable().size());
+        const LoadedConfig plain = Machine().load();
+        for (const Setting& setting : settingsTable())
+            QCOMPARE(shownValue(setting, loaded.config), shownValue(setting, plain.config));
+    }
+
+    void hugeAndHostileFilesAreErrors()
+    {
+        Machine machine;
+        machine.files.insert(QStringLiteral("kav.toml"), QByteArray(2 * 1024 * 1024, '#'));
+        QCOMPARE(all(machine.loadFile()), QStringLiteral("kav.toml: larger than 1 MiB"));
+        machine.files.insert(QStringLiteral("kav.toml"), "a = " + QByteArray(100000, '['));
+        QCOMPARE(machine.loadFile().errors.size(), 1);
+        machine.files.insert(QStringLiteral("kav.toml"), QByteArray("a.").repeated(50000) + "b = 1");
+        QCOMPARE(all(machine.loadFile()), QStringLiteral("kav.toml:1: more than 64 dots in one line"));
+        machine.files.insert(QStringLiteral("kav.toml"), QByteArray("a.").repeated(60) + "b = 1");
+        QCOMPARE(all(machine.loadFile()), QStringLiteral("kav.toml:1:7: unknown key a.a.a.a"));
+        machine.files.insert(QStringLiteral("kav.toml"), "\xff\xfe\x00");
+        QCOMPARE(machine.loadFile().errors.size(), 1);
+    }
+};
+
+QTEST_GUILESS_MAIN(TstConfig)
+#include "tst_config.moc"
