@@ -364,7 +364,7 @@ bool HttpParser::Private::checkFields(const BeastMessage& message)
     const QByteArray target = bytes(message.target());
     const qsizetype mark = target.indexOf('?');
     request.method = head ? QByteArrayLiteral("GET") : bytes(message.method_string());
-    request.path = target.left(mark);
+    request.path = mark < 0 ? target : target.left(mark);
     request.query = mark < 0 ? QByteArray() : target.mid(mark + 1);
     request.target = target;
     isChunked = chunked;
