@@ -77,6 +77,7 @@ struct WebSocket::Private final {
     QString reason;
     quint16 code = CloseAbnormal;
     int pingsUnanswered = 0;
+    std::optional<Milliseconds> roundTrip;
     bool isBeingFed = false; // the announcement of bytes is our own
     bool spokeEarly = false; // before the 101: RFC 6455 4.1 forbids it
     bool isClosing = false; // we began
@@ -183,6 +184,7 @@ bool WebSocket::adopt(QWebSocket* web)
     connect(web, &QWebSocket::textMessageReceived, this, &WebSocket::textReceived);
     connect(web, &QWebSocket::binaryMessageReceived, this,
         [this](const QByteArray& data) { Q_EMIT binaryReceived(data.size()); });
+    connect(web, &QWebSocket::pong, this, [this](quint64 took) { d->roundTrip = Milliseconds(took); });
     connect(web, &QWebSocket::aboutToClose, this, [this] { d->qtCloses = true; });
     // Queued: closed() must not come out of sendText() or close().
     connect(web, &QWebSocket::disconnected, this, &WebSocket::finish, Qt::QueuedConnection);
@@ -264,16 +266,31 @@ void WebSocket::sweep(Instant now)
         closeFor(ClosePolicy, QStringLiteral("a frame took too long"), false);
         return;
     }
-    if (d->limits.pingEvery > Milliseconds(0) && elapsed(d->pinged, now) >= d->limits.pingEvery) {
+    // A peer may have nothing to say (Twilio in silence): it is asked well before silence is taken for death.
+    const bool quiet = d->limits.idle > Milliseconds(0) && silent >= d->limits.idle / 3
+        && elapsed(d->pinged, now) >= d->limits.idle / 3;
+    if (d->limits.pingEvery > Milliseconds(0) && (quiet || elapsed(d->pinged, now) >= d->limits.pingEvery)) {
         if (d->pingsUnanswered >= MissedPings) {
             closeFor(CloseGoingAway, QStringLiteral("no answer to %1 pings").arg(d->pingsUnanswered), true);
             return;
         }
-        ++d->pingsUnanswered;
-        d->pinged = now;
-        d->web->ping();
-        d->web->flush();
+        ping();
     }
+}
+
+void WebSocket::ping()
+{
+    if (!isOpen())
+        return;
+    ++d->pingsUnanswered;
+    d->pinged = d->clock.now();
+    d->web->ping();
+    d->web->flush();
+}
+
+std::optional<Milliseconds> WebSocket::roundTrip() const
+{
+    return d->roundTrip;
 }
 
 bool WebSocket::isOpen() const

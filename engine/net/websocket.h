@@ -4,11 +4,13 @@
 #include "shared/core/clock.h"
 
 #include <QByteArray>
+#include <QHostAddress>
 #include <QObject>
 #include <QString>
 #include <QStringList>
 
 #include <memory>
+#include <optional>
 
 class QTcpSocket;
 class QWebSocket;
@@ -49,6 +51,10 @@ public:
     QString path() const;
     QHostAddress peer() const;
     Instant lastReceived() const;
+    /// Asks the peer for a sign of life now, beside the pings of its own accord.
+    void ping();
+    /// Of the last ping that was answered; nothing before that.
+    std::optional<Milliseconds> roundTrip() const;
 
 Q_SIGNALS:
     void textReceived(const QString& text);
