@@ -45,9 +45,10 @@ struct alignas(64) WorkerCounters final {
     std::array<Counter, StreamErrorCount> streamErrors{};
 
     /// Upper bounds of the lateness buckets; the last bucket has none.
-    static constexpr std::array<std::chrono::microseconds, 11> LatenessBounds{{
+    static constexpr std::array<std::chrono::microseconds, 12> LatenessBounds{{
+        std::chrono::microseconds(50),
         std::chrono::microseconds(100),
-        std::chrono::microseconds(250),
+        std::chrono::microseconds(200),
         std::chrono::microseconds(500),
         std::chrono::microseconds(1000),
         std::chrono::microseconds(2000),
