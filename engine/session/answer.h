@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "engine/dialog/sentencesplitter.h"
+#include "engine/media/playout.h"
+#include "engine/providers/renderedlines.h"
+#include "engine/providers/speech.h"
+
+#include <QObject>
+
+#include <deque>
+#include <functional>
+#include <memory>
+
+namespace kav::session {
+
+/// One answer on its way from words to sound: cuts the text into sentences, takes each from the rendered lines or has it
+/// synthesised (a sentence ahead of the one that sounds), and hands the audio to playout in order once told to.
+/// Owned by its CallSession, lives on its worker. Emits audioReady once, then progressed; failed at most once.
+class Answer final : public QObject {
+    Q_OBJECT
+public:
+    using TtsSource = std::function<std::shared_ptr<providers::TextToSpeech>()>;
+
+    Answer(int turn, const QString& language, const providers::RenderedLines& rendered, TtsSource tts);
+    ~Answer() override;
+
+    int turn() const { return m_turn; }
+    /// Streamed text; empty deltas are fine.
+    void addText(const QString& delta);
+    /// No more text.
+    void finishText();
+    /// No more will come: the speech ends with the audio in hand.
+    void giveUp();
+    /// A sentence waits for a synthesiser.
+    bool needsVoice() const;
+    /// A synthesiser may have become ready since: called on ticks, cheap when nothing waits.
+    void retry();
+
+    /// Moves all audio in hand to `playout`, and ends the speech there when everything has been moved.
+    void pump(media::Playout& playout);
+
+    QString text() const { return m_text; }
+    bool hasText() const { return !m_text.isEmpty(); }
+    bool hasAudio() const { return m_announced; }
+    /// All text is in, and all of its audio has been handed to playout.
+    bool isHandedOver() const { return m_ended; }
+    /// Nothing to say: the text ended without a sentence, or none of it can be spoken.
+    bool isEmpty() const { return m_textFinished && m_sentences.empty() && m_audioBytes == 0; }
+    Milliseconds audioLength() const;
+
+Q_SIGNALS:
+    void firstSentence();
+    void audioReady();
+    void progressed();
+    void failed(const kav::Error& error);
+
+private:
+    struct Sentence {
+        int index = 0;
+        QString text;
+        QByteArray audio; // received and not yet handed over
+        std::unique_ptr<providers::Speech> speech;
+        bool requested = false, complete = false, opened = false;
+    };
+    void addSentences(const QStringList& sentences);
+    void request();
+    void onAudio(int index, const QByteArray& mulaw);
+    void onComplete(int index);
+    Sentence* find(int index);
+    void announce();
+
+    // How many sentences may be in synthesis at once: one sounding, one ready behind it.
+    static constexpr int Ahead = 2;
+
+    const int m_turn;
+    const QString m_language;
+    const providers::RenderedLines& m_rendered;
+    const TtsSource m_tts;
+    dialog::SentenceSplitter m_splitter;
+    QString m_text;
+    std::deque<Sentence> m_sentences; // from the one being handed over on
+    int m_nextIndex = 0;
+    qsizetype m_audioBytes = 0;
+    bool m_textFinished = false, m_announced = false, m_ended = false, m_failed = false;
+};
+
+} // namespace kav::session

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "engine/media/inboundaudio.h"
+#include "engine/media/playout.h"
+#include "engine/media/tick.h"
+#include "engine/media/twiliomessage.h"
+#include "engine/session/answer.h"
+#include "engine/session/keypad.h"
+#include "engine/session/mediachannel.h"
+#include "engine/session/messagestore.h"
+#include "engine/session/sessioncontext.h"
+#include "engine/turn/turnmachine.h"
+#include "engine/turn/voicedetector.h"
+
+#include <QJsonObject>
+#include <QMap>
+#include <QObject>
+
+#include <deque>
+#include <memory>
+#include <optional>
+
+namespace kav::session {
+
+/// What the control thread learns of a call, by queued signals.
+struct CallEnd final {
+    QString callId;
+    EndReason reason = EndReason::None;
+    Milliseconds duration { 0 };
+    int turns = 0;
+    media::Playout::Counters playout;
+    media::InboundAudio::Counters inbound;
+    quint64 streamErrors = 0;
+    /// The caller was told nothing because the engine had no voice: whoever goes on with the call must apologise.
+    bool apologyOwed = false;
+};
+
+/// One call, from the stream's 101 to its end: feeds the caller's audio to voice detection, recogniser and turn machine,
+/// and does what the machine says. Owned by its MediaWorker, lives on that worker for its whole life; deleted by it after
+/// ended(). Emits ended exactly once, whatever happens.
+///
+/// Events are handled one at a time: what an action causes is queued behind the actions before it, so the machine never
+/// re-enters. Nothing here blocks or waits; time comes from the worker's tick.
+class CallSession final : public QObject, public media::TickSubscriber, private media::PlayoutSink {
+    Q_OBJECT
+public:
+    CallSession(std::unique_ptr<MediaChannel> channel, StreamClaims claims, const SessionContext& context);
+    ~CallSession() override;
+
+    /// Every 20 ms, from the worker.
+    void onTick(Instant now) override;
+    /// Says goodbye and ends (drain deadline, operator). `reason` goes into the record.
+    void requestEnd(EndReason reason);
+    /// Ends at once, without a word (the engine stops).
+    void endNow(EndReason reason);
+
+    QString callId() const { return m_callId; }
+    TurnState state() const { return m_machine.state(); }
+    bool isEnded() const { return m_phase == Phase::Ended; }
+
+Q_SIGNALS:
+    void stateChanged(kav::TurnState from, kav::TurnState to);
+    void turnEnded(const kav::TurnRecord& turn);
+    /// Voice silenced the agent: for good (`confirmed`), or it spoke on.
+    void interruptionEnded(bool confirmed);
+    void ended(const kav::session::CallEnd& end);
+
+private:
+    enum class Phase { AwaitingStart, Live, Ended };
+    /// A turn that is under way, with the instants its latency is made of.
+    struct OpenTurn {
+        TurnRecord record;
+        Instant lastVoice;
+        std::optional<Instant> committed, wordsKnown, firstSentence, firstAudio;
+        bool asked = false, sent = false, speechLogged = false;
+        quint64 framesBefore = 0;
+    };
+    /// What is being spoken, or is about to be.
+    enum class Speaking { Nothing, Answer, Line };
+
+    // stream in
+    void onText(const QString& text);
+    void onMessage(const media::ConnectedMessage& message);
+    void onMessage(const media::StartMessage& message);
+    void onMessage(const media::MediaMessage& message);
+    void onMessage(const media::DtmfMessage& message);
+    void onMessage(const media::MarkMessage& message);
+    void onMessage(const media::StopMessage& message);
+    void onMessage(const media::UnknownMessage& message);
+    void onClosed(bool byPeer, const QString& reason);
+    void onFrame(const media::InboundFrame& inbound);
+    void countError(metrics::StreamError kind, const QString& reason);
+
+    // stream out (PlayoutSink)
+    void sendMedia(std::span<const quint8> mulaw) override;
+    void sendMark(const QString& name) override;
+    void sendClear() override;
+
+    // turn machine
+    void dispatch(const turn::Event& event);
+    void perform(const turn::action::StateChanged& action);
+    void perform(const turn::action::BeginUtterance& action);
+    void perform(const turn::action::EndUtterance& action);
+    void perform(const turn::action::DropUtterance& action);
+    void perform(const turn::action::CommitTurn& action);
+    void perform(const turn::action::ReplaceTurn& action);
+    void perform(const turn::action::MergeFinal& action);
+    void perform(const turn::action::StartSpeaking& action);
+    void perform(const turn::action::DropAnswer& action);
+    void perform(const turn::action::PausePlayout& action);
+    void perform(const turn::action::ResumePlayout& action);
+    void perform(const turn::action::CutSpeech& action);
+    void perform(const turn::action::PlayFiller& action);
+    void perform(const turn::action::PlayFallback& action);
+    void perform(const turn::action::PlayNoInput& action);
+    void perform(const turn::action::PlayGoodbye& action);
+    void perform(const turn::action::EndCall& action);
+    void perform(const turn::action::Note& action);
+
+    // recogniser and conversation
+    bool haveRecogniser();
+    bool haveConversation();
+    void ask();
+    void onFinal(int utterance, const providers::Transcript& transcript);
+    void onAnswerText(int turn, const QString& delta);
+    void onAnswerFinished(int turn, const providers::Expectation& next, bool endCall);
+    void onAnswerFailed(int turn, const Error& error);
+    void answerFailed(int turn);
+    void expect(const providers::Expectation& next);
+    std::unique_ptr<Answer> makeAnswer(int turn);
+    void wordsKnown(const QString& text, double confidence);
+
+    // speaking
+    void playLine(const QString& text, bool belongsToTurn);
+    void startAnswer();
+    void pumpSpeech();
+    void checkHeard(Instant now);
+    void speechOver(const std::vector<media::HeardSentence>& heard, bool cut);
+    void closeTurn();
+
+    // message recording
+    void beginMessage();
+
+    void logEvent(const QString& token, const QJsonObject& fields = {});
+    void finish(EndReason reason, quint16 closeCode, const QString& closeReason);
+
+    const SessionContext& m_context;
+    const std::unique_ptr<MediaChannel> m_channel;
+    const StreamClaims m_claims;
+    const Instant m_opened;
+    Instant m_now; // of the event in hand
+
+    Phase m_phase = Phase::AwaitingStart;
+    QString m_callId;
+    providers::CallInfo m_info;
+    Instant m_started;
+    media::TwilioParser m_parser;
+    std::unique_ptr<media::TwilioWriter> m_writer; // from `start` on
+    media::InboundAudio m_inbound;
+    media::Playout m_playout;
+    turn::VoiceDetector m_detector;
+    turn::TurnMachine m_machine;
+
+    std::deque<turn::Event> m_events;
+    bool m_dispatching = false;
+
+    // The caller's last second, for the start of an utterance that is known only after it began.
+    static constexpr size_t PreRollFrames = 50;
+    std::array<media::PcmFrame, PreRollFrames> m_recent {};
+    size_t m_recentCount = 0;
+    Instant m_lastVoice;
+
+    std::shared_ptr<providers::SpeechToText> m_stt;
+    std::unique_ptr<providers::SpeechToTextStream> m_recogniser;
+    int m_openUtterance = 0; // fed to the recogniser; 0: none
+    std::shared_ptr<providers::LanguageModel> m_llm;
+    std::unique_ptr<providers::Conversation> m_conversation;
+    providers::Expectation m_expectation, m_expectationBefore;
+    Keypad m_keypad;
+
+    std::optional<OpenTurn> m_turn;
+    std::optional<providers::UserTurn> m_unasked; // waits for a language model
+    int m_turnsDone = 0;
+    std::unique_ptr<Answer> m_answer; // to the turn in hand
+    bool m_answerEndsCall = false, m_completeSent = false;
+    std::unique_ptr<Answer> m_line; // filler, fallback, prompts, goodbye
+    bool m_lineIsTurns = false; // the line stands for the turn's answer
+    Speaking m_speaking = Speaking::Nothing;
+    bool m_answerWaits = false; // released, and waits for the filler to be heard out
+    std::optional<Instant> m_pausedSince;
+
+    std::unique_ptr<MessageRecorder> m_message; // of the open utterance, when a message is expected
+    int m_messages = 0;
+    bool m_messageInsteadOfAnswer = false; // after the fallback line: the message ends the call without a model
+
+    QMap<QString, QString> m_facts;
+    quint64 m_badMessages = 0, m_streamErrors = 0;
+    bool m_errorLogged = false, m_apologyOwed = false;
+};
+
+} // namespace kav::session

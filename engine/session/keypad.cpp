@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/session/keypad.h"
+
+#include <utility>
+
+namespace kav::session {
+
+void Keypad::expect(const providers::Expectation& expectation)
+{
+    if (expectation.keypadMax != m_expectation.keypadMax)
+        m_keys.clear();
+    m_expectation = expectation;
+}
+
+std::optional<QString> Keypad::press(char key, Instant now)
+{
+    m_lastKey = now;
+    const bool single = m_expectation.keypadMax <= 1;
+    if (key == '#' && m_expectation.keypadHash && !single)
+        return m_keys.isEmpty() ? std::nullopt : take();
+    m_keys += QLatin1Char(key);
+    if (single || m_keys.size() >= m_expectation.keypadMax)
+        return take();
+    return std::nullopt;
+}
+
+std::optional<QString> Keypad::tick(Instant now)
+{
+    // Too few keys and no more coming: the entry is handed over all the same, so that the dialog can say what was wrong
+    // instead of leaving the caller in silence. It gets twice the pause before that.
+    if (m_keys.isEmpty())
+        return std::nullopt;
+    const bool enough = m_keys.size() >= m_expectation.keypadMin;
+    const auto pause = enough ? m_expectation.keypadPause : 2 * m_expectation.keypadPause;
+    return now - m_lastKey >= pause ? take() : std::nullopt;
+}
+
+std::optional<QString> Keypad::take() { return std::exchange(m_keys, {}); }
+
+} // namespace kav::session

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "engine/providers/speech.h"
+#include "shared/core/clock.h"
+
+#include <QString>
+
+#include <optional>
+
+namespace kav::session {
+
+/// Collects single keys into one entry, as the dialog's expectation asks. Pure; one per call, owned by its session.
+class Keypad final {
+public:
+    /// A new expectation drops a half-made entry only when it takes keys of another shape.
+    void expect(const providers::Expectation& expectation);
+    /// The entry that this key completes, if it does. '#' itself is never part of an entry that it closes.
+    std::optional<QString> press(char key, Instant now);
+    /// The entry that the pause after the last key completes, if it does.
+    std::optional<QString> tick(Instant now);
+
+private:
+    std::optional<QString> take();
+
+    providers::Expectation m_expectation;
+    QString m_keys;
+    Instant m_lastKey;
+};
+
+} // namespace kav::session

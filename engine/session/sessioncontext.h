@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "engine/calllog/calllog.h"
+#include "engine/dialog/dialogscript.h"
+#include "engine/media/inboundaudio.h"
+#include "engine/media/playout.h"
+#include "engine/metrics/workercounters.h"
+#include "engine/providers/registry.h"
+#include "engine/providers/renderedlines.h"
+#include "engine/turn/turnmachine.h"
+#include "shared/core/clock.h"
+
+#include <QString>
+
+#include <functional>
+#include <memory>
+
+namespace kav::session {
+
+class MessageStore;
+
+/// Values a session runs by; from the configuration, the same for every call.
+struct Settings final {
+    turn::Settings turn;
+    media::Playout::Settings playout;
+    media::InboundAudio::Settings inbound;
+    QString language = QStringLiteral("en-US"); ///< when the stream's parameters name none
+    bool openingProtected = false; ///< the greeting cannot be interrupted
+    Milliseconds startWait { 10000 }; ///< from the 101 to `start`
+    int badMessages = 50; ///< malformed messages of one stream before it is refused (1008)
+};
+
+/// What was proven about a stream before its 101: the claims of its token.
+struct StreamClaims final {
+    QString callSid; ///< empty only where no token is asked for (tests)
+    QString accountSid;
+};
+
+/// What a session uses and does not own. Everything here outlives all sessions and is safe from any worker thread.
+struct SessionContext final {
+    Settings settings;
+    const Clock* clock = nullptr;
+    providers::ProviderRegistry* registry = nullptr;
+    const providers::RenderedLines* rendered = nullptr;
+    MessageStore* messages = nullptr;
+    metrics::WorkerCounters* counters = nullptr; ///< of the worker the session lives on
+    std::function<dialog::ServiceLines()> serviceLines;
+    std::function<void(const calllog::Entry&)> log;
+    /// Reads the tag that the media gate gave to a stream's socket.
+    std::function<StreamClaims(const QByteArray& tag)> claimsOf;
+};
+
+} // namespace kav::session

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/session/callfixture.h"
+
+#include "engine/dialog/sentencesplitter.h"
+#include "engine/media/g711.h"
+
+#include <QCoreApplication>
+#include <QJsonDocument>
+#include <QTest>
+
+#include <cmath>
+
+namespace kav::test {
+
+using namespace std::chrono_literals;
+
+QString startMessage(const QString& callSid, const QString& encoding, int sampleRate)
+{
+    return QString::fromUtf8(R"({"event":"start","sequenceNumber":"1","start":{"accountSid":"AC1","streamSid":"MZ1","callSid":"%1",)"
+                             R"("tracks":["inbound"],"mediaFormat":{"encoding":"%2","sampleRate":%3,"channels":1},)"
+                             R"("customParameters":{"from":"+15551230001","to":"+15551230002"}},"streamSid":"MZ1"})")
+        .arg(callSid, encoding)
+        .arg(sampleRate);
+}
+
+QList<std::pair<const char*, QString>> oddMessages()
+{
+    return {
+        { "an unknown event", QString::fromUtf8(R"({"event":"sparkle","streamSid":"MZ1"})") },
+        { "a second start", startMessage(QStringLiteral("CA1")) },
+        { "a second connected", QString::fromUtf8(R"({"event":"connected","protocol":"Call","version":"1.0.0"})") },
+        { "a mark nobody sent", QString::fromUtf8(R"({"event":"mark","sequenceNumber":"3","streamSid":"MZ1","mark":{"name":"x"}})") },
+        { "audio of the other track",
+            QString::fromUtf8(
+                R"({"event":"media","sequenceNumber":"3","media":{"track":"outbound","chunk":"1","timestamp":"20","payload":"////"},"streamSid":"MZ1"})") },
+    };
+}
+
+bool ScriptedChannel::send(const QString& text)
+{
+    if (closedWith)
+        return false;
+    sent.append(QJsonDocument::fromJson(text.toUtf8()).object());
+    return true;
+}
+
+void ScriptedChannel::close(quint16 code, const QString&)
+{
+    if (!closedWith)
+        closedWith = code;
+}
+
+Call::Call(const Setup& setup)
+{
+    providers::Makers makers;
+    const auto never = [] { return Error { Error::Code::Unavailable, QStringLiteral("not configured"), {} }; };
+    makers.speechToText = [setup, never]() -> Result<std::shared_ptr<providers::SpeechToText>> {
+        if (!setup.haveStt)
+            return never();
+        StandInSpeechToText::Settings settings;
+        settings.script = setup.hears;
+        settings.manners = setup.sttManners;
+        return std::shared_ptr<providers::SpeechToText>(std::make_shared<StandInSpeechToText>(settings));
+    };
+    makers.languageModel = [this, setup, never]() -> Result<std::shared_ptr<providers::LanguageModel>> {
+        if (!setup.haveLlm)
+            return never();
+        StandInLanguageModel::Settings settings;
+        settings.script = setup.answers;
+        settings.manners = setup.llmManners;
+        settings.opened = [this](StandInConversation* opened) { conversation = opened; };
+        return std::shared_ptr<providers::LanguageModel>(std::make_shared<StandInLanguageModel>(settings));
+    };
+    makers.textToSpeech = [setup, never]() -> Result<std::shared_ptr<providers::TextToSpeech>> {
+        if (!setup.haveTts)
+            return never();
+        StandInTextToSpeech::Settings settings;
+        settings.manners = setup.ttsManners;
+        return std::shared_ptr<providers::TextToSpeech>(std::make_shared<StandInTextToSpeech>(settings));
+    };
+    m_registry = std::make_unique<providers::ProviderRegistry>(std::move(makers), providers::RegistrySettings {}, clock);
+    m_registry->warmUp();
+    const auto settled = [this] {
+        for (const auto& status : m_registry->statuses())
+            if (status.state == providers::ProviderState::Cold || status.state == providers::ProviderState::Warming)
+                return false;
+        return true;
+    };
+    if (!QTest::qWaitFor(settled, 5000))
+        qFatal("the stand-in providers were not made");
+
+    if (setup.rendered) {
+        const StandInTextToSpeech voice;
+        for (const QString& line : { Lines.filler, Lines.fallback, Lines.noInputFirst, Lines.noInputSecond, Lines.noInputGoodbye, Lines.endGoodbye })
+            for (dialog::SentenceSplitter splitter; const QString& sentence : splitter.add(line) + splitter.finish())
+                rendered.insert(sentence, voice.audioOf(sentence));
+    }
+    m_messages = std::make_unique<session::MessageStore>(directory.path());
+    m_context.settings = setup.settings;
+    m_context.clock = &clock;
+    m_context.registry = m_registry.get();
+    m_context.rendered = &rendered;
+    m_context.messages = m_messages.get();
+    m_context.counters = &m_counters;
+    m_context.serviceLines = [] { return Lines; };
+    m_context.log = [this](const calllog::Entry& entry) { log.append(entry); };
+
+    auto channel = std::make_unique<ScriptedChannel>();
+    m_channel = channel.get();
+    m_session = std::make_unique<session::CallSession>(std::move(channel), setup.claims, m_context);
+    QObject::connect(m_session.get(), &session::CallSession::turnEnded, m_session.get(),
+        [this](const TurnRecord& turn) { turns.append(turn); });
+    QObject::connect(m_session.get(), &session::CallSession::ended, m_session.get(), [this](const session::CallEnd& how) {
+        if (end)
+            qFatal("a call ended twice");
+        end = how;
+    });
+    m_owedSince = clock.now();
+}
+
+Call::~Call()
+{
+    m_session->endNow(EndReason::Shutdown);
+    m_session.reset();
+}
+
+void Call::receive(const QString& text)
+{
+    Q_EMIT m_channel->received(text);
+    settle();
+}
+
+void Call::start(const QString& callSid)
+{
+    receive(QString::fromUtf8(R"({"event":"connected","protocol":"Call","version":"1.0.0"})"));
+    receive(startMessage(callSid));
+    m_buffer.start(clock.now());
+    m_owedSince = clock.now();
+}
+
+void Call::press(char key)
+{
+    receive(QString::fromUtf8(R"({"event":"dtmf","streamSid":"MZ1","sequenceNumber":"%1","dtmf":{"track":"inbound_track","digit":"%2"}})")
+                .arg(++m_sequence)
+                .arg(QLatin1Char(key)));
+}
+
+void Call::stop()
+{
+    receive(QString::fromUtf8(R"({"event":"stop","sequenceNumber":"%1","stop":{"accountSid":"AC1","callSid":"CA1"},"streamSid":"MZ1"})")
+                .arg(++m_sequence));
+}
+
+void Call::hangUpWithoutStop()
+{
+    Q_EMIT m_channel->closed(true, QStringLiteral("1006"));
+    settle();
+}
+
+void Call::settle()
+{
+    // Stand-ins answer through the event loop; nothing here takes real time.
+    for (int i = 0; i < 8; ++i) {
+        QCoreApplication::sendPostedEvents();
+        QCoreApplication::processEvents();
+    }
+    play();
+}
+
+void Call::play()
+{
+    const auto& sent = m_channel->sent;
+    while (m_taken < sent.size()) {
+        const QJsonObject message = sent.at(m_taken++);
+        const QString event = message.value(QStringLiteral("event")).toString();
+        if (event == QLatin1String("media")) {
+            const QByteArray mulaw = QByteArray::fromBase64(
+                message.value(QStringLiteral("media")).toObject().value(QStringLiteral("payload")).toString().toLatin1());
+            echo(m_buffer.media({ reinterpret_cast<const quint8*>(mulaw.constData()), size_t(mulaw.size()) }, clock.now()));
+        } else if (event == QLatin1String("mark")) {
+            echo(m_buffer.mark(message.value(QStringLiteral("mark")).toObject().value(QStringLiteral("name")).toString(), clock.now()));
+        } else if (event == QLatin1String("clear")) {
+            echo(m_buffer.clear(clock.now()));
+        } else {
+            qFatal("the engine sent an event that Twilio does not know: %s", qPrintable(event));
+        }
+    }
+}
+
+void Call::echo(const std::vector<QString>& marks)
+{
+    for (const QString& name : marks)
+        Q_EMIT m_channel->received(
+            QString::fromUtf8(R"({"event":"mark","sequenceNumber":"%1","streamSid":"MZ1","mark":{"name":"%2"}})").arg(++m_sequence).arg(name));
+}
+
+void Call::step(std::optional<bool> voiced)
+{
+    clock.advance(20ms);
+    if (voiced) {
+        media::PcmFrame pcm {};
+        if (*voiced) {
+            for (qint16& sample : pcm) {
+                double value = 0;
+                for (int h = 1; h <= 20; ++h) {
+                    const double f = 140.0 * h;
+                    value += (std::exp(-std::pow((f - 600) / 350, 2)) + 0.6 * std::exp(-std::pow((f - 1500) / 400, 2)) + 0.05)
+                        * std::sin(2 * M_PI * f * m_phase / 8000);
+                }
+                // Four syllables a second: what does not change is no voice but a hum.
+                const double syllable = 0.55 - 0.45 * std::cos(2 * M_PI * 4 * m_phase / 8000);
+                sample = qint16(2600 * syllable * value);
+                m_phase += 1;
+            }
+        }
+        media::MulawFrame mulaw {};
+        media::encodeMulaw(pcm, mulaw);
+        const QByteArray payload = QByteArray(reinterpret_cast<const char*>(mulaw.data()), qsizetype(mulaw.size())).toBase64();
+        Q_EMIT m_channel->received(
+            QString::fromUtf8(R"({"event":"media","sequenceNumber":"%1","media":{"track":"inbound","chunk":"%2","timestamp":"%3","payload":"%4"},"streamSid":"MZ1"})")
+                .arg(++m_sequence)
+                .arg(++m_chunk)
+                .arg(m_streamMs)
+                .arg(QString::fromLatin1(payload)));
+    }
+    m_streamMs += 20;
+    if (!end)
+        m_session->onTick(clock.now());
+    settle();
+    echo(m_buffer.advance(clock.now()));
+    settle();
+    if (agentIsHeard() || voiced.value_or(false) || end || m_session->state() == TurnState::Listening)
+        m_owedSince = clock.now();
+    longestSilenceOwed = std::max(longestSilenceOwed, elapsed(m_owedSince, clock.now()));
+}
+
+void Call::run(Milliseconds length, bool voiced)
+{
+    for (Milliseconds done { 0 }; done < length; done += 20ms)
+        step(voiced);
+}
+
+void Call::nothing(Milliseconds length)
+{
+    for (Milliseconds done { 0 }; done < length; done += 20ms)
+        step(std::nullopt);
+}
+
+bool Call::untilAgentIsSilent(Milliseconds limit)
+{
+    for (Milliseconds done { 0 }; done < limit; done += 20ms) {
+        if (end || (!agentIsHeard() && m_session->state() == TurnState::Listening))
+            return true;
+        step(false);
+    }
+    return false;
+}
+
+bool Call::untilAgentSpeaks(Milliseconds limit)
+{
+    for (Milliseconds done { 0 }; done < limit; done += 20ms) {
+        if (agentIsHeard())
+            return true;
+        step(false);
+    }
+    return false;
+}
+
+bool Call::untilEnded(Milliseconds limit)
+{
+    for (Milliseconds done { 0 }; done < limit && !end; done += 20ms)
+        step(false);
+    return end.has_value();
+}
+
+int Call::count(const QString& event) const
+{
+    int n = 0;
+    for (const QJsonObject& message : m_channel->sent)
+        n += message.value(QStringLiteral("event")).toString() == event;
+    return n;
+}
+
+QStringList Call::tokens() const
+{
+    QStringList list;
+    for (const auto& entry : log)
+        if (entry.kind == calllog::Entry::Kind::Event)
+            list += entry.data.value(QStringLiteral("token")).toString();
+    return list;
+}
+
+QList<QJsonObject> Call::events(const QString& token) const
+{
+    QList<QJsonObject> list;
+    for (const auto& entry : log)
+        if (entry.kind == calllog::Entry::Kind::Event && entry.data.value(QStringLiteral("token")).toString() == token)
+            list += entry.data;
+    return list;
+}
+
+} // namespace kav::test

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "engine/session/callsession.h"
+#include "engine/telephony/twiliobuffer.h"
+#include "tests/support/fakeclock.h"
+#include "tests/support/standinproviders.h"
+
+#include <QJsonObject>
+#include <QStringList>
+#include <QTemporaryDir>
+
+#include <memory>
+
+namespace kav::test {
+
+/// A channel whose other end is the test.
+class ScriptedChannel final : public session::MediaChannel {
+    Q_OBJECT
+public:
+    bool send(const QString& text) override;
+    void close(quint16 code, const QString& reason) override;
+    std::optional<std::chrono::milliseconds> roundTrip() const override { return std::chrono::milliseconds(12); }
+
+    QList<QJsonObject> sent;
+    std::optional<quint16> closedWith;
+};
+
+/// One call against stand-in providers, with Twilio's buffer on the other end of the line. Time moves in frames of 20 ms:
+/// each step delivers the caller's frame, ticks the session, plays what it sent and returns the marks that were reached.
+class Call final {
+public:
+    struct Setup final {
+        QList<StandInUtterance> hears {}; ///< what the recogniser makes of the caller's utterances, in order
+        QList<StandInAnswer> answers {}; ///< the opening first
+        StandInManners sttManners {}, llmManners {}, ttsManners {};
+        bool haveStt = true, haveLlm = true, haveTts = true;
+        bool rendered = true; ///< the service lines are in the store
+        session::Settings settings {};
+        session::StreamClaims claims { QStringLiteral("CA1"), QStringLiteral("AC1") };
+    };
+
+    explicit Call(const Setup& setup);
+    ~Call();
+
+    /// `connected` and `start`, as Twilio sends them.
+    void start(const QString& callSid = QStringLiteral("CA1"));
+    void receive(const QString& text);
+    /// The caller's side for so long.
+    void speak(Milliseconds length) { run(length, true); }
+    void quiet(Milliseconds length) { run(length, false); }
+    /// Nothing arrives at all.
+    void nothing(Milliseconds length);
+    void press(char key);
+    void stop();
+    void hangUpWithoutStop();
+    /// Quiet until the agent has been heard out, or `limit` has passed (false).
+    bool untilAgentIsSilent(Milliseconds limit = Milliseconds(20000));
+    bool untilAgentSpeaks(Milliseconds limit = Milliseconds(20000));
+    bool untilEnded(Milliseconds limit = Milliseconds(60000));
+
+    bool agentIsHeard() const { return m_buffer.queued() > Milliseconds(0); }
+    int count(const QString& event) const; ///< messages of this event that the engine sent
+    QStringList tokens() const; ///< of the call log's events, in order
+    QList<QJsonObject> events(const QString& token) const;
+    QList<TurnRecord> turns;
+    std::optional<session::CallEnd> end;
+    QList<calllog::Entry> log;
+    StandInConversation* conversation = nullptr;
+    QTemporaryDir directory;
+    FakeClock clock;
+    providers::RenderedLines rendered;
+    /// Longest stretch in which the agent owed the caller a sound and gave none: from the end of the caller's voice, or
+    /// from the start, to the agent's next sound.
+    Milliseconds longestSilenceOwed { 0 };
+
+    session::CallSession& session() { return *m_session; }
+    ScriptedChannel& channel() { return *m_channel; }
+
+private:
+    void run(Milliseconds length, bool voiced);
+    void step(std::optional<bool> voiced);
+    void settle();
+    void play();
+    void echo(const std::vector<QString>& marks);
+
+    std::unique_ptr<providers::ProviderRegistry> m_registry;
+    std::unique_ptr<session::MessageStore> m_messages;
+    metrics::WorkerCounters m_counters;
+    session::SessionContext m_context;
+    ScriptedChannel* m_channel = nullptr;
+    std::unique_ptr<session::CallSession> m_session;
+    telephony::TwilioBuffer m_buffer;
+    qsizetype m_taken = 0; // of channel.sent
+    quint64 m_sequence = 1, m_chunk = 0, m_streamMs = 0;
+    double m_phase = 0;
+    Instant m_owedSince;
+};
+
+/// Twilio's `start`.
+QString startMessage(const QString& callSid, const QString& encoding = QStringLiteral("audio/x-mulaw"), int sampleRate = 8000);
+/// Well-formed messages that a call must not be disturbed by.
+QList<std::pair<const char*, QString>> oddMessages();
+
+inline const dialog::ServiceLines Lines {
+    QStringLiteral("One moment please."),
+    QStringLiteral("I cannot answer now. Please leave a message."),
+    QStringLiteral("Are you there?"),
+    QStringLiteral("I cannot hear you."),
+    QStringLiteral("Goodbye then."),
+    QStringLiteral("Thank you for calling."),
+};
+
+} // namespace kav::test
