@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Builds Kav and passes its tests, on a fresh machine too: installs what is missing, configures, builds, runs.
+# Last line: "N passed, N failed". Under CI (CI=true in the environment) warnings are errors, and the tests are run once
+# more under AddressSanitizer and UndefinedBehaviorSanitizer, and each fuzz target for a few seconds.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+jobs=$(nproc)
+passed=0
+failed=0
+
+fail() { # what
+    echo "FAILED: $1" >&2
+    failed=$((failed + 1))
+}
+finish() {
+    echo "$passed passed, $failed failed"
+    [ "$failed" -eq 0 ]
+    exit
+}
+
+# Adds up one CTest run: QtTest programs by their own totals, others (and programs that died) as one each.
+count() { # preset, exit status of ctest
+    local log="build/$1/Testing/Temporary/LastTest.log" ok bad
+    [ -f "$log" ] || { fail "ctest --preset $1 left no log"; return; }
+    read -r ok bad < <(awk '
+        /^Totals: / { ok += $2; bad += $4; inside = 1 }
+        /^Test (Passed|time|Failed)/ { }
+        /^Test Passed\.$/ { if (!inside) ok += 1; inside = 0 }
+        /^Test Failed\.$/ { if (!inside) bad += 1; inside = 0; red += 1 }
+        END { if (red > 0 && bad == 0) bad = red; print ok + 0, bad + 0 }' "$log")
+    passed=$((passed + ok))
+    failed=$((failed + bad))
+    if [ "$2" -ne 0 ] && [ "$bad" -eq 0 ]; then fail "ctest --preset $1 exited with $2"; fi
+}
+
+run() { # preset, more cmake arguments...
+    local preset=$1; shift
+    echo "== $preset: configure and build"
+    if ! cmake --preset "$preset" "$@" >"build-$preset.log" 2>&1; then cat "build-$preset.log"; rm -f "build-$preset.log"; fail "configure $preset"; return; fi
+    if ! cmake --build --preset "$preset" -j "$jobs" >"build-$preset.log" 2>&1; then
+        grep -E -A5 'error|FAILED' "build-$preset.log" | head -60
+        rm -f "build-$preset.log"; fail "build $preset"; return
+    fi
+    rm -f "build-$preset.log"
+    echo "== $preset: test"
+    ctest --preset "$preset" -j "$jobs"
+    count "$preset" $?
+}
+
+groups=(build speech-samples test)
+strict=()
+if [ "${CI:-}" = true ]; then
+    groups+=(fuzz)
+    strict=(-DKAV_WARNINGS_AS_ERRORS=ON)
+fi
+./packaging/install-deps.sh "${groups[@]}" || { fail "install packages"; finish; }
+
+run dev "${strict[@]}"
+if [ "${CI:-}" = true ]; then
+    run asan "${strict[@]}"
+    run fuzz
+fi
+finish
