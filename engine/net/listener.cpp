@@ -213,8 +213,9 @@ void Listener::Private::take(Listener* q, int descriptor, const QHostAddress& pe
     }
     ++context.counters.accepted;
     ++context.counters.open;
-    // Queued from another thread once the socket has moved; destroyed means that its descriptor is free.
-    QObject::connect(socket.get(), &QObject::destroyed, q, [this] {
+    // A child's end tells of the socket's: destroyed means that the descriptor is free (queued, from another thread,
+    // once the socket has moved). Not the socket's own signal, because QWebSocket cuts all connections of its socket.
+    QObject::connect(new QObject(socket.get()), &QObject::destroyed, q, [this] {
         --context.counters.open;
         updateAccepting();
     });

@@ -73,9 +73,17 @@ private:
 
 namespace {
 
-QByteArray get(const QByteArray& path, const QByteArray& lines = {}) { return "GET " + path + " HTTP/1.1\r\nHost: a\r\n" + lines + "\r\n"; }
+QByteArray get(const QByteArray& path, const QByteArray& lines = {})
+{
+    return "GET " + path + " HTTP/1.1\r\nHost: a\r\n" + lines + "\r\n";
+}
 
-qsizetype openDescriptors() { return QDir(QStringLiteral("/proc/self/fd")).entryList(QDir::AllEntries | QDir::System | QDir::NoDotAndDotDot).size(); }
+qsizetype openDescriptors()
+{
+    return QDir(QStringLiteral("/proc/self/fd"))
+        .entryList(QDir::AllEntries | QDir::System | QDir::NoDotAndDotDot)
+        .size();
+}
 
 /// Lowers the descriptor limit for a scope.
 class DescriptorLimit final {
@@ -83,19 +91,22 @@ public:
     explicit DescriptorLimit(rlim_t limit)
     {
         ::getrlimit(RLIMIT_NOFILE, &m_before);
-        const rlimit lowered { limit, m_before.rlim_max };
+        const rlimit lowered{limit, m_before.rlim_max};
         ::setrlimit(RLIMIT_NOFILE, &lowered);
     }
     ~DescriptorLimit() { ::setrlimit(RLIMIT_NOFILE, &m_before); }
     Q_DISABLE_COPY_MOVE(DescriptorLimit)
 
 private:
-    rlimit m_before {};
+    rlimit m_before{};
 };
 
 } // namespace
 
-void TestListener::init() { start(); }
+void TestListener::init()
+{
+    start();
+}
 
 void TestListener::cleanup()
 {
@@ -183,7 +194,8 @@ void TestListener::sends204WithoutLengthOrBody()
 
 void TestListener::closesAfterHttp10AndConnectionClose()
 {
-    for (const QByteArray& bytes : { QByteArray("GET /x HTTP/1.0\r\nHost: a\r\n\r\n"), get("/x", "Connection: close\r\n") }) {
+    for (const QByteArray& bytes :
+        {QByteArray("GET /x HTTP/1.0\r\nHost: a\r\n\r\n"), get("/x", "Connection: close\r\n")}) {
         RawClient client(m_port, bytes + get("/never-read"));
         const RawResponse response = client.response();
         QCOMPARE(response.body, "GET /x ");
@@ -204,7 +216,9 @@ void TestListener::refusesAndCloses_data()
 {
     QTest::addColumn<QByteArray>("bytes");
     QTest::addColumn<int>("status");
-    QTest::newRow("smuggling") << QByteArray("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\nHost: a\r\n\r\n") << 400;
+    QTest::newRow("smuggling") << QByteArray("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: "
+                                             "chunked\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\nHost: a\r\n\r\n")
+                               << 400;
     QTest::newRow("coding") << QByteArray("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n") << 501;
     QTest::newRow("method") << QByteArray("DELETE / HTTP/1.1\r\nHost: a\r\n\r\n") << 405;
     QTest::newRow("length") << QByteArray("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n") << 413;
@@ -244,7 +258,8 @@ void TestListener::leavesOutHeadersThatWouldSplitTheAnswer()
 {
     m_listener->setHttpHandler([](const HttpRequest&, const Responder& responder) {
         HttpResponse response = HttpResponse::text(200, "x");
-        response.headers << std::pair(QByteArray("X-Good"), QByteArray("1")) << std::pair(QByteArray("X-Bad"), QByteArray("1\r\nSet-Cookie: a"));
+        response.headers << std::pair(QByteArray("X-Good"), QByteArray("1"))
+                         << std::pair(QByteArray("X-Bad"), QByteArray("1\r\nSet-Cookie: a"));
         responder.respond(response);
     });
     QTest::ignoreMessage(QtWarningMsg, "left out a header with control characters: X-Bad");
@@ -327,7 +342,7 @@ void TestListener::answersAFunctionToo()
         const Responder empty;
         empty.respond(HttpResponse::empty());
     }
-    QCOMPARE(answers, (QList<int> { 204, 500 }));
+    QCOMPARE(answers, (QList<int>{204, 500}));
 }
 
 void TestListener::endsASlowHead()
@@ -421,7 +436,8 @@ void TestListener::dropsAClientThatTakesNoAnswer()
 
 void TestListener::replacesAnAnswerThatIsTooLong()
 {
-    QTest::ignoreMessage(QtWarningMsg, QRegularExpression(QStringLiteral("an answer of \\d+ bytes is over the send queue's limit of 1048576")));
+    QTest::ignoreMessage(QtWarningMsg,
+        QRegularExpression(QStringLiteral("an answer of \\d+ bytes is over the send queue's limit of 1048576")));
     RawClient client(m_port);
     QCOMPARE(exchange(client, get("/big?1048576")).status, 500);
     QCOMPARE(exchange(client, get("/big?1000000")).body.size(), 1000000);
@@ -552,8 +568,10 @@ void TestListener::leaksNothingAfterThousandsOfAbusiveConnections()
     QTRY_COMPARE(m_listener->counters().open, 0);
     const qsizetype before = openDescriptors();
     QRandomGenerator random(7);
-    const QByteArrayList openings { {}, "G", get("/"), get("/later"), get("/").repeated(5), "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf",
-        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe", QByteArray(20000, '\0'), "\r\n\r\n\r\n", upgradeHead(), upgradeHead() + clientFrame(Text, "early") };
+    const QByteArrayList openings{{}, "G", get("/"), get("/later"), get("/").repeated(5),
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe", QByteArray(20000, '\0'),
+        "\r\n\r\n\r\n", upgradeHead(), upgradeHead() + clientFrame(Text, "early")};
     for (int batch = 0; batch < 60; ++batch) {
         std::vector<std::unique_ptr<QTcpSocket>> clients;
         for (int i = 0; i < 50; ++i) {
@@ -561,7 +579,8 @@ void TestListener::leaksNothingAfterThousandsOfAbusiveConnections()
             clients.back()->connectToHost(QHostAddress(QHostAddress::LocalHost), m_port);
             clients.back()->write(openings.at(random.bounded(openings.size())));
         }
-        QTRY_VERIFY(std::all_of(clients.cbegin(), clients.cend(), [](const auto& client) { return client->state() == QAbstractSocket::ConnectedState; }));
+        QTRY_VERIFY(std::all_of(clients.cbegin(), clients.cend(),
+            [](const auto& client) { return client->state() == QAbstractSocket::ConnectedState; }));
         for (const auto& client : clients) {
             if (random.bounded(2))
                 client->abort();

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <QEventLoop>
 #include <QHostAddress>
 #include <QList>
 #include <QTcpSocket>
-#include <QTest>
+#include <QTimer>
 #include <QtEndian>
 
 #include <array>
+#include <functional>
 #include <optional>
 
 namespace kav::test {
@@ -94,7 +96,7 @@ public:
         if (!from.isNull())
             m_socket.bind(from);
         m_socket.connectToHost(QHostAddress(QHostAddress::LocalHost), port);
-        (void)QTest::qWaitFor([this] { return m_socket.state() == QAbstractSocket::ConnectedState; });
+        (void)waitFor([this] { return m_socket.state() == QAbstractSocket::ConnectedState; });
     }
     explicit RawClient(quint16 port, const QByteArray& bytes)
         : RawClient(port)
@@ -117,7 +119,7 @@ public:
     bool isOpen() const { return m_socket.state() == QAbstractSocket::ConnectedState; }
     bool waitClosed()
     {
-        return QTest::qWaitFor([this] { return !isOpen(); });
+        return waitFor([this] { return !isOpen(); });
     }
     QTcpSocket& socket() { return m_socket; }
 
@@ -138,7 +140,7 @@ public:
             received.remove(0, end + 4 + length);
             return true;
         };
-        (void)QTest::qWaitFor(complete);
+        (void)waitFor(complete);
         return out;
     }
 
@@ -146,7 +148,7 @@ public:
     std::optional<RawFrame> frame()
     {
         std::optional<RawFrame> out;
-        (void)QTest::qWaitFor([&] {
+        (void)waitFor([&] {
             out = takeFrame();
             return out || !isOpen();
         });
@@ -156,6 +158,25 @@ public:
     QByteArray received;
 
 private:
+    /// Runs the event loop until `done`, asked after each thing that happens to the socket; false after five seconds.
+    /// (QTest::qWaitFor() sleeps between its questions, which thousands of clients would feel.)
+    bool waitFor(const std::function<bool()>& done)
+    {
+        QEventLoop loop;
+        QObject::connect(&m_socket, &QTcpSocket::readyRead, &loop, &QEventLoop::quit);
+        QObject::connect(&m_socket, &QTcpSocket::stateChanged, &loop, &QEventLoop::quit);
+        QTimer deadline;
+        deadline.setSingleShot(true);
+        deadline.start(5000);
+        QObject::connect(&deadline, &QTimer::timeout, &loop, &QEventLoop::quit);
+        while (!done()) {
+            if (!deadline.isActive())
+                return false;
+            loop.exec();
+        }
+        return true;
+    }
+
     std::optional<RawFrame> takeFrame()
     {
         if (received.size() < 2)
