@@ -83,8 +83,8 @@ bool isHeaderSafe(const QByteArray& text)
 /// RFC 9110 wants a Date; formatting it anew for each answer would cost more than the rest of the head.
 const QByteArray& httpDate(const Clock& clock)
 {
-    static qint64 formattedSecond = -1;
-    static QByteArray formatted;
+    static thread_local qint64 formattedSecond = -1;
+    static thread_local QByteArray formatted;
     const QDateTime now = clock.wallNow();
     const qint64 second = now.toSecsSinceEpoch();
     if (second != formattedSecond) {

@@ -103,7 +103,8 @@ WebSocket::~WebSocket()
     }
 }
 
-/// Before QWebSocket's own slot: looks at the frame headers among the bytes that are new.
+/// Before QWebSocket's own slot: looks at the frame headers among the bytes that are new. On a fault the whole read is
+/// dropped, good frames before the bad one included, so that nothing of the bad one reaches anybody.
 void WebSocket::onBytesArrived()
 {
     if (d->isBeingFed)

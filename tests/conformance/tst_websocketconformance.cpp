@@ -121,7 +121,6 @@ void TestWebSocketConformance::framing()
     row("1.x unmasked text", clientFrame(Text, "x", true, false), {}, 1002);
     row("1.x unmasked ping", clientFrame(Ping, "x", true, false), {}, 1002);
     row("1.x unmasked close", clientFrame(Close, closePayload(1000), true, false), {}, 1002);
-    row("1.x unmasked after masked", clientFrame(Text, "a") + clientFrame(Text, "b", true, false), {}, 1002);
 }
 
 void TestWebSocketConformance::pingsAndPongs()

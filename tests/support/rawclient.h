@@ -97,6 +97,7 @@ public:
             m_socket.bind(from);
         m_socket.connectToHost(QHostAddress(QHostAddress::LocalHost), port);
         (void)waitFor([this] { return m_socket.state() == QAbstractSocket::ConnectedState; });
+        m_socket.setSocketOption(QAbstractSocket::LowDelayOption, 1); // small pieces arrive as they are sent
     }
     explicit RawClient(quint16 port, const QByteArray& bytes)
         : RawClient(port)
