@@ -35,6 +35,7 @@ private Q_SLOTS:
     void servesOnAThreadOfItsOwn();
     void freesASocketWhoseHostDied();
     void survivesAClientThatLeavesAtOnce();
+    void answersABurstOfHandshakes();
 
     void limitsFramesAndMessages_data();
     void limitsFramesAndMessages();
@@ -323,6 +324,21 @@ void TestWebSocket::survivesAClientThatLeavesAtOnce()
     }
     QTRY_COMPARE(m_host->openSockets(), 0);
     QTRY_COMPARE(m_listener->counters().open, 0);
+}
+
+void TestWebSocket::answersABurstOfHandshakes()
+{
+    // QWebSocketServer drops what is over its 30 pending connections, and its own listener has a backlog of 50.
+    std::vector<std::unique_ptr<QTcpSocket>> clients;
+    for (int i = 0; i < 300; ++i) {
+        clients.push_back(std::make_unique<QTcpSocket>());
+        clients.back()->connectToHost(QHostAddress(QHostAddress::LocalHost), m_port);
+        clients.back()->write(upgradeHead());
+    }
+    QTRY_COMPARE(m_host->openSockets(), 300);
+    QTRY_VERIFY(std::all_of(
+        clients.cbegin(), clients.cend(), [](const auto& client) { return client->peek(12) == "HTTP/1.1 101"; }));
+    QCOMPARE(m_listener->counters().upgrades, 300u);
 }
 
 void TestWebSocket::limitsFramesAndMessages_data()
