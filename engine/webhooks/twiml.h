@@ -33,11 +33,11 @@ TwimlElement twimlVerb(const QString& name, const QString& text = {});
 
 /// What is offered to Twilio for a call's audio.
 struct StreamOffer final {
-    QString url; ///< wss
-    QString action; ///< requested when the stream is over; empty: the document goes on
-    QString statusCallback;
-    QString name; ///< empty: Twilio names it by its sid
-    QList<std::pair<QString, QString>> parameters; ///< arrive in `start`; name and value are cut to under 500 characters
+    QString url{}; ///< wss
+    QString action{}; ///< requested when the stream is over; empty: the document goes on
+    QString statusCallback{};
+    QString name{}; ///< empty: Twilio names it by its sid
+    QList<std::pair<QString, QString>> parameters{}; ///< arrive in `start`; name and value are cut to under 500 characters
 };
 TwimlElement connectVerb(const StreamOffer& offer);
 
