@@ -19,7 +19,8 @@ Error usageError(const QString& what)
 Result<void> writeFile(const QString& path, const QByteArray& content)
 {
     QFile file(path);
-    if (!file.open(QIODevice::WriteOnly | QIODevice::Truncate) || file.write(content) != content.size() || !file.flush())
+    if (!file.open(QIODevice::WriteOnly | QIODevice::Truncate) || file.write(content) != content.size()
+        || !file.flush())
         return Error{Error::Code::Io, QStringLiteral("%1: %2").arg(path, file.errorString()), {}};
     return {};
 }
@@ -36,28 +37,28 @@ bool isHostAndPort(const QString& text)
 
 QString callUsage()
 {
-    return QStringLiteral(
-        "Usage: kav-engine call [options]\n"
-        "Calls an engine as Twilio would, and shows what happened.\n"
-        "\n"
-        "  --to URL            the webhook (default http://127.0.0.1:5000/webhook/incoming_call)\n"
-        "  --wav FILE          said at the agent's next pause; may be repeated\n"
-        "  --say TEXT          the same through the synthesiser; may be repeated\n"
-        "  --dtmf DIGITS       pressed at the pause after that; w waits half a second\n"
-        "  --script FILE       steps to follow instead of the three above\n"
-        "  --sounds DIR        where sound files are looked for; may be repeated\n"
-        "  --noise LEVEL       white noise on the line, in dBFS (-90 to -6)\n"
-        "  --from NUMBER, --to-number NUMBER\n"
-        "  --field NAME=VALUE  one more field of the webhook; may be repeated\n"
-        "  --public-url URL    the engine's public address, for signatures\n"
-        "  --connect-to HOST:PORT  where connections really go, without TLS\n"
-        "  --status-url URL    told when the call is over (default: call_status beside --to)\n"
-        "  --record FILE       stereo WAV: left the caller, right the agent as heard\n"
-        "  --timeline FILE, --timeline-json FILE\n"
-        "  --longest SECONDS   hang up after so long (default 1800)\n"
-        "  --quiet             no timeline on the terminal\n"
-        "\n"
-        "Requests are signed when TWILIO_AUTH_TOKEN is set. Exit code: 0 the call went through, 1 it failed, 2 wrong usage.\n");
+    return QStringLiteral("Usage: kav-engine call [options]\n"
+                          "Calls an engine as Twilio would, and shows what happened.\n"
+                          "\n"
+                          "  --to URL            the webhook (default http://127.0.0.1:5000/webhook/incoming_call)\n"
+                          "  --wav FILE          said at the agent's next pause; may be repeated\n"
+                          "  --say TEXT          the same through the synthesiser; may be repeated\n"
+                          "  --dtmf DIGITS       pressed at the pause after that; w waits half a second\n"
+                          "  --script FILE       steps to follow instead of the three above\n"
+                          "  --sounds DIR        where sound files are looked for; may be repeated\n"
+                          "  --noise LEVEL       white noise on the line, in dBFS (-90 to -6)\n"
+                          "  --from NUMBER, --to-number NUMBER\n"
+                          "  --field NAME=VALUE  one more field of the webhook; may be repeated\n"
+                          "  --public-url URL    the engine's public address, for signatures\n"
+                          "  --connect-to HOST:PORT  where connections really go, without TLS\n"
+                          "  --status-url URL    told when the call is over (default: call_status beside --to)\n"
+                          "  --record FILE       stereo WAV: left the caller, right the agent as heard\n"
+                          "  --timeline FILE, --timeline-json FILE\n"
+                          "  --longest SECONDS   hang up after so long (default 1800)\n"
+                          "  --quiet             no timeline on the terminal\n"
+                          "\n"
+                          "Requests are signed when TWILIO_AUTH_TOKEN is set. Exit code: 0 the call went through, 1 it "
+                          "failed, 2 wrong usage.\n");
 }
 
 Result<CallCommand> parseCallArguments(
@@ -89,10 +90,11 @@ Result<CallCommand> parseCallArguments(
             return url.isValid() && !url.host().isEmpty()
                 && (url.scheme() == QLatin1String("http") || url.scheme() == QLatin1String("https"));
         };
-        if (flag == QLatin1String("--to") || flag == QLatin1String("--public-url") || flag == QLatin1String("--status-url")) {
+        if (flag == QLatin1String("--to") || flag == QLatin1String("--public-url")
+            || flag == QLatin1String("--status-url")) {
             if (!isUrl())
                 return usageError(QStringLiteral("%1: not an http or https URL").arg(flag));
-            QUrl& into = flag == QLatin1String("--to") ? command.call.to
+            QUrl& into = flag == QLatin1String("--to")  ? command.call.to
                 : flag == QLatin1String("--public-url") ? command.call.publicUrl
                                                         : command.call.statusUrl;
             into = QUrl(value, QUrl::StrictMode);
@@ -190,7 +192,8 @@ int runCallCommand(const QStringList& arguments, const QByteArray& authToken, co
         });
     }
     // From within the loop: a call that fails at once must find it running.
-    QMetaObject::invokeMethod(&caller, [&caller] { caller.start(); }, Qt::QueuedConnection);
+    QMetaObject::invokeMethod(
+        &caller, [&caller] { caller.start(); }, Qt::QueuedConnection);
     loop.exec();
 
     CallOutcome outcome = caller.outcome();

@@ -77,8 +77,8 @@ Result<bool> takeTail(QStringList& rest, QLatin1String key, Milliseconds& into, 
         return false;
     const auto duration = durationFrom(rest.last());
     if (!duration)
-        return scriptError(line, QStringLiteral("%1 %2: a duration such as 400ms or 2s is wanted")
-                                     .arg(key, logSafe(rest.last(), 40)));
+        return scriptError(
+            line, QStringLiteral("%1 %2: a duration such as 400ms or 2s is wanted").arg(key, logSafe(rest.last(), 40)));
     into = *duration;
     rest.resize(rest.size() - 2);
     return true;
@@ -129,7 +129,8 @@ QString readOperands(ScriptStep& step, QStringList rest)
         return {};
     }
     case StepKind::Interrupt: {
-        const auto after = rest.size() >= 4 && rest.at(0) == QLatin1String("after") && rest.at(2) == QLatin1String("play")
+        const auto after =
+            rest.size() >= 4 && rest.at(0) == QLatin1String("after") && rest.at(2) == QLatin1String("play")
             ? durationFrom(rest.at(1))
             : std::nullopt;
         if (!after)
@@ -372,7 +373,8 @@ ScriptRunner::State ScriptRunner::advance(const ScriptView& view, ScriptActions&
             fail(step, QStringLiteral("the engine ended the call before this was done"));
             break;
         }
-        const Outcome outcome = view.ended && step.kind != StepKind::ExpectMark ? Outcome::Done : tryStep(step, view, actions);
+        const Outcome outcome =
+            view.ended && step.kind != StepKind::ExpectMark ? Outcome::Done : tryStep(step, view, actions);
         if (outcome == Outcome::Failed || outcome == Outcome::Pending)
             break;
         ++m_at;
@@ -436,12 +438,14 @@ ScriptRunner::Outcome ScriptRunner::tryStep(const ScriptStep& step, const Script
     case StepKind::ExpectAgentSilent: {
         // Measured from the caller's first loud sample, where there is one to come.
         if (view.callerBusy && !view.callerOnset)
-            return waited > Milliseconds(20000) ? (fail(step, QStringLiteral("the caller's words have no loud sample")), Outcome::Failed)
-                                                : Outcome::Pending;
+            return waited > Milliseconds(20000)
+                ? (fail(step, QStringLiteral("the caller's words have no loud sample")), Outcome::Failed)
+                : Outcome::Pending;
         const Milliseconds from = view.callerOnset.value_or(m_since);
         const Milliseconds loud = view.agentLastLoud.value_or(Milliseconds(0));
         if (loud - from > step.within) {
-            fail(step, QStringLiteral("the agent was still heard %1 ms after the caller began").arg((loud - from).count()));
+            fail(step,
+                QStringLiteral("the agent was still heard %1 ms after the caller began").arg((loud - from).count()));
             return Outcome::Failed;
         }
         if (view.now - from >= step.within && view.now - loud >= StopHold)

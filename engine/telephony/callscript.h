@@ -62,13 +62,15 @@ struct ScriptStep final {
 ///     wait 500ms
 ///     hangup                                  the caller hangs up
 ///     wait-end                                until the engine ends the call
-///     finish                                  let the agent finish: its end, or 2 s of silence after it spoke; then hang up
+///     finish                                  let the agent finish: its end, or 2 s of silence after it spoke; then
+///     hang up
 ///
-/// Each step may end in `within DURATION`; a step that does not come about in that time (20 s by default) fails the call.
-/// Errors name the line.
+/// Each step may end in `within DURATION`; a step that does not come about in that time (20 s by default) fails the
+/// call. Errors name the line.
 Result<std::vector<ScriptStep>> parseScript(QStringView text);
 
-/// The script for plain flags: each of `files` after a pause of the agent, in order, then `say`, then `digits`, then the end.
+/// The script for plain flags: each of `files` after a pause of the agent, in order, then `say`, then `digits`, then
+/// the end.
 std::vector<ScriptStep> scriptFromFlags(const QStringList& files, const QStringList& say, const QString& digits);
 
 /// Reads the files (as they are, or in one of `directories`, with `.wav` added when missing) and renders the texts.

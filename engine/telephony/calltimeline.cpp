@@ -35,10 +35,10 @@ QString CallTimeline::toText() const
 {
     QString text;
     for (const TimelineEvent& event : m_events) {
-        const QString seconds
-            = QString::number(static_cast<double>(event.at.count()) / 1000.0, 'f', 3).rightJustified(9);
-        text += seconds + QStringLiteral(" s  ") + event.who.leftJustified(8) + event.what.leftJustified(16)
-            + event.detail;
+        const QString seconds =
+            QString::number(static_cast<double>(event.at.count()) / 1000.0, 'f', 3).rightJustified(9);
+        text +=
+            seconds + QStringLiteral(" s  ") + event.who.leftJustified(8) + event.what.leftJustified(16) + event.detail;
         while (text.endsWith(QLatin1Char(' ')))
             text.chop(1);
         text += QLatin1Char('\n');

@@ -102,8 +102,7 @@ Result<FormBody> FormBody::parse(QByteArrayView body, const FormLimits& limits)
         if (piece.isEmpty())
             continue;
         if (form.m_fields.size() == limits.fields) {
-            return Error{
-                Error::Code::LimitExceeded, QStringLiteral("more than %1 form fields").arg(limits.fields), {}};
+            return Error{Error::Code::LimitExceeded, QStringLiteral("more than %1 form fields").arg(limits.fields), {}};
         }
         const qsizetype equals = piece.indexOf('=');
         const auto name = unescaped(equals < 0 ? piece : piece.first(equals), offset);

@@ -30,9 +30,9 @@ public:
     FormBody() = default;
     explicit FormBody(QList<FormField> fields);
 
-    /// Strict where a mistake could hide something (a broken %-escape or a NUL is an error naming the field and the byte),
-    /// lenient where the sender is merely odd: empty pieces between '&' are skipped, a piece without '=' has an empty
-    /// value, and bytes that are no UTF-8 become U+FFFD and are counted.
+    /// Strict where a mistake could hide something (a broken %-escape or a NUL is an error naming the field and the
+    /// byte), lenient where the sender is merely odd: empty pieces between '&' are skipped, a piece without '=' has an
+    /// empty value, and bytes that are no UTF-8 become U+FFFD and are counted.
     static Result<FormBody> parse(QByteArrayView body, const FormLimits& limits = FormLimits());
     QByteArray encode() const;
 

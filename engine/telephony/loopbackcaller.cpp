@@ -104,7 +104,8 @@ std::pair<QString, quint16> LoopbackCaller::connectTarget() const
         return {m_settings.connectTo.left(colon),
             static_cast<quint16>(QStringView(m_settings.connectTo).mid(colon + 1).toUInt())};
     }
-    return {m_settings.to.host(), static_cast<quint16>(m_settings.to.port(m_settings.to.scheme() == QLatin1String("https") ? 443 : 80))};
+    return {m_settings.to.host(),
+        static_cast<quint16>(m_settings.to.port(m_settings.to.scheme() == QLatin1String("https") ? 443 : 80))};
 }
 
 /// `url` is the address as the engine's owner knows it; the connection may go elsewhere.
@@ -125,7 +126,8 @@ void LoopbackCaller::post(const QUrl& url, const FormBody& form, Answer answer)
     QNetworkRequest request(actual);
     request.setRawHeader("Host", hostAndPort(url).toUtf8());
     request.setHeader(QNetworkRequest::UserAgentHeader, QStringLiteral("TwilioProxy/1.1"));
-    request.setHeader(QNetworkRequest::ContentTypeHeader, QStringLiteral("application/x-www-form-urlencoded; charset=UTF-8"));
+    request.setHeader(
+        QNetworkRequest::ContentTypeHeader, QStringLiteral("application/x-www-form-urlencoded; charset=UTF-8"));
     request.setRawHeader("I-Twilio-Idempotency-Token", StreamIds::random().streamSid.mid(2).toLatin1());
     request.setAttribute(QNetworkRequest::RedirectPolicyAttribute, QNetworkRequest::ManualRedirectPolicy);
     request.setTransferTimeout(static_cast<int>(m_settings.httpTimeout.count()));
@@ -161,7 +163,8 @@ void LoopbackCaller::fetchTwiml(const QUrl& url, const FormBody& form)
         if (m_phase == Phase::Finished || m_callEnded)
             return;
         if (status < 200 || status > 299) {
-            failCall(QStringLiteral("%1 answered %2").arg(url.path(), status == 0 ? textOf(body) : QString::number(status)));
+            failCall(
+                QStringLiteral("%1 answered %2").arg(url.path(), status == 0 ? textOf(body) : QString::number(status)));
             return;
         }
         if (body.isEmpty()) {
@@ -171,7 +174,8 @@ void LoopbackCaller::fetchTwiml(const QUrl& url, const FormBody& form)
             return;
         }
         if (!type.startsWith("text/xml") && !type.startsWith("application/xml")) {
-            failCall(QStringLiteral("%1 answered Content-Type \"%2\", not text/xml").arg(url.path(), logSafe(textOf(type), 60)));
+            failCall(QStringLiteral("%1 answered Content-Type \"%2\", not text/xml")
+                         .arg(url.path(), logSafe(textOf(type), 60)));
             return;
         }
         const auto document = TwimlDocument::parse(body);
@@ -227,7 +231,8 @@ void LoopbackCaller::obeyVerb(const TwimlVerb& verb)
         add(line, verb.name.toLower(), logSafe(verb.text));
         return;
     case VerbKind::Pause:
-        add(line, QStringLiteral("pause"), verb.attributes.value(QStringLiteral("length"), QStringLiteral("1")) + QStringLiteral(" s"));
+        add(line, QStringLiteral("pause"),
+            verb.attributes.value(QStringLiteral("length"), QStringLiteral("1")) + QStringLiteral(" s"));
         return;
     case VerbKind::Record:
         add(line, QStringLiteral("record"), QStringLiteral("the caller leaves no message"));
@@ -264,12 +269,16 @@ void LoopbackCaller::openStream(const TwimlVerb& connectVerb, const TwimlVerb& s
     QUrl url(stream.attribute(QStringLiteral("url")));
     m_phase = Phase::Opening;
     const bool local = isLoopbackHost(url.host());
-    if (!url.isValid() || url.host().isEmpty() || (url.scheme() != QLatin1String("wss") && !(local && url.scheme() == QLatin1String("ws")))) {
-        onStreamFailed(0, QStringLiteral("31922: the stream's URL is not wss: ") + logSafe(url.toString(QUrl::RemovePath | QUrl::RemoveQuery)));
+    if (!url.isValid() || url.host().isEmpty()
+        || (url.scheme() != QLatin1String("wss") && !(local && url.scheme() == QLatin1String("ws")))) {
+        onStreamFailed(0,
+            QStringLiteral("31922: the stream's URL is not wss: ")
+                + logSafe(url.toString(QUrl::RemovePath | QUrl::RemoveQuery)));
         return;
     }
     if (url.hasQuery()) {
-        add(QStringLiteral("line"), QStringLiteral("twiml-warning"), QStringLiteral("the stream URL's query is dropped"));
+        add(QStringLiteral("line"), QStringLiteral("twiml-warning"),
+            QStringLiteral("the stream URL's query is dropped"));
         url.setQuery(QString());
     }
     StreamSocket::Target target;
@@ -277,7 +286,8 @@ void LoopbackCaller::openStream(const TwimlVerb& connectVerb, const TwimlVerb& s
     target.path = url.path(QUrl::FullyEncoded).toUtf8();
     if (target.path.isEmpty())
         target.path = "/";
-    if (!m_settings.connectTo.isEmpty() || (!m_settings.publicUrl.isEmpty() && url.host() == m_settings.publicUrl.host())) {
+    if (!m_settings.connectTo.isEmpty()
+        || (!m_settings.publicUrl.isEmpty() && url.host() == m_settings.publicUrl.host())) {
         std::tie(target.connectHost, target.connectPort) = connectTarget();
     } else {
         target.connectHost = url.host();
@@ -287,8 +297,8 @@ void LoopbackCaller::openStream(const TwimlVerb& connectVerb, const TwimlVerb& s
     }
     target.headers.emplaceBack("User-Agent", "Twilio.TmeWs/1.0");
     if (!m_settings.authToken.isEmpty()) {
-        const QByteArray signature
-            = computeSignature(m_settings.authToken, url.toEncoded(QUrl::RemoveUserInfo | QUrl::RemoveFragment));
+        const QByteArray signature =
+            computeSignature(m_settings.authToken, url.toEncoded(QUrl::RemoveUserInfo | QUrl::RemoveFragment));
         target.headers.emplaceBack("x-twilio-signature", signature);
     }
     add(QStringLiteral("line"), QStringLiteral("connect"), hostAndPort(url));
@@ -298,7 +308,8 @@ void LoopbackCaller::openStream(const TwimlVerb& connectVerb, const TwimlVerb& s
     connect(m_socket, &StreamSocket::textReceived, this, &LoopbackCaller::onStreamText);
     connect(m_socket, &StreamSocket::binaryReceived, this, [this](qsizetype bytes) {
         ++m_outcome.refusedMessages;
-        add(QStringLiteral("line"), QStringLiteral("refused"), QStringLiteral("31950: a binary frame of %1 bytes").arg(bytes));
+        add(QStringLiteral("line"), QStringLiteral("refused"),
+            QStringLiteral("31950: a binary frame of %1 bytes").arg(bytes));
     });
     connect(m_socket, &StreamSocket::closed, this, &LoopbackCaller::onStreamClosed);
     m_socket->open(target);
@@ -362,7 +373,8 @@ void LoopbackCaller::onStreamText(const QByteArray& utf8)
     const Instant now = m_clock.now();
     if (const auto* audio = std::get_if<PeerMedia>(&*message)) {
         returnMarks(m_buffer.media(
-            {reinterpret_cast<const quint8*>(audio->mulaw.constData()), static_cast<std::size_t>(audio->mulaw.size())}, now));
+            {reinterpret_cast<const quint8*>(audio->mulaw.constData()), static_cast<std::size_t>(audio->mulaw.size())},
+            now));
     } else if (const auto* mark = std::get_if<PeerMark>(&*message)) {
         returnMarks(m_buffer.mark(mark->name, now));
     } else {
@@ -477,10 +489,11 @@ void LoopbackCaller::listen(Instant now)
     const auto frameSize = static_cast<qsizetype>(media::FrameSamples);
     while (m_agentWatched + frameSize <= m_agentTrack.size()) {
         media::MulawFrame frame;
-        std::copy_n(reinterpret_cast<const quint8*>(m_agentTrack.constData()) + m_agentWatched, frameSize, frame.data());
+        std::copy_n(
+            reinterpret_cast<const quint8*>(m_agentTrack.constData()) + m_agentWatched, frameSize, frame.data());
         const Milliseconds begin = media::durationOf(static_cast<std::size_t>(m_agentWatched));
-        const auto change
-            = m_agentWatcher.feed(media::levelOf(media::decodeFrame(frame)).rms, begin, begin + media::FrameDuration);
+        const auto change =
+            m_agentWatcher.feed(media::levelOf(media::decodeFrame(frame)).rms, begin, begin + media::FrameDuration);
         if (change) {
             addAt(offset + change->at, QStringLiteral("agent"),
                 change->speaking ? QStringLiteral("speaks") : QStringLiteral("stops"));
@@ -572,7 +585,11 @@ void LoopbackCaller::onStreamClosed(bool byPeer, quint16 code, const QString& re
     listen(now);
     m_outcome.endedByEngine = byPeer && !m_hangingUp;
     add(QStringLiteral("line"), QStringLiteral("stream-stopped"),
-        QStringLiteral("%1 closed it, code %2 %3").arg(m_hangingUp ? QStringLiteral("the caller") : QStringLiteral("the engine")).arg(code).arg(reason).trimmed());
+        QStringLiteral("%1 closed it, code %2 %3")
+            .arg(m_hangingUp ? QStringLiteral("the caller") : QStringLiteral("the engine"))
+            .arg(code)
+            .arg(reason)
+            .trimmed());
     if (!m_hangingUp && code == 1006 && m_outcome.reason.isEmpty())
         m_outcome.reason = QStringLiteral("the stream was lost: ") + reason;
     if (code == 1002 && m_outcome.reason.isEmpty())

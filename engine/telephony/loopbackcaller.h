@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "engine/telephony/calltimeline.h"
 #include "engine/telephony/callscript.h"
+#include "engine/telephony/calltimeline.h"
 #include "engine/telephony/formbody.h"
 #include "engine/telephony/streamsocket.h"
 #include "engine/telephony/twiliobuffer.h"
-#include "engine/telephony/twimldocument.h"
 #include "engine/telephony/twiliopeer.h"
+#include "engine/telephony/twimldocument.h"
 #include "shared/core/clock.h"
 
 #include <QByteArray>
@@ -26,11 +26,11 @@ namespace kav::telephony {
 /// Everything about one call. The defaults call an engine on this machine.
 struct CallSettings final {
     QUrl to{QStringLiteral("http://127.0.0.1:5000/webhook/incoming_call")};
-    /// Scheme and host (and port) under which the engine believes to be reached: used in signatures and Host lines instead
-    /// of `to`'s own, as when a proxy stands between. Empty: `to` is the public address.
+    /// Scheme and host (and port) under which the engine believes to be reached: used in signatures and Host lines
+    /// instead of `to`'s own, as when a proxy stands between. Empty: `to` is the public address.
     QUrl publicUrl;
-    /// Where TCP connections go, whatever the URLs say ("127.0.0.1:5000"): for an engine with a public URL that is called
-    /// on this machine. Those connections have no TLS.
+    /// Where TCP connections go, whatever the URLs say ("127.0.0.1:5000"): for an engine with a public URL that is
+    /// called on this machine. Those connections have no TLS.
     QString connectTo;
     QByteArray authToken; ///< empty: nothing is signed
     QString from = QStringLiteral("+15005550006");

@@ -117,7 +117,8 @@ void StreamSocket::readHead()
     const QList<QByteArray> statusLine = lines.first().trimmed().split(' ');
     const int status = statusLine.size() > 1 ? statusLine.at(1).toInt() : 0;
     if (status != 101) {
-        fail(status, QStringLiteral("the upgrade was answered %1").arg(logSafe(QString::fromUtf8(lines.first().trimmed()))));
+        fail(status,
+            QStringLiteral("the upgrade was answered %1").arg(logSafe(QString::fromUtf8(lines.first().trimmed()))));
         return;
     }
     QByteArray accept;
@@ -201,10 +202,10 @@ void StreamSocket::onFrame(Opcode opcode, bool final, const QByteArray& payload)
         if (final) {
             const QByteArray message = std::exchange(m_message, {});
             const Opcode kind = std::exchange(m_messageOpcode, Opcode::Continuation);
-            if (kind == Opcode::Text)
-                Q_EMIT textReceived(message);
-            else
-                Q_EMIT binaryReceived(message.size());
+            if (kind == Opcode::Text) Q_EMIT
+                textReceived(message);
+            else Q_EMIT
+                binaryReceived(message.size());
         }
         return;
     }

@@ -17,9 +17,9 @@ class QTcpSocket;
 
 namespace kav::telephony {
 
-/// A WebSocket client that shakes hands as Twilio's does: no sub-protocol, no extension, no Origin, its own Host line. It
-/// also does what a polite client cannot: connect somewhere else than the URL says, send broken frames, fall silent, or
-/// reset the connection. Owned by a loopback caller or a test; lives on its owner's thread; needs an event loop.
+/// A WebSocket client that shakes hands as Twilio's does: no sub-protocol, no extension, no Origin, its own Host line.
+/// It also does what a polite client cannot: connect somewhere else than the URL says, send broken frames, fall silent,
+/// or reset the connection. Owned by a loopback caller or a test; lives on its owner's thread; needs an event loop.
 /// Emits opened() or failed() once; after opened(), any number of textReceived(), then closed() once.
 class StreamSocket final : public QObject {
     Q_OBJECT

@@ -38,8 +38,7 @@ std::vector<QString> TwilioBuffer::advance(Instant now)
     collectMarks(reached);
     while (!m_queue.empty() && m_position < target) {
         Item& item = m_queue.front();
-        const qsizetype take
-            = std::min(item.mulaw.size() - item.played, static_cast<qsizetype>(target - m_position));
+        const qsizetype take = std::min(item.mulaw.size() - item.played, static_cast<qsizetype>(target - m_position));
         const bool joins = !m_heard.empty()
             && m_heard.back().position + static_cast<quint64>(m_heard.back().mulaw.size()) == m_position;
         if (!joins)

@@ -20,12 +20,12 @@ struct PlayedAudio final {
     QByteArray mulaw;
 };
 
-/// A model of the buffer in which Twilio keeps the audio it was sent: bytes are played in order at 8000 a second of real
-/// time, marks stand in the same queue and come back when everything before them has been played, `clear` throws all of
-/// it away and returns every mark at once. Pure: owned by a caller (or a test), told the time with every call.
+/// A model of the buffer in which Twilio keeps the audio it was sent: bytes are played in order at 8000 a second of
+/// real time, marks stand in the same queue and come back when everything before them has been played, `clear` throws
+/// all of it away and returns every mark at once. Pure: owned by a caller (or a test), told the time with every call.
 ///
-/// The line's own clock starts with the first `now` given to start(). Audio that arrives while nothing is playing starts
-/// at once; there is no jitter buffer.
+/// The line's own clock starts with the first `now` given to start(). Audio that arrives while nothing is playing
+/// starts at once; there is no jitter buffer.
 class TwilioBuffer final {
 public:
     struct Counters final {

@@ -82,9 +82,9 @@ QByteArray TwilioPeerWriter::media(std::span<const quint8> mulaw, quint64 timest
 {
     // Fifty a second and call: written directly. Ids are random hexadecimal or a test's own; nothing needs escaping but
     // what a test puts there on purpose, which goes through the JSON writer elsewhere.
-    const QByteArray payload
-        = QByteArray::fromRawData(reinterpret_cast<const char*>(mulaw.data()), static_cast<qsizetype>(mulaw.size()))
-              .toBase64();
+    const QByteArray payload =
+        QByteArray::fromRawData(reinterpret_cast<const char*>(mulaw.data()), static_cast<qsizetype>(mulaw.size()))
+            .toBase64();
     return QByteArrayLiteral(R"({"event":"media","sequenceNumber":")") + QByteArray::number(++m_sequence)
         + QByteArrayLiteral(R"(","media":{"track":"inbound","chunk":")") + QByteArray::number(++m_chunk)
         + QByteArrayLiteral(R"(","timestamp":")") + QByteArray::number(timestampMs)
@@ -111,7 +111,8 @@ QByteArray TwilioPeerWriter::mark(const QString& name)
 
 QByteArray TwilioPeerWriter::stop()
 {
-    const QJsonObject stop{{QStringLiteral("accountSid"), m_ids.accountSid}, {QStringLiteral("callSid"), m_ids.callSid}};
+    const QJsonObject stop{
+        {QStringLiteral("accountSid"), m_ids.accountSid}, {QStringLiteral("callSid"), m_ids.callSid}};
     return compactJson({{QStringLiteral("event"), QStringLiteral("stop")},
         {QStringLiteral("sequenceNumber"), QString::number(++m_sequence)},
         {QStringLiteral("streamSid"), m_ids.streamSid}, {QStringLiteral("stop"), stop}});
@@ -128,8 +129,8 @@ Result<PeerMessage> readPeerMessage(const QByteArray& utf8, const QString& strea
     QJsonParseError parsing;
     const QJsonDocument document = QJsonDocument::fromJson(utf8, &parsing);
     if (!document.isObject()) {
-        return peerError(QStringLiteral("not a JSON object: %1 at byte %2")
-                             .arg(parsing.errorString()).arg(parsing.offset));
+        return peerError(
+            QStringLiteral("not a JSON object: %1 at byte %2").arg(parsing.errorString()).arg(parsing.offset));
     }
     const QJsonObject message = document.object();
     const QString event = message.value(QLatin1String("event")).toString();

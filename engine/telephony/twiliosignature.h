@@ -12,8 +12,8 @@
 // token, of the URL as Twilio requested it followed by the sorted form fields. Pure functions; safe on any thread.
 namespace kav::telephony {
 
-/// The signature of a request for `url`. `fields` are those of a POSTed form, decoded; empty for GET, JSON and upgrades.
-/// A repeated name counts once per distinct value, values in order.
+/// The signature of a request for `url`. `fields` are those of a POSTed form, decoded; empty for GET, JSON and
+/// upgrades. A repeated name counts once per distinct value, values in order.
 QByteArray computeSignature(QByteArrayView authToken, QByteArrayView url, const QList<FormField>& fields = {});
 
 /// Compares in a time that depends on the lengths only.
@@ -26,9 +26,10 @@ struct SignatureVerdict final {
     QString variant; ///< which one that is, for a log: "as requested", "without port", ...
 };
 
-/// Checks a webhook. `url` is what Twilio was told to request (public scheme and host, path and raw query of the request
-/// line). Accepted besides the exact spelling are only other spellings of the same resource: without its port, with the
-/// scheme's default port, host in lower case, query with another legal escaping. Never another scheme, host or path.
+/// Checks a webhook. `url` is what Twilio was told to request (public scheme and host, path and raw query of the
+/// request line). Accepted besides the exact spelling are only other spellings of the same resource: without its port,
+/// with the scheme's default port, host in lower case, query with another legal escaping. Never another scheme, host or
+/// path.
 SignatureVerdict verifySignature(
     QByteArrayView authToken, QByteArrayView url, const QList<FormField>& fields, QByteArrayView signature);
 

@@ -68,8 +68,8 @@ public:
         if (m_problem.isEmpty() && !rootSeen)
             m_problem = QStringLiteral("no <Response>");
         if (!m_problem.isEmpty()) {
-            return Error{Error::Code::Invalid, QStringLiteral("TwiML line %1: %2").arg(m_xml.lineNumber()).arg(m_problem),
-                {}};
+            return Error{
+                Error::Code::Invalid, QStringLiteral("TwiML line %1: %2").arg(m_xml.lineNumber()).arg(m_problem), {}};
         }
         return verbs;
     }

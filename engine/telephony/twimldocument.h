@@ -42,9 +42,9 @@ struct TwimlVerb final {
     QMap<QString, QString> parameters() const;
 };
 
-/// A TwiML answer, read as Twilio reads it: names are case-sensitive, unknown verbs are skipped with a warning, anything
-/// that is not well-formed XML under one <Response> is an error. A plain value; bounded, whatever the input: 64 KiB,
-/// 256 elements, depth 8, no document type declaration (hence no entities to blow up).
+/// A TwiML answer, read as Twilio reads it: names are case-sensitive, unknown verbs are skipped with a warning,
+/// anything that is not well-formed XML under one <Response> is an error. A plain value; bounded, whatever the input:
+/// 64 KiB, 256 elements, depth 8, no document type declaration (hence no entities to blow up).
 class TwimlDocument final {
 public:
     static Result<TwimlDocument> parse(const QByteArray& xml);

@@ -36,8 +36,8 @@ net::UpgradeVerdict MediaGate::judge(const net::HttpRequest& request)
     if (!claims) {
         ++m_counters.badTokens;
         if (m_logGate.tryPass(m_clock.now())) {
-            qCWarning(lcWebhook).noquote() << "/media/(token) refused from" << request.peer.toString() << ":"
-                                           << toString(claims.error());
+            qCWarning(lcWebhook).noquote()
+                << "/media/(token) refused from" << request.peer.toString() << ":" << toString(claims.error());
         }
         return net::HttpResponse::text(403, "forbidden\n");
     }

@@ -12,8 +12,8 @@
 namespace kav::webhooks {
 
 /// Decides about the upgrade of `/media/TOKEN` before the 101: signature (or a peer on this machine, without an auth
-/// token), token, room. 404 for another path, 403 for a bad or expired token, 503 when full or draining; the answers tell
-/// no more. What is admitted goes to the least loaded worker, tagged with the token's claims.
+/// token), token, room. 404 for another path, 403 for a bad or expired token, 503 when full or draining; the answers
+/// tell no more. What is admitted goes to the least loaded worker, tagged with the token's claims.
 ///
 /// A plain object, owned by the composition root, lives on the control thread.
 class MediaGate final {

@@ -15,7 +15,8 @@ Result<PublicUrl> PublicUrl::parse(const QString& text)
         return Error{Error::Code::Invalid, QStringLiteral("public URL %1: %2").arg(logSafe(text, 80), what), {}};
     };
     const QString trimmed = text.trimmed();
-    const QUrl url(trimmed.contains(QLatin1String("://")) ? trimmed : QStringLiteral("https://") + trimmed, QUrl::StrictMode);
+    const QUrl url(
+        trimmed.contains(QLatin1String("://")) ? trimmed : QStringLiteral("https://") + trimmed, QUrl::StrictMode);
     if (!url.isValid() || url.host().isEmpty())
         return wrong(QStringLiteral("not a URL with a host"));
     if (url.hasQuery() || url.hasFragment() || !url.userInfo().isEmpty())

@@ -63,7 +63,8 @@ RequestGuard::RequestGuard(Settings settings, const Clock& clock)
     , m_logGate(10, Milliseconds(1000))
 {
     if (m_settings.authToken.isEmpty())
-        qCWarning(lcWebhook) << "no TWILIO_AUTH_TOKEN: signatures cannot be checked, only peers on this machine are served";
+        qCWarning(lcWebhook)
+            << "no TWILIO_AUTH_TOKEN: signatures cannot be checked, only peers on this machine are served";
 }
 
 std::optional<PublicUrl> RequestGuard::baseFor(const net::HttpRequest& request) const
@@ -86,7 +87,8 @@ RequestGuard::Verdict RequestGuard::checkUpgrade(const net::HttpRequest& request
     return check(request, &none, true);
 }
 
-RequestGuard::Verdict RequestGuard::check(const net::HttpRequest& request, const telephony::FormBody* form, bool upgrade)
+RequestGuard::Verdict RequestGuard::check(
+    const net::HttpRequest& request, const telephony::FormBody* form, bool upgrade)
 {
     if (m_settings.authToken.isEmpty() && (!request.isFromLoopback() || isForwarded(request))) {
         return refuse(request, 403,
@@ -116,7 +118,8 @@ RequestGuard::Verdict RequestGuard::check(const net::HttpRequest& request, const
     }
     // Looking for the cause costs dozens of hashes: strangers may not make us do it at will.
     const bool mayLog = m_logGate.tryPass(m_clock.now());
-    QString reason = QStringLiteral("the signature does not match ") + logSafe(QString::fromUtf8(base->ofRequest({})), 80);
+    QString reason =
+        QStringLiteral("the signature does not match ") + logSafe(QString::fromUtf8(base->ofRequest({})), 80);
     if (mayLog) {
         QList<QByteArray> others{request.header("host")};
         others += request.header("x-forwarded-host").split(',').first().trimmed();
@@ -137,7 +140,8 @@ RequestGuard::Verdict RequestGuard::refuse(
         const quint64 heldBack = m_logGate.takeHeldBack();
         qCWarning(lcWebhook).noquote() << loggablePath(request.path) << "refused with" << status << "from"
                                        << request.peer.toString() << ":" << reason
-                                       << (heldBack > 0 ? QStringLiteral("(%1 more refusals not logged)").arg(heldBack) : QString());
+                                       << (heldBack > 0 ? QStringLiteral("(%1 more refusals not logged)").arg(heldBack)
+                                                        : QString());
     }
     return {status, reason};
 }

@@ -55,7 +55,8 @@ public:
     /// `form`: the parsed body; null when it could not be parsed (then nothing can be proven with a token).
     Verdict checkWebhook(const net::HttpRequest& request, const telephony::FormBody* form);
     Verdict checkUpgrade(const net::HttpRequest& request);
-    /// Where the engine is, as this request sees it: the configured address, else the Host line of a peer on this machine.
+    /// Where the engine is, as this request sees it: the configured address, else the Host line of a peer on this
+    /// machine.
     std::optional<PublicUrl> baseFor(const net::HttpRequest& request) const;
 
 private:

@@ -49,7 +49,8 @@ bool isTwilioId(QStringView id)
         return false;
     for (const QChar c : id) {
         const ushort u = c.unicode();
-        const bool allowed = (u >= 'a' && u <= 'z') || (u >= 'A' && u <= 'Z') || (u >= '0' && u <= '9') || u == '-' || u == '_';
+        const bool allowed =
+            (u >= 'a' && u <= 'z') || (u >= 'A' && u <= 'Z') || (u >= '0' && u <= '9') || u == '-' || u == '_';
         if (!allowed)
             return false;
     }
@@ -82,7 +83,8 @@ StreamTokens::StreamTokens(const QByteArray& mediaKey, Milliseconds lifetime)
 Result<StreamTokens> StreamTokens::create(const QByteArray& mediaKey, Milliseconds lifetime)
 {
     if (mediaKey.size() < ShortestKey)
-        return Error{Error::Code::Invalid, QStringLiteral("the media key is shorter than %1 bytes").arg(ShortestKey), {}};
+        return Error{
+            Error::Code::Invalid, QStringLiteral("the media key is shorter than %1 bytes").arg(ShortestKey), {}};
     return StreamTokens(mediaKey, lifetime);
 }
 
@@ -119,8 +121,8 @@ Result<StreamClaims> StreamTokens::verify(QByteArrayView token, const QDateTime&
 {
     if (token.isEmpty() || token.size() > LongestToken)
         return tokenDenied(QStringLiteral("missing or too long"));
-    const auto decoded
-        = QByteArray::fromBase64Encoding(token.toByteArray(), UrlSafe | QByteArray::AbortOnBase64DecodingErrors);
+    const auto decoded =
+        QByteArray::fromBase64Encoding(token.toByteArray(), UrlSafe | QByteArray::AbortOnBase64DecodingErrors);
     // One spelling per token: a second one would be a second token for whoever counts them.
     if (!decoded || (*decoded).toBase64(UrlSafe) != token)
         return tokenDenied(QStringLiteral("not base64url"));
@@ -142,7 +144,8 @@ Result<StreamClaims> StreamTokens::verify(QByteArrayView token, const QDateTime&
     result.accountSid = *accountSid;
     result.expires = QDateTime::fromSecsSinceEpoch(qFromBigEndian<qint64>(claims.data() + 1), Qt::UTC);
     if (now > result.expires) {
-        return Error{Error::Code::Timeout, QStringLiteral("stream token: expired %1 s ago").arg(result.expires.secsTo(now)),
+        return Error{Error::Code::Timeout,
+            QStringLiteral("stream token: expired %1 s ago").arg(result.expires.secsTo(now)),
             QStringLiteral("call ") + result.callSid};
     }
     return result;

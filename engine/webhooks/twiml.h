@@ -37,7 +37,8 @@ struct StreamOffer final {
     QString action{}; ///< requested when the stream is over; empty: the document goes on
     QString statusCallback{};
     QString name{}; ///< empty: Twilio names it by its sid
-    QList<std::pair<QString, QString>> parameters{}; ///< arrive in `start`; name and value are cut to under 500 characters
+    QList<std::pair<QString, QString>>
+        parameters{}; ///< arrive in `start`; name and value are cut to under 500 characters
 };
 TwimlElement connectVerb(const StreamOffer& offer);
 

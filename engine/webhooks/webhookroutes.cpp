@@ -40,7 +40,8 @@ QString idProblem(const FormBody& form, const QString& name)
 
 QString lengthProblem(const FormBody& form, const QString& name, qsizetype limit)
 {
-    return form.value(name).size() > limit ? QStringLiteral("%1: longer than %2 characters").arg(name).arg(limit) : QString();
+    return form.value(name).size() > limit ? QStringLiteral("%1: longer than %2 characters").arg(name).arg(limit)
+                                           : QString();
 }
 
 std::optional<int> number(const FormBody& form, QStringView name)
@@ -54,7 +55,8 @@ std::optional<int> number(const FormBody& form, QStringView name)
 
 CallerLines CallerLines::english()
 {
-    return {QStringLiteral("en-US"), {}, QStringLiteral("All our lines are busy. Please call again in a few minutes. Goodbye."),
+    return {QStringLiteral("en-US"), {},
+        QStringLiteral("All our lines are busy. Please call again in a few minutes. Goodbye."),
         QStringLiteral("We are sorry, there is a problem on our side. Please call again later. Goodbye.")};
 }
 
@@ -136,13 +138,15 @@ net::HttpResponse WebhookRoutes::handle(const net::HttpRequest& request)
     const auto route = routeFor(request.path);
     if (!route)
         return net::HttpResponse::text(404, "not found\n");
-    const auto refused = [this, &request](int status, const FormBody* form, const QString& reason, const QByteArray& text) {
+    const auto refused = [this, &request](
+                             int status, const FormBody* form, const QString& reason, const QByteArray& text) {
         ++(status == 400 ? m_counters.malformed : m_counters.refused);
         log(request, form, status, reason, nullptr);
         return net::HttpResponse::text(status, text);
     };
     if (request.method != "POST") {
-        net::HttpResponse response = refused(405, nullptr, QStringLiteral("method is not POST"), "method not allowed\n");
+        net::HttpResponse response =
+            refused(405, nullptr, QStringLiteral("method is not POST"), "method not allowed\n");
         response.headers.emplaceBack("Allow", "POST");
         return response;
     }
@@ -163,9 +167,11 @@ net::HttpResponse WebhookRoutes::handle(const net::HttpRequest& request)
         problems += idProblem(*form, QStringLiteral("AccountSid"));
         problems += form->contains(u"To") ? QString() : QStringLiteral("To: missing");
     }
-    for (const QString& name : {QStringLiteral("From"), QStringLiteral("To"), QStringLiteral("ForwardedFrom"), QStringLiteral("CallerName")})
+    for (const QString& name :
+        {QStringLiteral("From"), QStringLiteral("To"), QStringLiteral("ForwardedFrom"), QStringLiteral("CallerName")})
         problems += lengthProblem(*form, name, MaxAddressCharacters);
-    for (const QString& name : {QStringLiteral("CallStatus"), QStringLiteral("Direction"), QStringLiteral("StreamEvent"), QStringLiteral("StreamSid")})
+    for (const QString& name : {QStringLiteral("CallStatus"), QStringLiteral("Direction"),
+             QStringLiteral("StreamEvent"), QStringLiteral("StreamSid")})
         problems += lengthProblem(*form, name, MaxWordCharacters);
     problems.removeAll(QString());
     if (!problems.isEmpty())
@@ -203,9 +209,12 @@ net::HttpResponse WebhookRoutes::answer(Route route, const net::HttpRequest& req
     case Route::AfterStream:
         return afterStream(form);
     case Route::StreamStatus: {
-        const StreamStatus status{callSid, form.value(u"StreamSid"), form.value(u"StreamEvent"), logSafe(form.value(u"StreamError"))};
+        const StreamStatus status{
+            callSid, form.value(u"StreamSid"), form.value(u"StreamEvent"), logSafe(form.value(u"StreamError"))};
         if (status.event == QLatin1String("stream-error"))
-            qCWarning(lcWebhook).noquote() << callSid << "Twilio reports a stream error:" << loggableField(QStringLiteral("StreamError"), status.error);
+            qCWarning(lcWebhook).noquote()
+                << callSid
+                << "Twilio reports a stream error:" << loggableField(QStringLiteral("StreamError"), status.error);
         if (m_hooks.streamStatus)
             m_hooks.streamStatus(status);
         return net::HttpResponse::empty(204);
@@ -264,8 +273,8 @@ net::HttpResponse WebhookRoutes::afterStream(const FormBody& form)
     const bool apologise = fate ? *fate == Fate::Offered || *fate == Fate::Broken : m_settings.servesEveryCall;
     if (!apologise)
         return net::HttpResponse::xml(writeTwiml({hangupVerb()}));
-    qCWarning(lcWebhook).noquote() << callSid << "its stream"
-                                   << (fate == Fate::Broken ? "broke" : "never came about") << ": the caller hears an apology";
+    qCWarning(lcWebhook).noquote() << callSid << "its stream" << (fate == Fate::Broken ? "broke" : "never came about")
+                                   << ": the caller hears an apology";
     const CallerLines say = lines(form.value(u"To"));
     return net::HttpResponse::xml(writeTwiml({sayVerb(say.apology, say.language, say.voice), hangupVerb()}));
 }
@@ -327,12 +336,13 @@ std::optional<WebhookRoutes::Fate> WebhookRoutes::fateOf(const QString& callSid)
     return known == m_fateByCall.cend() ? std::nullopt : std::optional((*known)->fate);
 }
 
-void WebhookRoutes::log(const net::HttpRequest& request, const FormBody* form, int status, const QString& reason,
-    const Seen* duplicateOf)
+void WebhookRoutes::log(
+    const net::HttpRequest& request, const FormBody* form, int status, const QString& reason, const Seen* duplicateOf)
 {
     if (!m_hooks.log)
         return;
-    QJsonObject data{{QStringLiteral("path"), logSafe(QString::fromUtf8(request.path), 100)}, {QStringLiteral("status"), status}};
+    QJsonObject data{
+        {QStringLiteral("path"), logSafe(QString::fromUtf8(request.path), 100)}, {QStringLiteral("status"), status}};
     if (status >= 400) {
         // Anyone can cause these.
         if (!m_refusedGate.tryPass(m_clock.now()))

@@ -59,16 +59,17 @@ struct CallStatus final {
 ///     /webhook/call_status     204
 ///     /webhook/after_stream    TwiML: how the call goes on when its stream is over
 ///
-/// Why <Connect> has an action, and why it is after_stream. Twilio runs the verbs after <Connect> whenever the stream is
-/// over, after a proper goodbye as much as after a failure, so an apology standing there would follow every goodbye. With
-/// an action Twilio asks instead. What it does with an action that answers 204 is not documented; stream_ended answers
-/// 204 by contract, so the action is a route of its own that always answers TwiML: <Hangup/> after an orderly end or
-/// when nothing is known, the apology when the stream never came about or broke. The verbs after <Connect> say the same
-/// apology; they are what is left should Twilio go on in the document without asking. Nowhere stands a <Pause>.
+/// Why <Connect> has an action, and why it is after_stream. Twilio runs the verbs after <Connect> whenever the stream
+/// is over, after a proper goodbye as much as after a failure, so an apology standing there would follow every goodbye.
+/// With an action Twilio asks instead. What it does with an action that answers 204 is not documented; stream_ended
+/// answers 204 by contract, so the action is a route of its own that always answers TwiML: <Hangup/> after an orderly
+/// end or when nothing is known, the apology when the stream never came about or broke. The verbs after <Connect> say
+/// the same apology; they are what is left should Twilio go on in the document without asking. Nowhere stands a
+/// <Pause>.
 ///
 /// Repeated deliveries (same I-Twilio-Idempotency-Token, else same CallSid, status and URL) get the same answer and are
-/// logged as duplicates; hooks are not called again. Every request that proves itself is logged; of refused ones a bounded
-/// number. Numbers are masked, secrets left out.
+/// logged as duplicates; hooks are not called again. Every request that proves itself is logged; of refused ones a
+/// bounded number. Numbers are masked, secrets left out.
 ///
 /// A plain object, owned by the composition root, lives on the control thread; handle() never blocks.
 class WebhookRoutes final {

@@ -15,9 +15,9 @@
 
 namespace kav::test {
 
-/// Twilio's end of one media stream for tests: opens it towards a server on loopback, sends what the test says, collects
-/// what comes back, and misbehaves on demand. Marks are kept in the buffer model and returned by advance(), with the
-/// clock that the test gives. Lives on the test's thread; link Kav::telephony and Qt6::Test.
+/// Twilio's end of one media stream for tests: opens it towards a server on loopback, sends what the test says,
+/// collects what comes back, and misbehaves on demand. Marks are kept in the buffer model and returned by advance(),
+/// with the clock that the test gives. Lives on the test's thread; link Kav::telephony and Qt6::Test.
 ///
 ///     FakeTwilio twilio(clock);
 ///     QVERIFY(twilio.open(port, "/media/" + token));
@@ -63,15 +63,18 @@ public:
         }
         m_socket = std::make_unique<telephony::StreamSocket>();
         using Socket = telephony::StreamSocket;
-        QObject::connect(m_socket.get(), &Socket::textReceived, &m_context, [this](const QByteArray& text) { onText(text); });
-        QObject::connect(m_socket.get(), &Socket::failed, &m_context, [this](int status, const QString&) { refusedStatus = status; });
+        QObject::connect(
+            m_socket.get(), &Socket::textReceived, &m_context, [this](const QByteArray& text) { onText(text); });
+        QObject::connect(m_socket.get(), &Socket::failed, &m_context,
+            [this](int status, const QString&) { refusedStatus = status; });
         QObject::connect(m_socket.get(), &Socket::binaryReceived, &m_context,
             [this](qsizetype) { refused += QStringLiteral("binary frame"); });
-        QObject::connect(m_socket.get(), &Socket::closed, &m_context, [this](bool byPeer, quint16 code, const QString&) {
-            isClosed = true;
-            closedByEngine = byPeer;
-            closeCode = code;
-        });
+        QObject::connect(
+            m_socket.get(), &Socket::closed, &m_context, [this](bool byPeer, quint16 code, const QString&) {
+                isClosed = true;
+                closedByEngine = byPeer;
+                closeCode = code;
+            });
         m_socket->open(target);
         return QTest::qWaitFor([this] { return m_socket->isOpen() || refusedStatus >= 0; }) && m_socket->isOpen();
     }

@@ -83,17 +83,18 @@ public:
     QByteArray streamUrl() const { return "wss://127.0.0.1:" + QByteArray::number(streamPort()) + "/media/TOKEN"; }
     void answerWithStream(const QByteArray& connectAttributes = {}, const QByteArray& after = "<Hangup/>")
     {
-        answers["/webhook/incoming_call"].body = "<Response><Connect" + connectAttributes + "><Stream url=\"" + streamUrl()
-            + "\" statusCallback=\"" + base()
-            + "/webhook/stream_status\"><Parameter name=\"language\" value=\"en\"/></Stream></Connect>" + after + "</Response>";
+        answers["/webhook/incoming_call"].body = "<Response><Connect" + connectAttributes + "><Stream url=\""
+            + streamUrl() + "\" statusCallback=\"" + base()
+            + "/webhook/stream_status\"><Parameter name=\"language\" value=\"en\"/></Stream></Connect>" + after
+            + "</Response>";
     }
     void say(const QByteArray& mulaw)
     {
         media::TwilioWriter writer(start.streamSid);
         for (qsizetype at = 0; at < mulaw.size(); at += 160) {
             const QByteArray frame = mulaw.mid(at, 160);
-            stream->sendTextMessage(
-                writer.media({reinterpret_cast<const quint8*>(frame.constData()), static_cast<std::size_t>(frame.size())}));
+            stream->sendTextMessage(writer.media(
+                {reinterpret_cast<const quint8*>(frame.constData()), static_cast<std::size_t>(frame.size())}));
         }
     }
     void mark(const QString& name) { stream->sendTextMessage(media::TwilioWriter(start.streamSid).mark(name)); }
@@ -148,7 +149,8 @@ private:
         if (!message) {
             events += QStringLiteral("bad: ") + message.error().message;
         } else if (const auto* audio = std::get_if<media::MediaMessage>(&*message)) {
-            heard.append(reinterpret_cast<const char*>(audio->mulaw.data()), static_cast<qsizetype>(audio->mulaw.size()));
+            heard.append(
+                reinterpret_cast<const char*>(audio->mulaw.data()), static_cast<qsizetype>(audio->mulaw.size()));
             timestamps += audio->timestampMs;
         } else if (std::holds_alternative<media::ConnectedMessage>(*message)) {
             events += QStringLiteral("connected");

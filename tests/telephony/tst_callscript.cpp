@@ -36,10 +36,7 @@ struct Stage final : ScriptActions {
         did += u"keys "_s + digits;
         view.callerBusy = true;
     }
-    void setNoise(std::optional<double> dbfs) override
-    {
-        did += dbfs ? u"noise %1"_s.arg(*dbfs) : u"noise off"_s;
-    }
+    void setNoise(std::optional<double> dbfs) override { did += dbfs ? u"noise %1"_s.arg(*dbfs) : u"noise off"_s; }
     void hangUp() override { did += u"hang up"_s; }
 
     ScriptRunner::State tick() { return runner.advance(view, *this); }
@@ -155,7 +152,8 @@ void tst_CallScript::refuses_data()
     row("nothing to play", "play gap 100ms", "script line 1: play needs at least one file");
     row("nothing to say", "say", "script line 1: say needs a text");
     row("a half interruption", "interrupt after 1s", "script line 1: wanted: interrupt after DURATION play FILE...");
-    row("an expectation without limit", "expect-agent-silent", "script line 1: wanted: expect-agent-silent within DURATION");
+    row("an expectation without limit", "expect-agent-silent",
+        "script line 1: wanted: expect-agent-silent within DURATION");
     row("noise too loud", "noise 0", "script line 1: noise needs a level from -90 to -6 (dBFS), or off");
     row("letters for keys", "dtmf 12x", "script line 1: dtmf takes 0-9 * # A-D and w");
     row("words too many", "wait-end now", "script line 1: now is not understood");
@@ -215,7 +213,8 @@ void tst_CallScript::anAgentThatTalksOnFailsTheExpectation()
     stage.pass(120ms, false);
     QCOMPARE(stage.runner.state(), Running);
     QCOMPARE(stage.pass(100ms, true), Failed);
-    QVERIFY(stage.runner.reason().startsWith(u"script line 2 (expect-agent-silent within 400ms): the agent was still heard"_s));
+    QVERIFY(stage.runner.reason().startsWith(
+        u"script line 2 (expect-agent-silent within 400ms): the agent was still heard"_s));
 }
 
 void tst_CallScript::aStepThatDoesNotComeAboutFails()
@@ -223,7 +222,8 @@ void tst_CallScript::aStepThatDoesNotComeAboutFails()
     Stage stage(u"wait-agent-speaking within 2s"_s);
     QCOMPARE(stage.pass(1960ms, false), Running);
     QCOMPARE(stage.pass(100ms, false), Failed);
-    QCOMPARE(stage.runner.reason(), u"script line 1 (wait-agent-speaking within 2s): did not come about within 2000 ms"_s);
+    QCOMPARE(
+        stage.runner.reason(), u"script line 1 (wait-agent-speaking within 2s): did not come about within 2000 ms"_s);
     // And stays failed.
     QCOMPARE(stage.pass(100ms, true), Failed);
 }
@@ -295,9 +295,9 @@ void tst_CallScript::flagsMakeAScript()
     for (const ScriptStep& step : steps)
         sources += step.source;
     QCOMPARE(sources,
-        (QStringList{u"wait-agent-speaking"_s, u"wait-agent-silent"_s, u"play a.wav"_s, u"wait-agent-speaking"_s, u"wait-agent-silent"_s,
-            u"play b.wav"_s, u"wait-agent-speaking"_s, u"wait-agent-silent"_s, u"say hello there"_s, u"wait-agent-speaking"_s,
-            u"wait-agent-silent"_s, u"dtmf 12"_s, u"finish"_s}));
+        (QStringList{u"wait-agent-speaking"_s, u"wait-agent-silent"_s, u"play a.wav"_s, u"wait-agent-speaking"_s,
+            u"wait-agent-silent"_s, u"play b.wav"_s, u"wait-agent-speaking"_s, u"wait-agent-silent"_s,
+            u"say hello there"_s, u"wait-agent-speaking"_s, u"wait-agent-silent"_s, u"dtmf 12"_s, u"finish"_s}));
 }
 
 void tst_CallScript::loadsSoundsAndNamesWhatIsMissing()
@@ -326,7 +326,9 @@ void tst_CallScript::loadsSoundsAndNamesWhatIsMissing()
     QCOMPARE(notFound.error().message, u"script line 2: no sound file nowhere"_s);
     auto mute = std::move(*parseScript(u"say hello"_s));
     QCOMPARE(loadScriptAudio(mute, {}, {}).error().message, u"script line 1: there is no synthesiser for say"_s);
-    const auto failing = [](const QString&) -> Result<QByteArray> { return Error{Error::Code::Timeout, u"too slow"_s, {}}; };
+    const auto failing = [](const QString&) -> Result<QByteArray> {
+        return Error{Error::Code::Timeout, u"too slow"_s, {}};
+    };
     QCOMPARE(loadScriptAudio(mute, {}, failing).error().message, u"script line 1: too slow"_s);
 }
 
@@ -346,7 +348,8 @@ void tst_CallScript::argumentsAreChecked_data()
     row("a stream for a webhook", QStringList{u"--to"_s, u"wss://a/b"_s}, "--to: not an http or https URL");
     row("no port", QStringList{u"--connect-to"_s, u"localhost"_s}, "--connect-to: wanted HOST:PORT");
     row("noise", QStringList{u"--noise=3"_s}, "--noise: wanted a level from -90 to -6");
-    row("script and more", QStringList{u"--script"_s, u"x"_s, u"--dtmf"_s, u"1"_s}, "--script: cannot be joined with --wav, --say or --dtmf");
+    row("script and more", QStringList{u"--script"_s, u"x"_s, u"--dtmf"_s, u"1"_s},
+        "--script: cannot be joined with --wav, --say or --dtmf");
     row("a field without value", QStringList{u"--field"_s, u"x"_s}, "--field: wanted NAME=VALUE");
     row("longest", QStringList{u"--longest"_s, u"0"_s}, "--longest: wanted seconds, 1 to 86400");
 }
@@ -375,8 +378,9 @@ void tst_CallScript::argumentsAreRead()
     QVERIFY(!wrong);
     QCOMPARE(wrong.error().message, QString(script.fileName() + u": script line 2: unknown step jump"_s));
 
-    const auto command = parseCallArguments(QStringList{u"--to=https://h/x"_s, u"--from"_s, u"+1"_s, u"--field"_s, u"A=b=c"_s, u"--record"_s, u"r.wav"_s,
-                                                u"--noise"_s, u"-50"_s, u"--longest"_s, u"60"_s, u"--quiet"_s, u"--connect-to"_s, u"127.0.0.1:5000"_s},
+    const auto command = parseCallArguments(
+        QStringList{u"--to=https://h/x"_s, u"--from"_s, u"+1"_s, u"--field"_s, u"A=b=c"_s, u"--record"_s, u"r.wav"_s,
+            u"--noise"_s, u"-50"_s, u"--longest"_s, u"60"_s, u"--quiet"_s, u"--connect-to"_s, u"127.0.0.1:5000"_s},
         "token", {});
     QVERIFY(command);
     QCOMPARE(command->call.to, QUrl(u"https://h/x"_s));

@@ -86,7 +86,8 @@ void tst_FakeTwilio::seesARefusalAndAnOfferedProtocol()
     QVERIFY(!refused.open(engine.httpPort(), "/media/T"));
     QCOMPARE(refused.refusedStatus, 403);
     // A server that invents a sub-protocol breaks the rules, whatever it was asked.
-    engine.answers["/media/U"] = {101, "text/plain\r\nSec-WebSocket-Accept: x\r\nSec-WebSocket-Protocol: audio.twilio.com", {}};
+    engine.answers["/media/U"] = {
+        101, "text/plain\r\nSec-WebSocket-Accept: x\r\nSec-WebSocket-Protocol: audio.twilio.com", {}};
     test::FakeTwilio invented(clock);
     QVERIFY(!invented.open(engine.httpPort(), "/media/U"));
     QCOMPARE(invented.refusedStatus, 101);

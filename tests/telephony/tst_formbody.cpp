@@ -27,14 +27,17 @@ void tst_FormBody::parses_data()
     QTest::addColumn<QByteArray>("body");
     QTest::addColumn<QStringList>("expected"); // name, value, name, value, ...
     QTest::newRow("nothing") << QByteArray() << QStringList();
-    QTest::newRow("a number with its plus escaped") << QByteArray("From=%2B97250") << QStringList{u"From"_s, u"+97250"_s};
+    QTest::newRow("a number with its plus escaped")
+        << QByteArray("From=%2B97250") << QStringList{u"From"_s, u"+97250"_s};
     QTest::newRow("plus is a space") << QByteArray("a+b=c+d") << QStringList{u"a b"_s, u"c d"_s};
     QTest::newRow("an empty value") << QByteArray("CallerName=") << QStringList{u"CallerName"_s, u""_s};
     QTest::newRow("no equals sign") << QByteArray("flag") << QStringList{u"flag"_s, u""_s};
     QTest::newRow("an empty name") << QByteArray("=v") << QStringList{u""_s, u"v"_s};
     QTest::newRow("a second equals sign belongs to the value") << QByteArray("a=b=c") << QStringList{u"a"_s, u"b=c"_s};
-    QTest::newRow("empty pieces are skipped") << QByteArray("&&a=1&&&b=2&") << QStringList{u"a"_s, u"1"_s, u"b"_s, u"2"_s};
-    QTest::newRow("Hebrew") << QByteArray("CallerName=%D7%A9%D7%9C%D7%95%D7%9D") << QStringList{u"CallerName"_s, u"שלום"_s};
+    QTest::newRow("empty pieces are skipped")
+        << QByteArray("&&a=1&&&b=2&") << QStringList{u"a"_s, u"1"_s, u"b"_s, u"2"_s};
+    QTest::newRow("Hebrew") << QByteArray("CallerName=%D7%A9%D7%9C%D7%95%D7%9D")
+                            << QStringList{u"CallerName"_s, u"שלום"_s};
     QTest::newRow("lower-case hex") << QByteArray("a=%d7%a9") << QStringList{u"a"_s, u"ש"_s};
     QTest::newRow("beyond the basic plane") << QByteArray("a=%F0%9F%98%80") << QStringList{u"a"_s, u"😀"_s};
     QTest::newRow("raw UTF-8") << QByteArray("a=\xd7\xa9") << QStringList{u"a"_s, u"ש"_s};
@@ -58,14 +61,16 @@ void tst_FormBody::refuses_data()
 {
     QTest::addColumn<QByteArray>("body");
     QTest::addColumn<QString>("message");
-    QTest::newRow("an escape cut short") << QByteArray("a=1&From=%2") << u"form field From: broken %-escape at byte 9"_s;
+    QTest::newRow("an escape cut short") << QByteArray("a=1&From=%2")
+                                         << u"form field From: broken %-escape at byte 9"_s;
     QTest::newRow("a lone percent sign") << QByteArray("a=%") << u"form field a: broken %-escape at byte 2"_s;
     QTest::newRow("an escape that is no hex") << QByteArray("a=%zz") << u"form field a: broken %-escape at byte 2"_s;
     QTest::newRow("a sign in an escape") << QByteArray("a=%+1") << u"form field a: broken %-escape at byte 2"_s;
     QTest::newRow("a broken name") << QByteArray("%G0=1") << u"form field name: broken %-escape at byte 0"_s;
     QTest::newRow("an escaped NUL") << QByteArray("a=x%00") << u"form field a: NUL at byte 5"_s;
     QTest::newRow("a raw NUL") << QByteArray("a=x\0y", 5) << u"form field a: NUL at byte 3"_s;
-    QTest::newRow("an escape across two fields") << QByteArray("a=%4&1=b") << u"form field a: broken %-escape at byte 2"_s;
+    QTest::newRow("an escape across two fields")
+        << QByteArray("a=%4&1=b") << u"form field a: broken %-escape at byte 2"_s;
 }
 
 void tst_FormBody::refuses()

@@ -158,7 +158,8 @@ void tst_LoopbackCaller::theHandshakeIsTwilios()
     QCOMPARE(seen.rawHeader("User-Agent"), QByteArray("Twilio.TmeWs/1.0"));
     QCOMPARE(seen.rawHeader("Host"), QByteArray("127.0.0.1:" + QByteArray::number(call.engine.streamPort())));
     QCOMPARE(seen.rawHeader("Sec-WebSocket-Version"), QByteArray("13"));
-    for (const char* absent : {"Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions", "Origin", "Cookie", "x-twilio-signature"})
+    for (const char* absent :
+        {"Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions", "Origin", "Cookie", "x-twilio-signature"})
         QVERIFY2(!seen.hasRawHeader(absent), absent);
 }
 
@@ -178,7 +179,8 @@ void tst_LoopbackCaller::everythingIsSigned()
     QCOMPARE(call.engine.requests.size(), 4);
     for (const auto& request : std::as_const(call.engine.requests)) {
         const QByteArray url = call.engine.base() + request.path;
-        QCOMPARE(verifySignature("secret", url, request.form.fields(), request.header("x-twilio-signature")).variant, u"as requested"_s);
+        QCOMPARE(verifySignature("secret", url, request.form.fields(), request.header("x-twilio-signature")).variant,
+            u"as requested"_s);
     }
     QCOMPARE(call.engine.requests.first().form.value(u"CallerName"), QStringLiteral("שלום"));
 }
@@ -190,19 +192,23 @@ void tst_LoopbackCaller::aPublicEngineIsCalledElsewhere()
     call.settings.publicUrl = QUrl(u"https://kav.example.com"_s);
     // The stream's own host is public too; only one address can be given, so here it is the stream's.
     call.settings.connectTo = u"127.0.0.1:%1"_s.arg(call.engine.httpPort());
-    call.engine.answers["/webhook/incoming_call"].body
-        = "<Response><Say>Hello</Say><Redirect>https://kav.example.com/next</Redirect></Response>";
-    call.engine.answers["/next"].body
-        = "<Response><Connect><Stream url=\"wss://kav.example.com/media/TOKEN\"/></Connect></Response>";
+    call.engine.answers["/webhook/incoming_call"].body =
+        "<Response><Say>Hello</Say><Redirect>https://kav.example.com/next</Redirect></Response>";
+    call.engine.answers["/next"].body =
+        "<Response><Connect><Stream url=\"wss://kav.example.com/media/TOKEN\"/></Connect></Response>";
     QVERIFY(call.run());
     QVERIFY(!call.outcome().ok); // the webhook server speaks no WebSocket
     const auto first = call.engine.requests.first();
     QCOMPARE(first.header("host"), QByteArray("kav.example.com"));
-    QVERIFY(verifySignature("secret", "https://kav.example.com/webhook/incoming_call", first.form.fields(), first.header("x-twilio-signature")).accepted);
+    QVERIFY(verifySignature("secret", "https://kav.example.com/webhook/incoming_call", first.form.fields(),
+        first.header("x-twilio-signature"))
+                .accepted);
     const auto upgrades = call.engine.requestsTo("/media/TOKEN");
     QCOMPARE(upgrades.size(), 1);
     QCOMPARE(upgrades.first().header("host"), QByteArray("kav.example.com"));
-    QVERIFY(verifyUpgradeSignature("secret", "wss://kav.example.com/media/TOKEN", upgrades.first().header("x-twilio-signature")).accepted);
+    QVERIFY(verifyUpgradeSignature(
+        "secret", "wss://kav.example.com/media/TOKEN", upgrades.first().header("x-twilio-signature"))
+                .accepted);
     QCOMPARE(call.engine.requestsTo("/webhook/call_status").size(), 1);
 }
 
@@ -295,7 +301,8 @@ void tst_LoopbackCaller::theActionDecidesHowTheCallGoesOn()
 void tst_LoopbackCaller::withoutActionTheDocumentGoesOn()
 {
     Call call;
-    call.engine.answerWithStream({}, "<Say>Sorry</Say><Pause length=\"2\"/><Gather><Say>Press</Say></Gather><Record/><Hangup/><Say>Never</Say>");
+    call.engine.answerWithStream(
+        {}, "<Say>Sorry</Say><Pause length=\"2\"/><Gather><Say>Press</Say></Gather><Record/><Hangup/><Say>Never</Say>");
     call.engine.onStart = [&] { call.engine.stream->close(); };
     QVERIFY(call.run());
     QStringList lines;
@@ -324,7 +331,8 @@ void tst_LoopbackCaller::aFailingWebhookIsAFailure_data()
     QTest::addColumn<QByteArray>("type");
     QTest::addColumn<QByteArray>("body");
     QTest::addColumn<QString>("reason");
-    QTest::newRow("500") << 500 << QByteArray("text/plain") << QByteArray("oops") << u"/webhook/incoming_call answered 500"_s;
+    QTest::newRow("500") << 500 << QByteArray("text/plain") << QByteArray("oops")
+                         << u"/webhook/incoming_call answered 500"_s;
     QTest::newRow("403") << 403 << QByteArray("text/plain") << QByteArray() << u"/webhook/incoming_call answered 403"_s;
     QTest::newRow("HTML") << 200 << QByteArray("text/html") << QByteArray("<Response/>")
                           << u"/webhook/incoming_call answered Content-Type \"text/html\", not text/xml"_s;
@@ -365,8 +373,8 @@ void tst_LoopbackCaller::aRefusedStreamIsAFailure()
 void tst_LoopbackCaller::onlyWssIsAStream()
 {
     Call call;
-    call.engine.answers["/webhook/incoming_call"].body
-        = "<Response><Connect><Stream url=\"ws://kav.example.com/media/T\"/></Connect></Response>";
+    call.engine.answers["/webhook/incoming_call"].body =
+        "<Response><Connect><Stream url=\"ws://kav.example.com/media/T\"/></Connect></Response>";
     QVERIFY(call.run());
     QVERIFY(call.outcome().reason.contains(u"31922"_s));
 }
@@ -419,7 +427,8 @@ void tst_LoopbackCaller::refusedCallbacksAreCounted()
 void tst_LoopbackCaller::redirectsAreFollowedAndBounded()
 {
     Call call;
-    call.engine.answers["/webhook/incoming_call"].body = "<Response><Redirect>/webhook/incoming_call</Redirect></Response>";
+    call.engine.answers["/webhook/incoming_call"].body =
+        "<Response><Redirect>/webhook/incoming_call</Redirect></Response>";
     QVERIFY(call.run());
     QCOMPARE(call.outcome().reason, u"more than 10 TwiML documents"_s);
     QCOMPARE(call.engine.requestsTo("/webhook/incoming_call").size(), 10);

@@ -75,7 +75,8 @@ void tst_TwilioPeer::skippedNumbersLeaveAGap()
     TwilioPeerWriter writer({u"MZ1"_s, u"CA1"_s, u"AC1"_s});
     writer.start({});
     writer.skip(5);
-    QVERIFY(writer.media({}, 100).contains("\"sequenceNumber\":\"7\",\"media\":{\"track\":\"inbound\",\"chunk\":\"6\""));
+    QVERIFY(
+        writer.media({}, 100).contains("\"sequenceNumber\":\"7\",\"media\":{\"track\":\"inbound\",\"chunk\":\"6\""));
 }
 
 void tst_TwilioPeer::understandsTheEngine()
@@ -110,8 +111,10 @@ void tst_TwilioPeer::refusesWhatTwilioWouldRefuse_data()
     row("a field too many", R"({"event":"clear","streamSid":"MZ1","x":1})", "clear: unexpected field x");
     row("media without media", R"({"event":"media","streamSid":"MZ1"})", "media: media is missing");
     row("media without payload", R"({"event":"media","streamSid":"MZ1","media":{}})", "media.payload is missing");
-    row("media with a track", R"({"event":"media","streamSid":"MZ1","media":{"payload":"","track":"x"}})", "media.unexpected field track");
-    row("payload no base64", R"({"event":"media","streamSid":"MZ1","media":{"payload":"*"}})", "media.payload: not base64");
+    row("media with a track", R"({"event":"media","streamSid":"MZ1","media":{"payload":"","track":"x"}})",
+        "media.unexpected field track");
+    row("payload no base64", R"({"event":"media","streamSid":"MZ1","media":{"payload":"*"}})",
+        "media.payload: not base64");
     row("a mark without its name", R"({"event":"mark","streamSid":"MZ1","mark":{}})", "mark.name is missing");
     row("a mark as text", R"({"event":"mark","streamSid":"MZ1","mark":"x"})", "mark.name is missing");
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/telephony/twiliosignature.h"
 
-#include <QFile>
 #include <QCryptographicHash>
+#include <QFile>
 #include <QJsonArray>
 #include <QJsonDocument>
 #include <QJsonObject>
@@ -161,7 +161,8 @@ void tst_TwilioSignature::acceptsOnlySpellingsOfTheSameUrl_data()
     row("a fragment is never signed", "https://k.example/v", "https://k.example/v#rc=2", "as requested");
     row("another query order", "https://k.example/v?a=1&b=2", "https://k.example/v?b=2&a=1", "");
     row("an apostrophe escaped", "https://k.example/v?q=%27x%27", "https://k.example/v?q='x'", "query escaped");
-    row("an apostrophe unescaped", "https://k.example/v?q='x'", "https://k.example/v?q=%27x%27", "query escaped the old way");
+    row("an apostrophe unescaped", "https://k.example/v?q='x'", "https://k.example/v?q=%27x%27",
+        "query escaped the old way");
     row("a plus as %20", "https://k.example/v?q=a%20b", "https://k.example/v?q=a+b", "query escaped the old way");
     row("an IPv6 host with a port", "http://[::1]/v", "http://[::1]:5000/v", "without port");
 }
@@ -206,14 +207,17 @@ void tst_TwilioSignature::upgrade()
     QCOMPARE(verdict.variant, variant);
     QCOMPARE(verdict.accepted, !variant.isEmpty());
     // Only wss URLs are upgrades.
-    QVERIFY(!verifyUpgradeSignature(Token, "https://k.example/media/T", computeSignature(Token, "https://k.example/media/T")).accepted);
+    QVERIFY(!verifyUpgradeSignature(
+        Token, "https://k.example/media/T", computeSignature(Token, "https://k.example/media/T"))
+                 .accepted);
 }
 
 void tst_TwilioSignature::aRepeatedNameCountsOncePerValue()
 {
     const QByteArray url = "https://k.example/v";
     const QByteArray once = computeSignature(Token, url, {{u"a"_s, u"1"_s}, {u"a"_s, u"2"_s}});
-    QCOMPARE(computeSignature(Token, url, {{u"a"_s, u"2"_s}, {u"a"_s, u"1"_s}, {u"a"_s, u"2"_s}, {u"a"_s, u"1"_s}}), once);
+    QCOMPARE(
+        computeSignature(Token, url, {{u"a"_s, u"2"_s}, {u"a"_s, u"1"_s}, {u"a"_s, u"2"_s}, {u"a"_s, u"1"_s}}), once);
     QVERIFY(computeSignature(Token, url, {{u"a"_s, u"1"_s}}) != once);
     // ... and is the MAC of URL + a1a2, name before each value.
     QCOMPARE(computeSignature(Token, QByteArray(url + "a1a2")), once);
@@ -292,10 +296,12 @@ void tst_TwilioSignature::saysWhichUrlWouldHaveMatched_data()
     };
     row("http behind a TLS proxy", "http://k.example/v", true, "it matches http://k.example/v (differs in: scheme)");
     row("trailing slash", "https://k.example/v/", true, "it matches https://k.example/v/ (differs in: trailing slash)");
-    row("host of the Host line", "https://abc.ngrok.app/v", true, "it matches https://abc.ngrok.app/v (differs in: host)");
+    row("host of the Host line", "https://abc.ngrok.app/v", true,
+        "it matches https://abc.ngrok.app/v (differs in: host)");
     row("the local address", "http://127.0.0.1:5000/v", true,
         "it matches http://127.0.0.1:5000/v (differs in: scheme and host and port)");
-    row("scheme and slash", "wss://k.example/v/", true, "it matches wss://k.example/v/ (differs in: scheme and trailing slash)");
+    row("scheme and slash", "wss://k.example/v/", true,
+        "it matches wss://k.example/v/ (differs in: scheme and trailing slash)");
     row("fields not signed", "https://k.example/v", false,
         "it matches https://k.example/v (differs in: as requested, form fields not signed)");
 }
@@ -308,7 +314,8 @@ void tst_TwilioSignature::saysWhichUrlWouldHaveMatched()
     const QList<FormField> fields{{u"CallSid"_s, u"CA1"_s}};
     const QByteArray signature = computeSignature(Token, signedUrl, fieldsSigned ? fields : QList<FormField>());
     QVERIFY(!verifySignature(Token, "https://k.example/v", fields, signature).accepted);
-    QCOMPARE(explainMismatch(Token, "https://k.example/v", fields, signature, {"abc.ngrok.app", "127.0.0.1:5000"}), expected);
+    QCOMPARE(explainMismatch(Token, "https://k.example/v", fields, signature, {"abc.ngrok.app", "127.0.0.1:5000"}),
+        expected);
 }
 
 void tst_TwilioSignature::saysNothingWhenNothingIsNear()

@@ -43,7 +43,8 @@ void tst_TwimlDocument::readsEveryReferenceDocument_data()
     QTest::newRow("05_record_fallback.xml") << QStringList{u"Say"_s, u"Record"_s, u"Say"_s, u"Hangup"_s};
     QTest::newRow("06_dial_number.xml") << QStringList{u"Dial"_s, u"Say"_s};
     QTest::newRow("07_escaping.xml") << QStringList{u"Say"_s, u"Play"_s, u"Redirect"_s, u"Connect"_s};
-    QTest::newRow("08_gather_pause_play_redirect_hangup.xml") << QStringList{u"Gather"_s, u"Pause"_s, u"Redirect"_s, u"Hangup"_s};
+    QTest::newRow("08_gather_pause_play_redirect_hangup.xml")
+        << QStringList{u"Gather"_s, u"Pause"_s, u"Redirect"_s, u"Hangup"_s};
     QTest::newRow("09_reject.xml") << QStringList{u"Reject"_s};
     QTest::newRow("10_empty.xml") << QStringList();
     QTest::newRow("11_start_stream_unidirectional.xml") << QStringList{u"Start"_s, u"Pause"_s};
@@ -101,13 +102,14 @@ void tst_TwimlDocument::keepsEscapedText()
 
 void tst_TwimlDocument::skipsUnknownVerbsWithAWarning()
 {
-    const auto document
-        = TwimlDocument::parse("<Response>stray<say>no</say><Enqueue><Say>inner</Say></Enqueue><Hangup/></Response>");
+    const auto document =
+        TwimlDocument::parse("<Response>stray<say>no</say><Enqueue><Say>inner</Say></Enqueue><Hangup/></Response>");
     QVERIFY(document);
     QCOMPARE(document->verbs().size(), std::size_t(1));
     QCOMPARE(document->verbs()[0].kind, TwimlVerb::Kind::Hangup);
     QCOMPARE(document->warnings(),
-        (QStringList{u"text outside a verb is ignored"_s, u"<say> is no verb known here: skipped"_s, u"<Enqueue> is no verb known here: skipped"_s}));
+        (QStringList{u"text outside a verb is ignored"_s, u"<say> is no verb known here: skipped"_s,
+            u"<Enqueue> is no verb known here: skipped"_s}));
 }
 
 void tst_TwimlDocument::refuses_data()
@@ -132,7 +134,8 @@ void tst_TwimlDocument::refuses_data()
                                     << u"a document type declaration is not allowed"_s;
     QTest::newRow("too deep") << deep << u"nested deeper than 8"_s;
     QTest::newRow("too many") << many << u"more than 256 elements"_s;
-    QTest::newRow("too long") << QByteArray("<Response>" + QByteArray(70'000, ' ') + "</Response>") << u"over the limit of 65536"_s;
+    QTest::newRow("too long") << QByteArray("<Response>" + QByteArray(70'000, ' ') + "</Response>")
+                              << u"over the limit of 65536"_s;
 }
 
 void tst_TwimlDocument::refuses()

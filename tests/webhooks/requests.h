@@ -16,7 +16,8 @@ inline net::HttpRequest twilioPost(const QByteArray& path, const QList<telephony
     request.method = "POST";
     request.target = path;
     request.path = path.left(path.indexOf('?') < 0 ? path.size() : path.indexOf('?'));
-    request.headers = {{"host", "127.0.0.1:5000"}, {"content-type", "application/x-www-form-urlencoded; charset=UTF-8"}};
+    request.headers = {
+        {"host", "127.0.0.1:5000"}, {"content-type", "application/x-www-form-urlencoded; charset=UTF-8"}};
     request.body = telephony::FormBody(fields).encode();
     request.peer = QHostAddress(QHostAddress::LocalHost);
     return request;
@@ -36,12 +37,16 @@ inline net::HttpRequest upgradeRequest(const QByteArray& path)
 inline void sign(net::HttpRequest& request, const QByteArray& token, const QByteArray& url)
 {
     const auto form = telephony::FormBody::parse(request.body);
-    request.headers.emplaceBack("x-twilio-signature", telephony::computeSignature(token, url, form ? form->fields() : QList<telephony::FormField>()));
+    request.headers.emplaceBack("x-twilio-signature",
+        telephony::computeSignature(token, url, form ? form->fields() : QList<telephony::FormField>()));
 }
 
-inline QList<telephony::FormField> callFields(const QString& callSid = QStringLiteral("CA0123456789abcdef0123456789abcdef"))
+inline QList<telephony::FormField> callFields(
+    const QString& callSid = QStringLiteral("CA0123456789abcdef0123456789abcdef"))
 {
-    const auto field = [](const char* name, const QString& value) { return telephony::FormField{QString::fromLatin1(name), value}; };
+    const auto field = [](const char* name, const QString& value) {
+        return telephony::FormField{QString::fromLatin1(name), value};
+    };
     return {field("CallSid", callSid), field("AccountSid", QStringLiteral("AC0123456789abcdef0123456789abcdef")),
         field("From", QStringLiteral("+972501234567")), field("To", QStringLiteral("+97231234567")),
         field("CallStatus", QStringLiteral("ringing")), field("Direction", QStringLiteral("inbound")),

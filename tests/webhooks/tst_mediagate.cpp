@@ -166,7 +166,10 @@ void tst_MediaGate::strangersAreRefusedWithoutAToken()
 
 namespace {
 QStringList collectedLines;
-void collect(QtMsgType, const QMessageLogContext&, const QString& text) { collectedLines += text; }
+void collect(QtMsgType, const QMessageLogContext&, const QString& text)
+{
+    collectedLines += text;
+}
 } // namespace
 
 void tst_MediaGate::noTokenReachesTheLog()
@@ -175,7 +178,8 @@ void tst_MediaGate::noTokenReachesTheLog()
     const QByteArray path = gate.path();
     auto request = test::upgradeRequest(path);
     // The near miss whose URL is spelled out in the log.
-    request.headers.emplaceBack("x-twilio-signature", telephony::computeSignature(Secret, QByteArray("https://kav.example.com" + path)));
+    request.headers.emplaceBack(
+        "x-twilio-signature", telephony::computeSignature(Secret, QByteArray("https://kav.example.com" + path)));
     collectedLines.clear();
     QLoggingCategory::setFilterRules(QString());
     const auto before = qInstallMessageHandler(collect);
@@ -183,7 +187,8 @@ void tst_MediaGate::noTokenReachesTheLog()
     gate.status(test::upgradeRequest(path));
     qInstallMessageHandler(before);
     const QString text = collectedLines.join(u'\n');
-    QVERIFY2(text.contains(u"it matches https://kav.example.com/media/(token) (differs in: scheme)"_s), qPrintable(text));
+    QVERIFY2(
+        text.contains(u"it matches https://kav.example.com/media/(token) (differs in: scheme)"_s), qPrintable(text));
     QVERIFY(!text.contains(QString::fromLatin1(path.mid(7, 40))));
     QVERIFY(!text.contains(QString::fromLatin1(Secret)));
 }

@@ -54,7 +54,8 @@ void tst_PublicUrl::makesUrls()
 void tst_PublicUrl::refuses_data()
 {
     QTest::addColumn<QString>("text");
-    for (const char* text : {"", "   ", "https://", "ftp://k.example", "https://k.example?x=1", "https://k.example#f", "https://user:pw@k.example", "https://k.example:99999", "https://a b"})
+    for (const char* text : {"", "   ", "https://", "ftp://k.example", "https://k.example?x=1", "https://k.example#f",
+             "https://user:pw@k.example", "https://k.example:99999", "https://a b"})
         QTest::newRow(text) << QString::fromLatin1(text);
 }
 

@@ -73,27 +73,42 @@ void tst_Twiml::equalsTheReference_data()
     const QString base = u"https://kav.example.com/twilio/"_s;
     const QString stream = u"wss://kav.example.com/twilio/stream"_s;
     const QString wavenet = u"Google.he-IL-Wavenet-A"_s, standard = u"Google.he-IL-Standard-A"_s, he = u"he-IL"_s;
-    const auto row = [](const char* name, const std::vector<TwimlElement>& verbs) { QTest::newRow(name) << writeTwiml(verbs); };
+    const auto row = [](const char* name, const std::vector<TwimlElement>& verbs) {
+        QTest::newRow(name) << writeTwiml(verbs);
+    };
 
     row("01_connect_stream_min.xml", {connectVerb({.url = stream})});
     row("02_connect_stream_full.xml",
-        {connectVerb({.url = stream, .action = base + u"stream-done"_s, .statusCallback = base + u"stream-status"_s, .name = u"kav-main"_s,
-            .parameters = {{u"token"_s, u"3f9c1b7e5d2a4c68"_s}, {u"lang"_s, he}, {u"שם"_s, u"קו & <בדיקה> \"ציטוט\" 'גרש'"_s}}})});
+        {connectVerb({.url = stream,
+            .action = base + u"stream-done"_s,
+            .statusCallback = base + u"stream-status"_s,
+            .name = u"kav-main"_s,
+            .parameters = {
+                {u"token"_s, u"3f9c1b7e5d2a4c68"_s}, {u"lang"_s, he}, {u"שם"_s, u"קו & <בדיקה> \"ציטוט\" 'גרש'"_s}}})});
     row("03_connect_stream_fallback_verbs.xml",
         {connectVerb({.url = stream}), sayVerb(u"סליחה, אירעה תקלה."_s, he, wavenet), hangupVerb()});
     row("04_say_he.xml", {sayVerb(u"שלום, הגעתם לקו. אנא המתינו."_s, he, standard)});
     row("05_record_fallback.xml",
         {sayVerb(u"אנא השאירו הודעה אחרי הצליל."_s, he, standard),
-            verb(u"Record"_s, {{u"action"_s, base + u"record-done"_s}, {u"method"_s, u"POST"_s}, {u"maxLength"_s, u"120"_s}, {u"timeout"_s, u"5"_s},
-                {u"finishOnKey"_s, u"#"_s}, {u"playBeep"_s, u"true"_s}, {u"trim"_s, u"trim-silence"_s},
-                {u"recordingStatusCallback"_s, base + u"recording-status"_s}, {u"recordingStatusCallbackMethod"_s, u"POST"_s},
-                {u"recordingStatusCallbackEvent"_s, u"completed absent"_s}}),
+            verb(u"Record"_s,
+                {{u"action"_s, base + u"record-done"_s}, {u"method"_s, u"POST"_s}, {u"maxLength"_s, u"120"_s},
+                    {u"timeout"_s, u"5"_s}, {u"finishOnKey"_s, u"#"_s}, {u"playBeep"_s, u"true"_s},
+                    {u"trim"_s, u"trim-silence"_s}, {u"recordingStatusCallback"_s, base + u"recording-status"_s},
+                    {u"recordingStatusCallbackMethod"_s, u"POST"_s},
+                    {u"recordingStatusCallbackEvent"_s, u"completed absent"_s}}),
             sayVerb(u"לא התקבלה הודעה."_s, he), hangupVerb()});
     row("06_dial_number.xml",
-        {verb(u"Dial"_s, {{u"action"_s, base + u"dial-done"_s}, {u"method"_s, u"POST"_s}, {u"timeout"_s, u"20"_s}, {u"timeLimit"_s, u"3600"_s},
-            {u"callerId"_s, u"+97239999999"_s}, {u"answerOnBridge"_s, u"true"_s}, {u"ringTone"_s, u"il"_s}}, {},
-            {verb(u"Number"_s, {{u"url"_s, base + u"whisper"_s}, {u"method"_s, u"POST"_s}, {u"statusCallback"_s, base + u"call-status"_s},
-                {u"statusCallbackEvent"_s, u"initiated ringing answered completed"_s}, {u"statusCallbackMethod"_s, u"POST"_s}}, u"+972501234567"_s)}),
+        {verb(u"Dial"_s,
+             {{u"action"_s, base + u"dial-done"_s}, {u"method"_s, u"POST"_s}, {u"timeout"_s, u"20"_s},
+                 {u"timeLimit"_s, u"3600"_s}, {u"callerId"_s, u"+97239999999"_s}, {u"answerOnBridge"_s, u"true"_s},
+                 {u"ringTone"_s, u"il"_s}},
+             {},
+             {verb(u"Number"_s,
+                 {{u"url"_s, base + u"whisper"_s}, {u"method"_s, u"POST"_s},
+                     {u"statusCallback"_s, base + u"call-status"_s},
+                     {u"statusCallbackEvent"_s, u"initiated ringing answered completed"_s},
+                     {u"statusCallbackMethod"_s, u"POST"_s}},
+                 u"+972501234567"_s)}),
             sayVerb(u"Nobody answered."_s, {})});
     row("07_escaping.xml",
         {sayVerb(u"a & b < c > d \"dq\" 'sq' ]]> é א 😀"_s, {}),
@@ -101,17 +116,26 @@ void tst_Twiml::equalsTheReference_data()
             verb(u"Redirect"_s, {{u"method"_s, u"POST"_s}}, u"https://kav.example.com/next?a=1&b='2'"_s),
             connectVerb({.url = u"wss://kav.example.com/s"_s, .parameters = {{u"k"_s, u"l1\nl2\tt & < > \" '"_s}}})});
     row("08_gather_pause_play_redirect_hangup.xml",
-        {verb(u"Gather"_s, {{u"action"_s, base + u"gather"_s}, {u"method"_s, u"POST"_s}, {u"input"_s, u"dtmf"_s}, {u"numDigits"_s, u"1"_s},
-            {u"timeout"_s, u"5"_s}, {u"finishOnKey"_s, u"#"_s}, {u"actionOnEmptyResult"_s, u"true"_s}}, {},
-            {sayVerb(u"הקישו 1 להמשך"_s, he), verb(u"Pause"_s, {{u"length"_s, u"1"_s}}), twimlVerb(u"Play"_s, u"https://kav.example.com/beep.wav"_s)}),
-            verb(u"Pause"_s, {{u"length"_s, u"2"_s}}), verb(u"Redirect"_s, {{u"method"_s, u"POST"_s}}, base + u"voice"_s), hangupVerb()});
+        {verb(u"Gather"_s,
+             {{u"action"_s, base + u"gather"_s}, {u"method"_s, u"POST"_s}, {u"input"_s, u"dtmf"_s},
+                 {u"numDigits"_s, u"1"_s}, {u"timeout"_s, u"5"_s}, {u"finishOnKey"_s, u"#"_s},
+                 {u"actionOnEmptyResult"_s, u"true"_s}},
+             {},
+             {sayVerb(u"הקישו 1 להמשך"_s, he), verb(u"Pause"_s, {{u"length"_s, u"1"_s}}),
+                 twimlVerb(u"Play"_s, u"https://kav.example.com/beep.wav"_s)}),
+            verb(u"Pause"_s, {{u"length"_s, u"2"_s}}),
+            verb(u"Redirect"_s, {{u"method"_s, u"POST"_s}}, base + u"voice"_s), hangupVerb()});
     row("09_reject.xml", {verb(u"Reject"_s, {{u"reason"_s, u"busy"_s}})});
     row("10_empty.xml", {});
     row("11_start_stream_unidirectional.xml",
-        {verb(u"Start"_s, {}, {}, {verb(u"Stream"_s, {{u"name"_s, u"tap"_s}, {u"url"_s, u"wss://kav.example.com/tap"_s}, {u"track"_s, u"both_tracks"_s}})}),
+        {verb(u"Start"_s, {}, {},
+             {verb(u"Stream"_s,
+                 {{u"name"_s, u"tap"_s}, {u"url"_s, u"wss://kav.example.com/tap"_s}, {u"track"_s, u"both_tracks"_s}})}),
             verb(u"Pause"_s, {{u"length"_s, u"60"_s}})});
     row("12_comment_and_boolean_false.xml",
-        {verb(u"Record"_s, {{u"playBeep"_s, u"false"_s}, {u"timeout"_s, u"0"_s}, {u"maxLength"_s, u"30"_s}, {u"action"_s, u"https://kav.example.com/r"_s}})});
+        {verb(u"Record"_s,
+            {{u"playBeep"_s, u"false"_s}, {u"timeout"_s, u"0"_s}, {u"maxLength"_s, u"30"_s},
+                {u"action"_s, u"https://kav.example.com/r"_s}})});
 }
 
 void tst_Twiml::equalsTheReference()
@@ -125,8 +149,8 @@ void tst_Twiml::equalsTheReference()
 
 void tst_Twiml::dropsWhatXmlCannotHold()
 {
-    const QString text = u"a"_s + QChar(0) + QChar(1) + QChar(0x1b) + QChar(0x7f) + QChar(0x85) + u"b\r\n\tc"_s + QChar(0xd800) + u"d"_s
-        + QChar(0xdc00) + QChar(0xfffe) + QChar(0xffff) + u"e"_s;
+    const QString text = u"a"_s + QChar(0) + QChar(1) + QChar(0x1b) + QChar(0x7f) + QChar(0x85) + u"b\r\n\tc"_s
+        + QChar(0xd800) + u"d"_s + QChar(0xdc00) + QChar(0xfffe) + QChar(0xffff) + u"e"_s;
     const auto document = kav::telephony::TwimlDocument::parse(writeTwiml({sayVerb(text, text)}));
     QVERIFY2(document, document ? "" : qPrintable(document.error().message));
     QCOMPARE(document->verbs()[0].text, u"ab\n\tcde"_s);
@@ -137,7 +161,8 @@ void tst_Twiml::parametersStayUnderTwiliosLimit()
 {
     const QString emoji = u"😀"_s.repeated(400);
     const auto connect = connectVerb({.url = u"wss://k/s"_s,
-        .parameters = {{u"from"_s, QString(1000, u'x')}, {u"odd"_s, emoji}, {u"empty"_s, {}}, {QString(), u"x"_s}, {QString(600, u'n'), u"x"_s}}});
+        .parameters = {{u"from"_s, QString(1000, u'x')}, {u"odd"_s, emoji}, {u"empty"_s, {}}, {QString(), u"x"_s},
+            {QString(600, u'n'), u"x"_s}}});
     const auto document = kav::telephony::TwimlDocument::parse(writeTwiml({connect}));
     QVERIFY(document);
     const auto parameters = document->verbs()[0].child(kav::telephony::TwimlVerb::Kind::Stream)->parameters();
@@ -156,9 +181,11 @@ void tst_Twiml::whateverTheTextTheDocumentParsesBack()
         for (int i = 0; i < length; ++i) {
             // Mostly what could break XML, else anything.
             static const QString nasty = u"<>&\"'\n\t\r]]>-!?/=;:# \u05d0\u2028"_s;
-            text += random.bounded(3) ? nasty.at(random.bounded(int(nasty.size()))) : QChar(char16_t(random.bounded(65536)));
+            text += random.bounded(3) ? nasty.at(random.bounded(int(nasty.size())))
+                                      : QChar(char16_t(random.bounded(65536)));
         }
-        const QByteArray xml = writeTwiml({sayVerb(text, u"en-US"_s), connectVerb({.url = u"wss://k/s"_s, .parameters = {{u"p"_s + text, text}}}), hangupVerb()});
+        const QByteArray xml = writeTwiml({sayVerb(text, u"en-US"_s),
+            connectVerb({.url = u"wss://k/s"_s, .parameters = {{u"p"_s + text, text}}}), hangupVerb()});
         const auto document = kav::telephony::TwimlDocument::parse(xml);
         QVERIFY2(document, xml.constData());
         QCOMPARE(document->verbs().size(), std::size_t(3));

@@ -45,7 +45,8 @@ struct Engine final {
                   [this](const StreamClaims& claims) { routes.noteStreamAdmitted(claims.callSid); }})
     {
         listener.setHttpHandler([this](const net::HttpRequest& request, const net::Responder& responder) {
-            responder.respond(WebhookRoutes::owns(request) ? routes.handle(request) : net::HttpResponse::text(404, "not found\n"));
+            responder.respond(
+                WebhookRoutes::owns(request) ? routes.handle(request) : net::HttpResponse::text(404, "not found\n"));
         });
         listener.setUpgradeHandler([this](const net::HttpRequest& request) { return gate.judge(request); });
         QObject::connect(&host, &net::WebSocketHost::connected, &listener, [this](net::WebSocket* socket) {

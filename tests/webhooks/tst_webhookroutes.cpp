@@ -41,7 +41,9 @@ struct Desk final {
               {[this] { return room; }, [this] { return draining; },
                   [this](const QString&) { return language == u"he" ? CallerLines::hebrew() : CallerLines::english(); },
                   [this](const calllog::Entry& entry) { log.push_back(entry); },
-                  [this](const IncomingCall& call) { hooks += u"call "_s + call.callSid + u' ' + call.from + u' ' + call.language; },
+                  [this](const IncomingCall& call) {
+                      hooks += u"call "_s + call.callSid + u' ' + call.from + u' ' + call.language;
+                  },
                   [this](const StreamStatus& status) { hooks += u"stream "_s + status.event; },
                   [this](const QString& callSid) { hooks += u"ended "_s + callSid; },
                   [this](const CallStatus& status) {
@@ -54,7 +56,10 @@ struct Desk final {
     {
         return routes.handle(test::twilioPost(path, fields));
     }
-    net::HttpResponse call(const QString& sid = u"CA1"_s) { return post("/webhook/incoming_call", test::callFields(sid)); }
+    net::HttpResponse call(const QString& sid = u"CA1"_s)
+    {
+        return post("/webhook/incoming_call", test::callFields(sid));
+    }
     QJsonObject lastLog() const { return log.empty() ? QJsonObject() : log.back().data; }
 };
 
@@ -215,7 +220,8 @@ void tst_WebhookRoutes::otherPathsAndMethods_data()
     QTest::addColumn<QByteArray>("method");
     QTest::addColumn<QByteArray>("path");
     QTest::addColumn<int>("status");
-    for (const char* path : {"/webhook", "/webhook/", "/webhook/other", "/webhook//incoming_call", "/webhook/incoming_call/x", "/Webhook/incoming_call", "/webhook/incoming%5fcall"})
+    for (const char* path : {"/webhook", "/webhook/", "/webhook/other", "/webhook//incoming_call",
+             "/webhook/incoming_call/x", "/Webhook/incoming_call", "/webhook/incoming%5fcall"})
         QTest::newRow(path) << QByteArray("POST") << QByteArray(path) << 404;
     for (const char* method : {"GET", "PUT", "DELETE", "OPTIONS", "TRACE", "post"})
         QTest::newRow(method) << QByteArray(method) << QByteArray("/webhook/incoming_call") << 405;
@@ -275,13 +281,16 @@ void tst_WebhookRoutes::withoutTheStreamTheCallerHearsAnApology()
 {
     Desk desk;
     desk.call(u"CA1"_s);
-    QCOMPARE(verbNames(desk.post("/webhook/after_stream", test::callFields(u"CA1"_s))), (QStringList{u"Say"_s, u"Hangup"_s}));
+    QCOMPARE(verbNames(desk.post("/webhook/after_stream", test::callFields(u"CA1"_s))),
+        (QStringList{u"Say"_s, u"Hangup"_s}));
     // A call that this engine never saw: it may have been restarted.
-    QCOMPARE(verbNames(desk.post("/webhook/after_stream", test::callFields(u"CA9"_s))), (QStringList{u"Say"_s, u"Hangup"_s}));
+    QCOMPARE(verbNames(desk.post("/webhook/after_stream", test::callFields(u"CA9"_s))),
+        (QStringList{u"Say"_s, u"Hangup"_s}));
     desk.call(u"CA2"_s);
     desk.routes.noteStreamAdmitted(u"CA2"_s);
     desk.routes.noteStreamEnded(u"CA2"_s, false);
-    QCOMPARE(verbNames(desk.post("/webhook/after_stream", test::callFields(u"CA2"_s))), (QStringList{u"Say"_s, u"Hangup"_s}));
+    QCOMPARE(verbNames(desk.post("/webhook/after_stream", test::callFields(u"CA2"_s))),
+        (QStringList{u"Say"_s, u"Hangup"_s}));
 }
 
 void tst_WebhookRoutes::afterAnOrderlyEndTheCallIsHungUp()
@@ -307,7 +316,9 @@ void tst_WebhookRoutes::oddParameters_data()
 {
     QTest::addColumn<QString>("name");
     QTest::addColumn<QString>("value");
-    const auto row = [](const char* tag, const QString& name, const QString& value) { QTest::newRow(tag) << name << value; };
+    const auto row = [](const char* tag, const QString& name, const QString& value) {
+        QTest::newRow(tag) << name << value;
+    };
     row("an anonymous caller", u"From"_s, u"anonymous"_s);
     row("an empty caller", u"From"_s, {});
     row("a SIP caller", u"From"_s, u"sip:+972501234567@sip.example.com;transport=tls"_s);
@@ -522,7 +533,9 @@ void tst_WebhookRoutes::aMismatchIsExplainedInTheLogOnly()
     request.headers.emplaceBack("x-forwarded-host", "old.example.com, proxy");
     test::sign(request, Secret, "http://old.example.com/webhook/incoming_call");
     QLoggingCategory::setFilterRules(QString());
-    QTest::ignoreMessage(QtWarningMsg, QRegularExpression(u"refused with 403 .* it matches http://old.example.com/webhook/incoming_call \\(differs in: scheme and host\\)"_s));
+    QTest::ignoreMessage(QtWarningMsg,
+        QRegularExpression(
+            u"refused with 403 .* it matches http://old.example.com/webhook/incoming_call \\(differs in: scheme and host\\)"_s));
     const auto response = desk.routes.handle(request);
     QCOMPARE(response.body, QByteArray("forbidden\n"));
     QVERIFY(desk.lastLog().value(u"reason").toString().contains(u"differs in: scheme and host"_s));
@@ -533,7 +546,8 @@ void tst_WebhookRoutes::withoutATokenOnlyThisMachineIsServed()
 {
     test::FakeClock clock;
     QLoggingCategory::setFilterRules(QString());
-    QTest::ignoreMessage(QtWarningMsg, "no TWILIO_AUTH_TOKEN: signatures cannot be checked, only peers on this machine are served");
+    QTest::ignoreMessage(
+        QtWarningMsg, "no TWILIO_AUTH_TOKEN: signatures cannot be checked, only peers on this machine are served");
     RequestGuard speaking({{}, std::nullopt}, clock);
     QLoggingCategory::setFilterRules(u"kav.webhook*=false"_s);
 
@@ -641,7 +655,8 @@ void tst_WebhookRoutes::lineBreaksCannotForgeALogLine()
 void tst_WebhookRoutes::theAnswerAlwaysParsesAndHasNoDoubledSlash()
 {
     QRandomGenerator random(11);
-    const QStringList bases{QString(), u"https://kav.example.com"_s, u"https://kav.example.com//a//b//"_s, u"http://127.0.0.1:5000/"_s};
+    const QStringList bases{
+        QString(), u"https://kav.example.com"_s, u"https://kav.example.com//a//b//"_s, u"http://127.0.0.1:5000/"_s};
     static const QString nasty = u"<>&\"'/\\\n\t #?%:;@+=*\u05e9\u202e"_s;
     for (int round = 0; round < 500; ++round) {
         Desk desk({}, bases.at(round % bases.size()));
@@ -651,7 +666,8 @@ void tst_WebhookRoutes::theAnswerAlwaysParsesAndHasNoDoubledSlash()
         for (const QString& name : {u"From"_s, u"To"_s, u"CallerName"_s, u"ForwardedFrom"_s, u"Direction"_s}) {
             QString value;
             for (int i = random.bounded(30); i > 0; --i)
-                value += random.bounded(2) ? nasty.at(random.bounded(int(nasty.size()))) : QChar(char16_t(1 + random.bounded(0xd7ff)));
+                value += random.bounded(2) ? nasty.at(random.bounded(int(nasty.size())))
+                                           : QChar(char16_t(1 + random.bounded(0xd7ff)));
             test::setField(fields, name, value);
         }
         const auto response = desk.post(round % 3 ? "/webhook/incoming_call" : "/webhook/after_stream", fields);
