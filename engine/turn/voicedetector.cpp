@@ -28,7 +28,7 @@ using PerBand = std::array<float, VadBands>;
 // The values below are those of a search over the tuning half of the bench (see VAD.md); times in frames of 20 ms.
 
 // How the noise of each band is followed.
-constexpr float NoiseRate = 0.0136f; // towards a frame that is taken as noise
+constexpr float NoiseRate = 0.0099f; // towards a frame that is taken as noise
 constexpr float NoiseScore = 0.282f; // the score below which a frame is taken as noise
 constexpr float MinimumSmoothing = 0.546f; // of the band's level, before its minimum is taken
 constexpr float MinimumBias = 3; // dB from the minimum of steady noise to its mean
@@ -41,26 +41,26 @@ constexpr int LeastBlocks = 5; // before these, a minimum may be that of a voice
 constexpr int MostBlocks = 10;
 
 // The score: how unlikely noise alone is.
-constexpr float ScoreSmoothing = 0.385f; // of the band's level
-constexpr float ScoreCap = 8.25f; // dB over the noise that a band may count for
-constexpr float WidthExponent = 0.117f; // weight of a band by its number of bins
+constexpr float ScoreSmoothing = 0.38f; // of the band's level
+constexpr float ScoreCap = 9.5f; // dB over the noise that a band may count for
+constexpr float WidthExponent = 0.107f; // weight of a band by its number of bins
 constexpr float SlowRate = 0.114f; // of the score's slow average
 constexpr float Start = 0.281f; // voice begins at this score ...
-constexpr float StartSlow = 0.132f; // ... or this slow average,
-constexpr float StartBonus = 0.469f; // less this when WebRTC's detector agrees
+constexpr float StartSlow = 0.107f; // ... or this slow average,
+constexpr float StartBonus = 0.586f; // less this when WebRTC's detector agrees
 constexpr float Stay = 0.0591f; // the same while voice lasts
-constexpr float StaySlow = 0.318f;
-constexpr float StayBonus = 0.322f;
+constexpr float StaySlow = 0.282f;
+constexpr float StayBonus = 0.303f;
 
 // The gate over the whitened level (each band against its noise).
 constexpr float GateSmoothing = 0.681f;
-constexpr float GateLow = 0.133f; // quantile taken as the background
+constexpr float GateLow = 0.177f; // quantile taken as the background
 constexpr float GateMiddle = 0.36f; // quantile that tells how far the background fluctuates
 constexpr float GateRise = 0.0246f;
 constexpr float GateSteady = 0.884f; // dB between the two in steady noise
-constexpr float GateSlope = 1.15f;
+constexpr float GateSlope = 1.89f;
 constexpr float GateStart = 2.92f; // dB over the background where that is steady
-constexpr float GateMost = 11;
+constexpr float GateMost = 9.69f;
 constexpr float GateStay = 0.301f; // share that is enough while voice lasts
 constexpr float GateFloor = -2.35f;
 constexpr float GateCeiling = 14.9f;
@@ -69,29 +69,31 @@ constexpr float GateCeiling = 14.9f;
 constexpr float LevelLow = 0.0663f;
 constexpr float LevelMiddle = 0.4f;
 constexpr float LevelRise = 0.15f;
-constexpr float LevelSteady = 1.04f;
-constexpr float LevelSlope = 2.87f;
-constexpr float LevelMost = 15.5f;
+constexpr float LevelSteady = 0.759f;
+constexpr float LevelSlope = 2.78f;
+constexpr float LevelMost = 20.8f;
 constexpr float LevelStay = 0.433f;
 constexpr float VoicedEvery = 3.79f; // of so many voiced frames one counts as background, too
-constexpr float RiseInVoice = 0.637f; // both backgrounds rise at this share of their rate while voice lasts
-constexpr float SilentBelow = 52.f; // dB under full scale
+constexpr int UnbrokenFrames = 300; // after so long without a pause every frame counts
+constexpr int PauseFrames = 5;
+constexpr float RiseInVoice = 0.519f; // both backgrounds rise at this share of their rate while voice lasts
+constexpr float SilentBelow = 52; // dB under full scale
 
 // How long voice lasts after its last frame.
 constexpr float HoldClear = 1; // where the voice stands clear of the noise, or others talk behind
 constexpr float HoldNoisy = 4;
-constexpr float ClearAbove = 21.4f; // dB of whitened level
+constexpr float ClearAbove = 20.2f; // dB of whitened level
 constexpr float OthersTalkAbove = 3.5f; // dB that the plain level's gate asks for
 
 // The level that WebRTC's detector gets.
-constexpr float WebRtcNoise = -21.5f; // dB of full scale: where the noise goes
+constexpr float WebRtcNoise = -15.1f; // dB of full scale: where the noise goes
 constexpr float WebRtcMostGain = 11.6f; // dB
 
 // The first frames of a call.
 constexpr float FirstNoiseDb = -28; // louder than this (dB of full scale), the first frame is not taken as noise
 constexpr int PastFrames = 100; // of plain background, taken to have been before the first frame
 constexpr int LearningFrames = 25; // the noise is averaged for this time ...
-constexpr float LearningRange = 4; // ... while the level is no more than so many dB above the quietest frame's, ...
+constexpr float LearningRange = 3.69f; // ... while the level is no more than so many dB above the quietest frame's, ...
 constexpr float LearningReach = 8; // ... from what lies no more than this many dB from it
 
 constexpr float SnrVoiceRate = 0.02f;
@@ -256,6 +258,8 @@ struct VoiceDetector::Private final {
 
     bool voiced = false;
     unsigned voicedFrames = 0;
+    int unbroken = 0; // frames since the last pause
+    int pause = 0; // unvoiced frames in a row
     int hold = 0;
     float peak = 0; // recent whitened level over its background
 
@@ -400,9 +404,9 @@ VoiceDetector::Judgement VoiceDetector::judge(const media::PcmFrame& frame)
     // Both gates ask for more where the background fluctuates, as other people's voices do.
     const float patience = d->voiced ? RiseInVoice : 1;
     d->gate += GateSmoothing * (decibels(whitened) - d->gate);
-    // Mostly what is not voice, or a long speech would pass for background; but not only, or others' talk that is once
-    // taken for voice would stay so.
-    const bool counts = !d->voiced || ++d->voicedFrames % unsigned(VoicedEvery) == 0;
+    // The histories take mostly what is not voice, or a long speech would pass for background. But not only that, and
+    // everything after a while without any pause, or others' talk that was there from the start would stay voice.
+    const bool counts = !d->voiced || d->unbroken > UnbrokenFrames || ++d->voicedFrames % unsigned(VoicedEvery) == 0;
     if (counts)
         d->gateHistory.add(d->gate);
     const auto gate = d->gateHistory.quantiles(GateLow, GateMiddle);
@@ -433,6 +437,8 @@ VoiceDetector::Judgement VoiceDetector::judge(const media::PcmFrame& frame)
     }
     d->voiced = isVoice || d->hold-- > 0;
     d->hold = std::max(d->hold, 0);
+    d->pause = d->voiced ? 0 : d->pause + 1;
+    d->unbroken = d->pause >= PauseFrames ? 0 : d->unbroken + 1;
     result.voiced = d->voiced;
     if (isVoice || !d->voiced)
         d->measure(d->spectrum.meanSquare(), isVoice);

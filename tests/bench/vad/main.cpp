@@ -177,9 +177,11 @@ try {
     std::printf("Onsets missed, early ends, no end (false openings) / median ms from true end to declared end\n\n|  |");
     for (const auto& column : columns())
         std::printf(" %s |", column.name.c_str());
-    std::printf(" onset p50, p95; first voiced p50: NS; Kav | SNR |  |\n|---|---|---|---|---|---|---|---|---|\n");
+    std::printf(" onset p50, p95; first voiced p50: NS; Kav | early at 300 ms: NS, Kav | SNR |  |\n"
+                "|---|---|---|---|---|---|---|---|---|---|\n");
     for (const auto& row : speechRows(split)) {
         std::vector<Score> scores;
+        std::vector<int> hasty;
         float snr = 0;
         std::printf("| %s |", row.scene.name.c_str());
         for (const auto& column : columns()) {
@@ -187,6 +189,7 @@ try {
             const auto s = scores.emplace_back(score(row.scene, verdicts, hangover));
             cost[scores.size() - 1] += verdicts.microseconds;
             snr = verdicts.snrDb;
+            hasty.push_back(score(row.scene, verdicts, 15).early);
             std::printf(" %d, %d, %d (%d) / %d |", s.missed, s.early, s.noEnd, s.falseOpenings, s.endDelayMs);
         }
         ++timed;
@@ -194,6 +197,7 @@ try {
         const auto& own = scores.back();
         std::printf(" %d, %d; %d: %d, %d; %d |", ns.onsetP50Ms, ns.onsetP95Ms, ns.firstVoicedMs, own.onsetP50Ms,
             own.onsetP95Ms, own.firstVoicedMs);
+        std::printf(" %d, %d |", hasty[hasty.size() - 2], hasty.back());
         if (row.snr)
             std::printf(" %.1f |", double(snr));
         else
