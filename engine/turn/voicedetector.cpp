@@ -32,8 +32,8 @@ constexpr float NoiseRate = 0.0099f; // towards a frame that is taken as noise
 constexpr float NoiseScore = 0.282f; // the score below which a frame is taken as noise
 constexpr float MinimumSmoothing = 0.546f; // of the band's level, before its minimum is taken
 constexpr float MinimumBias = 3; // dB from the minimum of steady noise to its mean
-constexpr float MinimumBlocks = 10; // blocks of BlockFrames that the minimum is taken over ...
-constexpr float SteadyBlocks = 3; // ... or so few, when the level was steady in them:
+constexpr int MinimumBlocks = 10; // blocks of BlockFrames that the minimum is taken over ...
+constexpr int SteadyBlocks = 3; // ... or so few, when the level was steady in them:
 constexpr float SteadyRange = 5.44f; // dB from lowest to highest
 constexpr int BlockFrames = 15;
 constexpr int EarliestBlocks = 3; // before these, a call is too young for either
@@ -73,15 +73,15 @@ constexpr float LevelSteady = 0.759f;
 constexpr float LevelSlope = 2.78f;
 constexpr float LevelMost = 20.8f;
 constexpr float LevelStay = 0.433f;
-constexpr float VoicedEvery = 3.79f; // of so many voiced frames one counts as background, too
-constexpr int UnbrokenFrames = 300; // after so long without a pause every frame counts
+constexpr int VoicedEvery = 3; // of so many voiced frames one counts as background, too
+constexpr int UnbrokenFrames = 400; // after so long without a pause every frame counts
 constexpr int PauseFrames = 5;
 constexpr float RiseInVoice = 0.519f; // both backgrounds rise at this share of their rate while voice lasts
 constexpr float SilentBelow = 52; // dB under full scale
 
 // How long voice lasts after its last frame.
-constexpr float HoldClear = 1; // where the voice stands clear of the noise, or others talk behind
-constexpr float HoldNoisy = 4;
+constexpr int HoldClear = 1; // where the voice stands clear of the noise, or others talk behind
+constexpr int HoldNoisy = 4;
 constexpr float ClearAbove = 20.2f; // dB of whitened level
 constexpr float OthersTalkAbove = 3.5f; // dB that the plain level's gate asks for
 
@@ -92,9 +92,11 @@ constexpr float WebRtcMostGain = 11.6f; // dB
 // The first frames of a call.
 constexpr float FirstNoiseDb = -28; // louder than this (dB of full scale), the first frame is not taken as noise
 constexpr int PastFrames = 100; // of plain background, taken to have been before the first frame
-constexpr int LearningFrames = 25; // the noise is averaged for this time ...
+constexpr int LearningFrames = 50; // the noise is averaged for this time ...
 constexpr float LearningRange = 3.69f; // ... while the level is no more than so many dB above the quietest frame's, ...
 constexpr float LearningReach = 8; // ... from what lies no more than this many dB from it
+
+constexpr float FirstVoiceRise = 7; // dB over the quietest frame that voice needs in that time
 
 constexpr float SnrVoiceRate = 0.02f;
 constexpr float SnrNoiseRate = 0.03f;
@@ -185,14 +187,14 @@ public:
         m_frames = 0;
         std::move_backward(m_blocks.begin(), m_blocks.end() - 1, m_blocks.end());
         m_blocks[0] = m_block;
-        m_filled = std::min(m_filled + 1, int(MinimumBlocks));
+        m_filled = std::min(m_filled + 1, MinimumBlocks);
         m_block = Block(m_smooth);
         return m_filled >= EarliestBlocks;
     }
     /// A voice's level is never steady for a second; a noise that has just begun is known by that.
     bool isSteady() const
     {
-        if (m_filled < int(SteadyBlocks))
+        if (m_filled < SteadyBlocks)
             return false;
         float quietest = m_blocks[0].quietest;
         float loudest = m_blocks[0].loudest;
@@ -208,7 +210,7 @@ public:
         float sum = 0;
         for (std::size_t i = 0; i < std::size_t(SteadyBlocks); ++i)
             sum += m_blocks[i].mean[band];
-        return sum / float(int(SteadyBlocks));
+        return sum / float(SteadyBlocks);
     }
     float least(std::size_t band) const
     {
@@ -427,13 +429,16 @@ VoiceDetector::Judgement VoiceDetector::judge(const media::PcmFrame& frame)
     const bool likely = d->voiced ? score + bonus > Stay || d->slowScore + bonus > StaySlow
                                   : score + bonus > Start || d->slowScore + bonus > StartSlow;
     const bool isKeyTone = d->spectrum.isKeyTone();
-    const bool isVoice = likely && result.levelDb > -SilentBelow && over > gateNeed * (d->voiced ? GateStay : 1)
+    // So little is known of the noise at first that any is likely to be voice; a voice's level tells by itself.
+    const bool risen = !learning || result.levelDb > d->quietest + FirstVoiceRise;
+    const bool isVoice = likely && risen && result.levelDb > -SilentBelow
+        && over > gateNeed * (d->voiced ? GateStay : 1)
         && result.levelDb - d->background >= levelNeed * (d->voiced ? LevelStay : 1) && !isKeyTone;
     if (isKeyTone) {
         d->hold = 0;
     } else if (isVoice) {
         d->peak = std::max(d->peak - 0.1f, over);
-        d->hold = int(d->peak > ClearAbove || levelNeed > OthersTalkAbove ? HoldClear : HoldNoisy);
+        d->hold = (d->peak > ClearAbove || levelNeed > OthersTalkAbove ? HoldClear : HoldNoisy);
     }
     d->voiced = isVoice || d->hold-- > 0;
     d->hold = std::max(d->hold, 0);

@@ -346,11 +346,13 @@ void TestVoiceDetector::lineNoiseFromTheFirstFrameIsNotVoice_data()
 void TestVoiceDetector::lineNoiseFromTheFirstFrameIsNotVoice()
 {
     QFETCH(float, db);
-    for (quint64 seed = 1; seed <= 5; ++seed) {
-        VoiceDetector detector;
-        const auto verdict = verdicts(detector, white(10, db, seed));
-        // An agent's greeting runs here: it must not be interrupted by the line.
-        QVERIFY2(longestRun(verdict, true, 0, 10) < 10, qPrintable(QString::number(longestRun(verdict, true, 0, 10))));
+    // An agent's greeting runs here: it must not be interrupted by the line.
+    for (quint64 seed = 1; seed <= 10; ++seed) {
+        for (const auto& noise : {white(6, db, seed), pink(6, db, seed)}) {
+            VoiceDetector detector;
+            const int longest = longestRun(verdicts(detector, noise), true, 0, 6);
+            QVERIFY2(longest < 3, qPrintable(QString::number(longest)));
+        }
     }
 }
 
@@ -541,9 +543,9 @@ void TestVoiceDetector::voicesBehindDoNotHoldTheDetector()
     VoiceDetector detector;
     const auto verdict = verdicts(detector, call);
     // They may be taken for the caller at first, as long as nobody else is heard, but not for ever.
-    QVERIFY2(longestRun(verdict, true, 0, 22) < 13 * FramesPerSecond,
+    QVERIFY2(longestRun(verdict, true, 0, 22) < 15 * FramesPerSecond,
         qPrintable(QString::number(longestRun(verdict, true, 0, 22))));
-    QVERIFY2(voicedIn(verdict, 14, 22) < 160, qPrintable(QString::number(voicedIn(verdict, 14, 22)))); // of 400
+    QVERIFY2(voicedIn(verdict, 15, 22) < 140, qPrintable(QString::number(voicedIn(verdict, 15, 22)))); // of 350
     for (const double start : {12., 21.}) {
         const int opened = opensAfterMs(verdict, start);
         QVERIFY2(opened > 0 && opened <= 240, qPrintable(QString::number(opened)));

@@ -233,13 +233,17 @@ std::vector<Signal> otherVoices(Split split)
         "She told me to call back before noon.",
         "Thank you, good bye.",
         // Long ones, since a background estimate may take speech without a pause for itself.
-        "I have been trying to reach somebody in your office since yesterday morning because the man who was supposed to "
+        "I have been trying to reach somebody in your office since yesterday morning because the man who was supposed "
+        "to "
         "come and repair our boiler never came and never called either.",
-        "We would like to book the large room on the ground floor for the first weekend in June and we will need chairs "
+        "We would like to book the large room on the ground floor for the first weekend in June and we will need "
+        "chairs "
         "for about eighty people and a microphone that works.",
-        "You sent me a letter saying that my policy runs out at the end of the month but I have already paid for another "
+        "You sent me a letter saying that my policy runs out at the end of the month but I have already paid for "
+        "another "
         "year and my bank says that the money has arrived.",
-        "When you come from the station you walk along the river until you see the old mill and then you turn left and it "
+        "When you come from the station you walk along the river until you see the old mill and then you turn left and "
+        "it "
         "is the yellow house behind the garden wall.",
     };
     static const char* const Report[] = {
