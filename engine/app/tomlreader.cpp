@@ -1,22 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/app/tomlreader.h"
 
+#include "engine/app/tomlguard.h"
 #include "shared/core/masking.h"
 
-#define TOML_EXCEPTIONS 0
 #define TOML_ENABLE_FORMATTERS 0
 #define TOML_MAX_NESTED_VALUES 32
 #include <algorithm>
 #include <toml++/toml.h>
+#include <utility>
 
 namespace kav::app {
 namespace {
 
 constexpr qsizetype LongestToml = 1024 * 1024;
-// Each dot of a key is a table within a table, and toml++ takes them apart by recursion: a line of nothing but dots
-// would overflow the stack. A service account's JSON on one line has about twenty.
-constexpr qsizetype MostDotsOfALine = 64;
-constexpr int DeepestTable = 4; // ours are "section.name"; what lies deeper is unknown as a whole
+constexpr int DeepestTable =
+    4; // dotted keys nest without bound; ours are "section.name"; what lies deeper is unknown as a whole
 
 QString textOf(std::string_view text)
 {
@@ -59,21 +58,6 @@ RawValue rawOf(const toml::node& node)
     return raw;
 }
 
-/// The first line (from 1) with too many dots, 0 when there is none.
-qsizetype lineOfDots(QByteArrayView text)
-{
-    qsizetype line = 1, dots = 0;
-    for (const char c : text) {
-        if (c == '\n') {
-            ++line;
-            dots = 0;
-        } else if (c == '.' && ++dots > MostDotsOfALine) {
-            return line;
-        }
-    }
-    return 0;
-}
-
 void flatten(
     const toml::table& table, const QString& prefix, const QString& fileName, QList<TomlEntry>& entries, int depth)
 {
@@ -84,7 +68,7 @@ void flatten(
             flatten(*inner, key, fileName, entries, depth + 1);
         } else {
             entries.append({key, rawOf(node), placeOf(fileName, node.source().begin),
-                placeOf(fileName, name.source().begin), name.source().begin.line});
+                placeOf(fileName, name.source().begin), name.source().begin.line, name.source().begin.column});
         }
     }
 }
@@ -98,21 +82,21 @@ TomlDocument readToml(QByteArrayView text, const QString& fileName)
         document.error = fileName + QStringLiteral(": larger than 1 MiB");
         return document;
     }
-    if (const qsizetype line = lineOfDots(text)) {
+    if (const QString trouble = tomlTrouble(text); !trouble.isEmpty()) {
+        document.error = fileName + trouble;
+        return document;
+    }
+    try {
+        const toml::table table = toml::parse(std::string_view(text.data(), size_t(text.size())), std::string_view());
+        flatten(table, {}, fileName, document.entries, 1);
+    } catch (const toml::parse_error& error) {
         document.error =
-            QStringLiteral("%1:%2: more than %3 dots in one line").arg(fileName).arg(line).arg(MostDotsOfALine);
+            placeOf(fileName, error.source().begin) + QStringLiteral(": ") + logSafe(textOf(error.description()), 160);
         return document;
     }
-    const toml::parse_result result =
-        toml::parse(std::string_view(text.data(), size_t(text.size())), std::string_view());
-    if (!result) {
-        document.error = placeOf(fileName, result.error().source().begin) + QStringLiteral(": ")
-            + logSafe(textOf(result.error().description()), 160);
-        return document;
-    }
-    flatten(result.table(), {}, fileName, document.entries, 1);
-    std::stable_sort(document.entries.begin(), document.entries.end(),
-        [](const TomlEntry& a, const TomlEntry& b) { return a.line < b.line; });
+    std::sort(document.entries.begin(), document.entries.end(), [](const TomlEntry& a, const TomlEntry& b) {
+        return std::pair(a.line, a.column) < std::pair(b.line, b.column);
+    });
     return document;
 }
 

@@ -15,7 +15,7 @@ struct TomlEntry final {
     RawValue value;
     QString where; ///< "kav.toml:12:10", of the value
     QString keyWhere; ///< of the key
-    quint32 line = 0; ///< of the key
+    quint32 line = 0, column = 0; ///< of the key
 };
 
 struct TomlDocument final {

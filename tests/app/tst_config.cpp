@@ -198,6 +198,12 @@ database_url = "sqlite:///var/kav.db"
         row("unknown empty section", "[trun]", "kav.toml:1:2: unknown key trun; did you mean 'turn'?");
         row("a table for a value", "[turn.filler]\nx = 1",
             "kav.toml:2:1: unknown key turn.filler.x; did you mean 'turn.filler'?");
+        for (const char* header : {"[&", "[;x]", "[[[1]]]", "[[=", "[\n", "[[ .a]]"})
+            row(header, header, "kav.toml:1:1: the name of a section is wanted after '['");
+        row("a bare key beyond ASCII", "[turn]\nt\xcd\xb5 = 1",
+            "kav.toml:2:2: only plain ASCII may stand outside of quotation marks and comments");
+        row("a control character", "a = 1\x0b[&",
+            "kav.toml:1:6: only plain ASCII may stand outside of quotation marks and comments");
         row("no TOML", "[turn\n", "kav.toml:1:6: Error while parsing table header: expected ']', saw '\\n'");
         row("database of another kind", "[call_log]\ndatabase_url = 'mysql://u:pw@h/d'",
             "kav.toml:2:16: call_log.database_url: not 'off' and not like sqlite:///abs/path.db, the database of this "
@@ -453,6 +459,26 @@ database_url = "sqlite:///var/kav.db"
             QCOMPARE(shownValue(setting, loaded.config), shownValue(setting, plain.config));
     }
 
+    void whatTheGuardDoesNotUnderstandItLetsPass()
+    {
+        Machine machine;
+        machine.files.insert(QStringLiteral("kav.toml"),
+            "\xef\xbb\xbf# \xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d [& ...\r\n"
+            "[server]\r\n"
+            "deploy_id = \"a\\\"\xc3\xa9#\" # 'x\n"
+            "log_rules = [\n  'a', # [&\n  \"b\",\n]\n"
+            "[google]\n"
+            "credentials_json = '''\n[&\n\"' .................................................................'''\n"
+            "[openai]\n"
+            "api_key = \"\"\"k\\\n  \xc3\xa9\"\"\"\n");
+        const LoadedConfig loaded = machine.loadFile();
+        QVERIFY2(loaded.ok(), qPrintable(all(loaded)));
+        QCOMPARE(loaded.config.deployId, QString::fromUtf8("a\"\xc3\xa9#"));
+        QCOMPARE(loaded.config.logRules.size(), 2);
+        QCOMPARE(loaded.config.gcpCredentialsJson.size(), 3 + 3 + 65);
+        QCOMPARE(loaded.config.openaiApiKey, QString::fromUtf8("k\xc3\xa9"));
+    }
+
     void hugeAndHostileFilesAreErrors()
     {
         Machine machine;
@@ -461,7 +487,7 @@ database_url = "sqlite:///var/kav.db"
         machine.files.insert(QStringLiteral("kav.toml"), "a = " + QByteArray(100000, '['));
         QCOMPARE(machine.loadFile().errors.size(), 1);
         machine.files.insert(QStringLiteral("kav.toml"), QByteArray("a.").repeated(50000) + "b = 1");
-        QCOMPARE(all(machine.loadFile()), QStringLiteral("kav.toml:1: more than 64 dots in one line"));
+        QCOMPARE(all(machine.loadFile()), QStringLiteral("kav.toml:1:130: more than 64 dots in one line"));
         machine.files.insert(QStringLiteral("kav.toml"), QByteArray("a.").repeated(60) + "b = 1");
         QCOMPARE(all(machine.loadFile()), QStringLiteral("kav.toml:1:7: unknown key a.a.a.a"));
         machine.files.insert(QStringLiteral("kav.toml"), "\xff\xfe\x00");
