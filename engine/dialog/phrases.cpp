@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/dialog/phrases.h"
+
+#include "engine/dialog/spokennumber.h"
+
+#include <algorithm>
+
+namespace kav::dialog {
+namespace {
+
+/// Where `phrase` last stands in `words`, or -1.
+qsizetype lastPlace(const QStringList& words, const QStringList& phrase)
+{
+    if (phrase.isEmpty())
+        return -1;
+    const auto it = std::find_end(words.begin(), words.end(), phrase.begin(), phrase.end());
+    return it == words.end() ? -1 : it - words.begin();
+}
+
+bool startsWith(const QStringList& words, const QStringList& phrase)
+{
+    return !phrase.isEmpty() && words.size() > phrase.size() && std::equal(phrase.begin(), phrase.end(), words.begin());
+}
+
+bool endsWith(const QStringList& words, const QStringList& phrase)
+{
+    return !phrase.isEmpty() && words.size() > phrase.size()
+        && std::equal(phrase.begin(), phrase.end(), words.end() - phrase.size());
+}
+
+/// Without politeness around them; never without any word.
+QStringList bareWish(QStringList words, const Politeness& politeness)
+{
+    for (bool again = true; again;) {
+        again = false;
+        for (const QString& phrase : politeness.before) {
+            if (const QStringList parts = plainWords(phrase); startsWith(words, parts)) {
+                words = words.mid(parts.size());
+                again = true;
+            }
+        }
+        for (const QString& phrase : politeness.after) {
+            if (const QStringList parts = plainWords(phrase); endsWith(words, parts)) {
+                words = words.mid(0, words.size() - parts.size());
+                again = true;
+            }
+        }
+    }
+    return words;
+}
+
+const Intent* exactly(const QStringList& words, const std::vector<const Intent*>& intents)
+{
+    for (const Intent* intent : intents) {
+        for (const QString& phrase : intent->phrases) {
+            if (plainWords(phrase) == words)
+                return intent;
+        }
+    }
+    return nullptr;
+}
+
+QString alternatives(const QStringList& phrases)
+{
+    return QLatin1String("( ") + phrases.join(QStringLiteral(" | ")) + QLatin1String(" )");
+}
+
+QString optional(const QStringList& phrases)
+{
+    return phrases.isEmpty() ? QString() : QString(QLatin1String("[ ") + alternatives(phrases) + QLatin1String(" ] "));
+}
+
+} // namespace
+
+QStringList plainWords(QStringView text)
+{
+    QStringList words;
+    QString word;
+    const auto finish = [&] {
+        while (word.endsWith(QLatin1Char('\'')))
+            word.chop(1);
+        if (!word.isEmpty())
+            words += word;
+        word.clear();
+    };
+    for (const QChar c : text) {
+        if (c.isLetterOrNumber() || c.isMark())
+            word += c.toLower();
+        else if ((c == QLatin1Char('\'') || c.unicode() == 0x2019) && !word.isEmpty())
+            word += QLatin1Char('\'');
+        else
+            finish();
+    }
+    finish();
+    return words;
+}
+
+void removePhrase(QStringList& words, const QStringList& phrase)
+{
+    for (qsizetype at = lastPlace(words, phrase); at >= 0; at = lastPlace(words, phrase))
+        words.erase(words.begin() + at, words.begin() + at + phrase.size());
+}
+
+const Intent* understand(QStringView text, const std::vector<const Intent*>& intents, const Politeness& politeness)
+{
+    const QStringList said = plainWords(text);
+    if (said.isEmpty())
+        return nullptr;
+    if (const Intent* intent = exactly(said, intents))
+        return intent;
+    const QStringList wish = bareWish(said, politeness);
+    if (const Intent* intent = exactly(wish, intents))
+        return intent;
+    const Intent* best = nullptr;
+    qsizetype bestLength = 0;
+    qsizetype bestEnd = -1;
+    for (const Intent* intent : intents) {
+        for (const QString& phrase : intent->phrases) {
+            const QStringList parts = plainWords(phrase);
+            const qsizetype at = lastPlace(wish, parts);
+            const qsizetype end = at + parts.size();
+            if (at >= 0 && (parts.size() > bestLength || (parts.size() == bestLength && end > bestEnd))) {
+                best = intent;
+                bestLength = parts.size();
+                bestEnd = end;
+            }
+        }
+    }
+    return best;
+}
+
+QString jsgf(const QString& name, const std::vector<const Intent*>& intents, const Politeness& politeness, bool digits,
+    const QStringList& leadIns)
+{
+    QString rules;
+    QStringList names;
+    for (const Intent* intent : intents) {
+        const QString rule = QLatin1String("<") + intent->name + QLatin1String(">");
+        names += rule;
+        rules += rule + QLatin1String(" = ") + optional(intent->before) + alternatives(intent->phrases)
+            + QLatin1String(" ;\n");
+    }
+    QStringList choices;
+    if (!names.isEmpty())
+        choices += optional(politeness.before) + alternatives(names) + QLatin1Char(' ')
+            + optional(politeness.after).trimmed();
+    if (digits) {
+        rules += QLatin1String("<digit> = ") + alternatives(digitWords()) + QLatin1String(" ;\n<digits> = ( [ ")
+            + alternatives(multiplierWords()) + QLatin1String(" ] <digit> ) + ;\n");
+        choices += optional(leadIns) + QLatin1String("<digits>");
+    }
+    return QLatin1String("#JSGF V1.0;\ngrammar ") + name + QLatin1String(";\n") + rules + QLatin1String("public <turn> = ")
+        + choices.join(QStringLiteral(" | ")) + QLatin1String(" ;\n");
+}
+
+} // namespace kav::dialog

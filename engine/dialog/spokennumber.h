@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <QString>
+#include <QStringList>
+
+#include <optional>
+
+namespace kav::dialog {
+
+/// The digits of a spoken telephone number: "double five one oh" -> "5510". Digits written as such count too
+/// ("555-1234"). `leadIns` are phrases that may stand before it ("my number is") or be skipped ("please"). Nothing when
+/// any other word is there.
+std::optional<QString> parseSpokenDigits(QStringView text, const QStringList& leadIns);
+
+/// "5551234" -> "five five five, one two three four": in groups, as a person reads it out.
+QString speakDigits(QStringView digits);
+
+/// The words that parseSpokenDigits() takes for a digit, and before one.
+QStringList digitWords();
+QStringList multiplierWords();
+
+} // namespace kav::dialog
