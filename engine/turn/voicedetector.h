@@ -8,7 +8,8 @@
 namespace kav::turn {
 
 /// Tells voice from everything else, 20 ms at a time. One per call, on the call's worker; no allocation per frame.
-/// Combines an energy detector over an adaptive floor with WebRTC's VAD fed at a level it was made for (see VAD.md).
+/// Combines the likelihood of noise alone in sixteen bands, level gates over adaptive backgrounds, and WebRTC's VAD fed
+/// at a level it was made for (see VAD.md). A frame of exact zeros is "nothing came": not voice, and it teaches nothing.
 class VoiceDetector final {
 public:
     struct Judgement final {
@@ -22,7 +23,7 @@ public:
     Q_DISABLE_COPY_MOVE(VoiceDetector)
 
     Judgement judge(const media::PcmFrame& frame);
-    /// Estimated signal-to-noise ratio of the recent voice, dB; 0 while unknown.
+    /// Estimated signal-to-noise ratio of the recent voice, dB; 0 while unknown, 60 where there is no noise.
     float snrDb() const;
 
 private:
