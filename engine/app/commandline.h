@@ -12,6 +12,7 @@ enum class Command {
     Serve, ///< the default
     Migrate, ///< make or upgrade the call log's schema
     Call, ///< the loopback caller; its arguments are its own
+    Calls, ///< show the call log
     Help,
     Version,
     ExampleConfig, ///< print the commented example file

@@ -4,8 +4,6 @@
 #include "engine/app/tomlguard.h"
 #include "shared/core/masking.h"
 
-#define TOML_ENABLE_FORMATTERS 0
-#define TOML_MAX_NESTED_VALUES 32
 #include <algorithm>
 #include <toml++/toml.h>
 #include <utility>
@@ -86,14 +84,14 @@ TomlDocument readToml(QByteArrayView text, const QString& fileName)
         document.error = fileName + trouble;
         return document;
     }
-    try {
-        const toml::table table = toml::parse(std::string_view(text.data(), size_t(text.size())), std::string_view());
-        flatten(table, {}, fileName, document.entries, 1);
-    } catch (const toml::parse_error& error) {
+    const toml::parse_result parsed = toml::parse(std::string_view(text.data(), size_t(text.size())), std::string_view());
+    if (!parsed) {
+        const toml::parse_error& error = parsed.error();
         document.error =
             placeOf(fileName, error.source().begin) + QStringLiteral(": ") + logSafe(textOf(error.description()), 160);
         return document;
     }
+    flatten(parsed.table(), {}, fileName, document.entries, 1);
     std::sort(document.entries.begin(), document.entries.end(), [](const TomlEntry& a, const TomlEntry& b) {
         return std::pair(a.line, a.column) < std::pair(b.line, b.column);
     });

@@ -4,7 +4,6 @@
 #include <QRegularExpression>
 #include <QSet>
 
-#define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
 #include <string_view>

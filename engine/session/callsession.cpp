@@ -902,8 +902,9 @@ void CallSession::finish(EndReason reason, quint16 closeCode, const QString& clo
                 { QStringLiteral("durationMs"), qint64(end.duration.count()) }, { QStringLiteral("turns"), m_turnsDone },
                 { QStringLiteral("facts"), facts } } });
     }
-    m_channel->close(closeCode, closeReason);
+    // Before the close: what Twilio asks next must find the end known.
     Q_EMIT ended(end);
+    m_channel->close(closeCode, closeReason);
 }
 
 } // namespace kav::session

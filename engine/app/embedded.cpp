@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/app/embedded.h"
+
+#include "engine/dialog/receptionist.h"
+#include "engine/providers/flite/flitetexttospeech.h"
+#include "engine/providers/pocketsphinx/pocketsphinx.h"
+
+#include <QEventLoop>
+
+namespace kav::app {
+
+Engine::MakersSource embeddedMakers(QThreadPool& speechPool, const Clock& clock)
+{
+    return [&speechPool, &clock](const Engine::ScriptSource& script) {
+        providers::Makers makers;
+        makers.speechToText = [&speechPool, &clock]() -> Result<std::shared_ptr<providers::SpeechToText>> {
+            auto made = providers::PocketsphinxSpeechToText::create({}, speechPool, clock);
+            if (!made)
+                return made.error();
+            return std::shared_ptr<providers::SpeechToText>(*made);
+        };
+        makers.languageModel = [script]() -> Result<std::shared_ptr<providers::LanguageModel>> {
+            const auto dialog = script();
+            if (!dialog)
+                return Error { Error::Code::Unavailable, QStringLiteral("there is no usable dialog file"), {} };
+            return std::shared_ptr<providers::LanguageModel>(std::make_shared<dialog::Receptionist>(dialog));
+        };
+        makers.textToSpeech = [&speechPool] { return providers::FliteTextToSpeech::create(speechPool); };
+        return makers;
+    };
+}
+
+Result<QByteArray> renderNow(QThreadPool& speechPool, const QString& text)
+{
+    const auto voice = providers::FliteTextToSpeech::create(speechPool);
+    if (!voice)
+        return voice.error();
+    QByteArray mulaw;
+    std::optional<Error> failure;
+    QEventLoop loop;
+    const auto speech = (*voice)->speak({ text, QStringLiteral("en-US"), {} });
+    QObject::connect(speech.get(), &providers::Speech::audio, &loop, [&mulaw](const QByteArray& piece) { mulaw += piece; });
+    QObject::connect(speech.get(), &providers::Speech::finished, &loop, &QEventLoop::quit);
+    QObject::connect(speech.get(), &providers::Speech::failed, &loop, [&](const Error& error) {
+        failure = error;
+        loop.quit();
+    });
+    loop.exec();
+    if (failure)
+        return *failure;
+    return mulaw;
+}
+
+} // namespace kav::app

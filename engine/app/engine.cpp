@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/app/engine.h"
+
+#include "engine/app/version.h"
+#include "engine/app/wiring.h"
+#include "shared/core/logging.h"
+
+#include <QFile>
+#include <QJsonDocument>
+#include <QJsonObject>
+#include <QThread>
+
+#include <algorithm>
+
+// Q_INIT_RESOURCE must stand outside of any namespace: a static library's resources are registered by hand.
+static void registerBuiltInDialog() { Q_INIT_RESOURCE(dialogs); }
+
+namespace kav::app {
+
+namespace {
+    // A worker that has not turned its loop for so long is not ready for calls.
+    constexpr Milliseconds WorkerSilence { 3000 };
+    // Between the spoken goodbye of a drain's deadline and the end.
+    constexpr Milliseconds GoodbyeTime { 20000 };
+
+    webhooks::RequestGuard::Settings guardSettings(const Config& config)
+    {
+        webhooks::RequestGuard::Settings settings;
+        settings.authToken = config.twilioAuthToken.toUtf8();
+        if (!config.publicUrl.isEmpty()) {
+            if (const auto url = webhooks::PublicUrl::parse(config.publicUrl))
+                settings.publicUrl = *url;
+        }
+        return settings;
+    }
+
+    webhooks::StreamTokens streamTokens(const Config& config)
+    {
+        if (auto tokens = webhooks::StreamTokens::create(config.mediaKey, config.mediaTokenTtl))
+            return std::move(tokens).value();
+        return webhooks::StreamTokens::withRandomKey(config.mediaTokenTtl);
+    }
+}
+
+Engine::Engine(const Config& config, const Clock& clock, MakersSource makers)
+    : m_config(config)
+    , m_clock(clock)
+    , m_makersSource(std::move(makers))
+    , m_capacity(config.callCapacity(QThread::idealThreadCount()))
+    , m_listener(config.http, clock)
+    , m_guard(guardSettings(config), clock)
+    , m_tokens(streamTokens(config))
+{
+    m_drainTimer.setSingleShot(true);
+    connect(&m_drainTimer, &QTimer::timeout, this, &Engine::continueDrain);
+
+    const auto draining = [this] { return m_drain != DrainStep::No; };
+    webhooks::WebhookRoutes::Hooks hooks;
+    hooks.hasRoom = [this] { return hasRoom(); };
+    hooks.isDraining = draining;
+    hooks.linesFor = [this](const QString&) {
+        return m_config.language.startsWith(QLatin1String("he")) ? webhooks::CallerLines::hebrew() : webhooks::CallerLines::english();
+    };
+    hooks.log = [this](const calllog::Entry& entry) {
+        if (m_callLog)
+            m_callLog->append(entry);
+    };
+    // The telephone rings: a provider that failed or was never asked for gets its attempt now.
+    hooks.incomingCall = [this](const webhooks::IncomingCall&) {
+        if (m_registry) {
+            m_registry->speechToText();
+            m_registry->languageModel();
+            m_registry->textToSpeech();
+        }
+    };
+    m_routes = std::make_unique<webhooks::WebhookRoutes>(m_guard, m_tokens, m_clock, webhooks::WebhookRoutes::Settings {}, std::move(hooks));
+
+    webhooks::MediaGate::Hooks gate;
+    gate.leastLoaded = [this]() -> net::WebSocketHost* {
+        session::MediaWorker* worker = leastLoaded();
+        return worker ? worker->host() : nullptr;
+    };
+    gate.hasRoom = [this] { return hasRoom(); };
+    // A call whose webhook was answered before the drain began is let in: it is ringing already.
+    gate.admitted = [this](const webhooks::StreamClaims& claims) { m_routes->noteStreamAdmitted(claims.callSid); };
+    m_gate = std::make_unique<webhooks::MediaGate>(m_guard, m_tokens, m_clock, std::move(gate));
+}
+
+Engine::~Engine()
+{
+    m_listener.stopAccepting();
+    for (const auto& worker : m_workers)
+        worker->stop();
+    if (m_callLog)
+        m_callLog->stop();
+}
+
+Result<QString> Engine::listen()
+{
+    m_listener.setHttpHandler([this](const net::HttpRequest& request, const net::Responder& responder) {
+        const net::HttpResponse response = answer(request);
+        if (m_metrics)
+            m_metrics->httpRequest(routeOf(request.path), response.status);
+        responder.respond(response);
+    });
+    m_listener.setUpgradeHandler([this](const net::HttpRequest& request) -> net::UpgradeVerdict {
+        if (webhooks::MediaGate::owns(request))
+            return m_gate->judge(request);
+        return net::HttpResponse::text(404, "no such stream\n");
+    });
+    const auto port = m_listener.listen(m_config.address, quint16(m_config.port));
+    if (!port)
+        return port.error();
+    return QStringLiteral("%1:%2").arg(m_config.address.toString()).arg(*port);
+}
+
+void Engine::begin()
+{
+    m_metrics = std::make_unique<metrics::Metrics>(versionString(), commitString());
+    m_messages = std::make_unique<session::MessageStore>(m_config.messagesDir);
+    startCallLog();
+    loadDialog();
+    startProviders();
+    startWorkers();
+}
+
+// ---- parts ----------------------------------------------------------------------------------------------------------
+
+void Engine::startCallLog()
+{
+    m_callLog = std::make_unique<calllog::CallLog>(m_config.callLog, m_clock);
+    m_callLog->start();
+}
+
+void Engine::loadDialog()
+{
+    auto loaded = dialog::DialogScript::load(m_config.dialogFile);
+    if (!loaded) {
+        registerBuiltInDialog();
+        qCCritical(lcApp).noquote() << "the dialog cannot be used, the built-in receptionist serves instead:" << loaded.error().message;
+        QFile builtIn(QStringLiteral(":/kav/dialogs/receptionist.toml"));
+        if (builtIn.open(QIODevice::ReadOnly))
+            loaded = dialog::DialogScript::parse(builtIn.readAll(), QStringLiteral("built-in receptionist"));
+    }
+    if (!loaded) {
+        qCCritical(lcApp).noquote() << "the built-in dialog is broken:" << loaded.error().message;
+        return;
+    }
+    const std::lock_guard lock(m_scriptMutex);
+    m_script = *loaded;
+}
+
+std::shared_ptr<const dialog::DialogScript> Engine::script() const
+{
+    const std::lock_guard lock(m_scriptMutex);
+    return m_script;
+}
+
+void Engine::startProviders()
+{
+    m_registry = std::make_unique<providers::ProviderRegistry>(m_makersSource([this] { return script(); }), m_config.providers, m_clock);
+    m_renderer = std::make_unique<providers::LineRenderer>(m_rendered, providers::LineRenderer::Settings {}, m_clock);
+    connect(m_renderer.get(), &providers::LineRenderer::finished, this, [this](int rendered, int failed) {
+        qCInfo(lcTts) << "lines rendered:" << rendered << "failed:" << failed;
+        m_linesDone = true;
+        checkWarm();
+    });
+    connect(m_registry.get(), &providers::ProviderRegistry::statusChanged, this, &Engine::onProviderStatus);
+    m_registry->warmUp();
+}
+
+void Engine::onProviderStatus(const providers::ProviderStatus& status)
+{
+    m_metrics->setProviderState(stageOf(status.stage), stateOf(status.state));
+    if (status.stage == providers::Stage::TextToSpeech && status.state == providers::ProviderState::Ready && script()) {
+        // The first sound of a call waits for no synthesiser.
+        m_linesAsked = true;
+        m_renderer->render(m_registry->textToSpeech(), script()->fixedSentences(), script()->language());
+    }
+    checkWarm();
+}
+
+void Engine::checkWarm()
+{
+    if (m_warm || (m_linesAsked && !m_linesDone))
+        return;
+    const auto statuses = m_registry->statuses();
+    const bool settled = std::all_of(statuses.begin(), statuses.end(), [](const providers::ProviderStatus& status) {
+        return status.state == providers::ProviderState::Ready || status.state == providers::ProviderState::Failed;
+    });
+    if (!settled)
+        return;
+    m_warm = true;
+    Q_EMIT warm();
+}
+
+void Engine::startWorkers()
+{
+    m_context.settings.turn = m_config.turn;
+    m_context.settings.playout = m_config.playout;
+    m_context.settings.language = m_config.language;
+    m_context.clock = &m_clock;
+    m_context.registry = m_registry.get();
+    m_context.rendered = &m_rendered;
+    m_context.messages = m_messages.get();
+    m_context.serviceLines = [this] {
+        const auto dialog = script();
+        return dialog ? dialog->lines() : dialog::ServiceLines {};
+    };
+    m_context.log = [this](const calllog::Entry& entry) { m_callLog->append(entry); };
+    m_context.claimsOf = [](const QByteArray& tag) {
+        const auto claims = webhooks::StreamClaims::fromTag(tag);
+        return claims ? session::StreamClaims { claims->callSid, claims->accountSid } : session::StreamClaims {};
+    };
+
+    const int count = m_config.mediaWorkerCount(QThread::idealThreadCount());
+    for (int i = 0; i < count; ++i) {
+        m_counters.push_back(&m_metrics->addWorker());
+        auto worker = std::make_unique<session::MediaWorker>(i + 1, m_context, *m_counters.back(), m_config.mediaSocket);
+        connect(worker.get(), &session::MediaWorker::turnEnded, this, [this](const QString& callId, const TurnRecord& turn) {
+            m_metrics->turnEnded(turn.input, turn.latency);
+            if (turn.fallback)
+                m_metrics->fallbackPlayed();
+            Q_EMIT turnEnded(callId, turn);
+        });
+        connect(worker.get(), &session::MediaWorker::interruptionEnded, this,
+            [this](bool confirmed) {
+                m_metrics->interruption(confirmed ? metrics::InterruptionOutcome::Confirmed : metrics::InterruptionOutcome::Resumed);
+            });
+        connect(worker.get(), &session::MediaWorker::callEnded, this, &Engine::onCallEnded);
+        worker->start();
+        m_workers.push_back(std::move(worker));
+    }
+}
+
+void Engine::onCallEnded(const session::CallEnd& end)
+{
+    // Whatever ended it but a fault was meant: Twilio is then told to hang up, else the apology is due.
+    const bool fault = end.apologyOwed || end.reason == EndReason::StreamLost || end.reason == EndReason::ProtocolError
+        || end.reason == EndReason::Refused;
+    m_routes->noteStreamEnded(end.callId, !fault);
+    m_metrics->callEnded(end.reason);
+    Q_EMIT callEnded(end);
+    if (m_drain != DrainStep::No)
+        continueDrain();
+}
+
+int Engine::liveCalls() const
+{
+    int live = 0;
+    for (const auto& worker : m_workers)
+        live += worker->liveCalls();
+    return live;
+}
+
+bool Engine::hasRoom() const { return !m_workers.empty() && liveCalls() < m_capacity; }
+
+session::MediaWorker* Engine::leastLoaded() const
+{
+    const auto least = std::min_element(m_workers.begin(), m_workers.end(),
+        [](const auto& a, const auto& b) { return a->liveCalls() < b->liveCalls(); });
+    return least == m_workers.end() ? nullptr : least->get();
+}
+
+bool Engine::workersAlive() const
+{
+    const Instant now = m_clock.now();
+    return !m_workers.empty()
+        && std::all_of(m_workers.begin(), m_workers.end(), [now](const auto& worker) { return worker->isAlive(now, WorkerSilence); });
+}
+
+// ---- HTTP -----------------------------------------------------------------------------------------------------------
+
+net::HttpResponse Engine::answer(const net::HttpRequest& request)
+{
+    if (webhooks::WebhookRoutes::owns(request))
+        return m_routes->handle(request);
+    const auto page = [this, &request](auto make) {
+        if (request.method != "GET") {
+            net::HttpResponse refused = net::HttpResponse::text(405, "only GET here\n");
+            refused.headers.emplaceBack("Allow", "GET, HEAD");
+            return refused;
+        }
+        return make();
+    };
+    if (request.path == "/healthz")
+        return page([] { return net::HttpResponse::text(200, "ok\n"); });
+    if (request.path == "/readyz")
+        return page([this] { return readiness(); });
+    if (request.path == "/version")
+        return page([this] { return version(); });
+    if (request.path == "/metrics")
+        return page([this] { return metricsPage(); });
+    return net::HttpResponse::text(404, "no such page\n");
+}
+
+QString Engine::stageState(providers::Stage stage) const
+{
+    if (!m_registry)
+        return QStringLiteral("pending");
+    switch (m_registry->status(stage).state) {
+    case providers::ProviderState::Cold:
+    case providers::ProviderState::Warming:
+        return QStringLiteral("pending");
+    case providers::ProviderState::Ready:
+        return QStringLiteral("ok");
+    case providers::ProviderState::Failed:
+        return QStringLiteral("error");
+    }
+    Q_UNREACHABLE();
+}
+
+net::HttpResponse Engine::readiness() const
+{
+    const bool workers = workersAlive();
+    const calllog::Status log = m_callLog ? m_callLog->status() : calllog::Status {};
+    QString database = QStringLiteral("down");
+    switch (log.database) {
+    case calllog::Status::Database::Ok:
+        database = QStringLiteral("ok");
+        break;
+    case calllog::Status::Database::Down:
+        break;
+    case calllog::Status::Database::Off:
+        database = m_callLog ? QStringLiteral("off") : QStringLiteral("down");
+        break;
+    }
+    const bool draining = m_drain != DrainStep::No;
+    const int calls = liveCalls();
+    // The database counts where one was asked for; the embedded default's absence is shown, and the journal keeps the log.
+    const bool databaseMissing = database == QLatin1String("down") && !m_config.callLog.databaseUrl.isEmpty();
+    const bool ready = workers && !databaseMissing && !draining && calls < m_capacity;
+    QJsonObject json { { QStringLiteral("ready"), ready }, { QStringLiteral("ws"), workers ? QStringLiteral("ok") : QStringLiteral("down") },
+        { QStringLiteral("db"), database }, { QStringLiteral("stt"), stageState(providers::Stage::SpeechToText) },
+        { QStringLiteral("tts"), stageState(providers::Stage::TextToSpeech) },
+        { QStringLiteral("llm"), stageState(providers::Stage::LanguageModel) }, { QStringLiteral("draining"), draining },
+        { QStringLiteral("calls"), calls }, { QStringLiteral("capacity"), m_capacity } };
+    if (database == QLatin1String("down") && !log.reason.isEmpty())
+        json.insert(QStringLiteral("db_reason"), log.reason);
+    return net::HttpResponse::json(ready ? 200 : 503, QJsonDocument(json).toJson(QJsonDocument::Compact) + '\n');
+}
+
+net::HttpResponse Engine::version() const
+{
+    const QJsonObject json { { QStringLiteral("version"), versionString() }, { QStringLiteral("commit"), commitString() },
+        { QStringLiteral("qt"), QString::fromLatin1(qVersion()) }, { QStringLiteral("deploy_id"), m_config.deployId } };
+    return net::HttpResponse::json(200, QJsonDocument(json).toJson(QJsonDocument::Compact) + '\n');
+}
+
+net::HttpResponse Engine::metricsPage()
+{
+    if (!m_metrics)
+        return net::HttpResponse::text(503, "starting\n");
+    m_metrics->setLiveCalls(liveCalls());
+    m_metrics->setCapacity(m_capacity);
+    m_metrics->setHttpOpenConnections(m_listener.counters().open);
+    m_metrics->setCallLog(totalsOf(m_callLog->status()));
+    for (size_t i = 0; i < m_workers.size(); ++i)
+        setLateness(*m_counters[i], m_workers[i]->tick().lateness());
+    net::HttpResponse response = net::HttpResponse::text(200, m_metrics->render());
+    response.contentType = metrics::Metrics::contentType();
+    return response;
+}
+
+// ---- the end --------------------------------------------------------------------------------------------------------
+
+void Engine::drain()
+{
+    if (m_drain == DrainStep::No) {
+        m_drain = DrainStep::Waiting;
+        qCInfo(lcApp) << "draining: no more calls are taken," << liveCalls() << "live";
+        m_drainTimer.start(m_config.drain);
+        continueDrain();
+        return;
+    }
+    m_drain = DrainStep::Done;
+    m_drainTimer.stop();
+    Q_EMIT drained();
+}
+
+void Engine::continueDrain()
+{
+    if (m_drain == DrainStep::Done)
+        return;
+    if (liveCalls() == 0) {
+        m_drain = DrainStep::Done;
+        m_drainTimer.stop();
+        Q_EMIT drained();
+        return;
+    }
+    if (m_drainTimer.isActive())
+        return;
+    if (m_drain == DrainStep::Waiting) {
+        m_drain = DrainStep::SayingGoodbye;
+        qCInfo(lcApp) << "drain deadline: saying goodbye to" << liveCalls() << "calls";
+        for (const auto& worker : m_workers)
+            worker->endAll(EndReason::Shutdown);
+        m_drainTimer.start(GoodbyeTime);
+        return;
+    }
+    m_drain = DrainStep::Done;
+    Q_EMIT drained();
+}
+
+} // namespace kav::app

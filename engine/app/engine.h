@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "engine/app/config.h"
+#include "engine/calllog/calllog.h"
+#include "engine/dialog/dialogscript.h"
+#include "engine/metrics/metrics.h"
+#include "engine/net/listener.h"
+#include "engine/providers/linerenderer.h"
+#include "engine/providers/registry.h"
+#include "engine/providers/renderedlines.h"
+#include "engine/session/mediaworker.h"
+#include "engine/session/messagestore.h"
+#include "engine/webhooks/mediagate.h"
+#include "engine/webhooks/requestguard.h"
+#include "engine/webhooks/webhookroutes.h"
+
+#include <QObject>
+#include <QTimer>
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace kav::app {
+
+/// The one composition root: everything of the engine is made, wired and torn down here. Lives on the control thread
+/// (main). There are no globals and no singletons beside it.
+///
+/// Order of a start, and the reason for it: listen() takes the port and nothing else; only when the port answers does
+/// begin() make the workers, the call log and the providers, each off this thread. A request that arrives in between gets
+/// an answer; nothing that hangs or fails in begin() can take the port away.
+class Engine final : public QObject {
+    Q_OBJECT
+public:
+    using ScriptSource = std::function<std::shared_ptr<const dialog::DialogScript>()>;
+    /// What speech and mind the engine has: the embedded ones in the product, stand-ins in tests and benches. Called once,
+    /// from begin(); the makers themselves run on the registry's threads, and ask for the dialog there.
+    using MakersSource = std::function<providers::Makers(const ScriptSource& script)>;
+
+    Engine(const Config& config, const Clock& clock, MakersSource makers);
+    ~Engine() override;
+
+    /// Takes the port. The address as the LISTENING line prints it ("127.0.0.1:5000").
+    Result<QString> listen();
+    /// Everything else. Once, after listen().
+    void begin();
+    /// Takes no more calls, lets the live ones end (until the drain deadline, then with a goodbye), then emits drained().
+    /// A second time: live calls are ended at once.
+    void drain();
+
+    int liveCalls() const;
+    int capacity() const { return m_capacity; }
+    /// The dialog in use: the configured file's, or the built-in one when that cannot be used. Any thread; null until
+    /// begin().
+    std::shared_ptr<const dialog::DialogScript> script() const;
+
+Q_SIGNALS:
+    /// Every provider has been tried and the lines are rendered: calls get the best this engine has. Once.
+    void warm();
+    void turnEnded(const QString& callId, const kav::TurnRecord& turn);
+    void callEnded(const kav::session::CallEnd& end);
+    void drained();
+
+private:
+    enum class DrainStep { No, Waiting, SayingGoodbye, Done };
+
+    net::HttpResponse answer(const net::HttpRequest& request);
+    net::HttpResponse readiness() const;
+    net::HttpResponse version() const;
+    net::HttpResponse metricsPage();
+    QString stageState(providers::Stage stage) const;
+    bool workersAlive() const;
+
+    void loadDialog();
+    void startCallLog();
+    void startWorkers();
+    void startProviders();
+    void onProviderStatus(const providers::ProviderStatus& status);
+    void checkWarm();
+    void onCallEnded(const session::CallEnd& end);
+    void continueDrain();
+    session::MediaWorker* leastLoaded() const;
+    bool hasRoom() const;
+
+    const Config m_config;
+    const Clock& m_clock;
+    const MakersSource m_makersSource;
+    const int m_capacity;
+
+    net::Listener m_listener;
+    webhooks::RequestGuard m_guard;
+    const webhooks::StreamTokens m_tokens;
+    std::unique_ptr<webhooks::WebhookRoutes> m_routes;
+    std::unique_ptr<webhooks::MediaGate> m_gate;
+
+    std::unique_ptr<metrics::Metrics> m_metrics;
+    std::unique_ptr<calllog::CallLog> m_callLog;
+    mutable std::mutex m_scriptMutex;
+    std::shared_ptr<const dialog::DialogScript> m_script; // guarded by m_scriptMutex
+    providers::RenderedLines m_rendered;
+    std::unique_ptr<providers::ProviderRegistry> m_registry;
+    std::unique_ptr<providers::LineRenderer> m_renderer;
+    bool m_linesAsked = false, m_linesDone = false, m_warm = false;
+    std::unique_ptr<session::MessageStore> m_messages;
+    session::SessionContext m_context;
+    std::vector<metrics::WorkerCounters*> m_counters; // one a worker, owned by m_metrics
+    std::vector<std::unique_ptr<session::MediaWorker>> m_workers;
+
+    DrainStep m_drain = DrainStep::No;
+    QTimer m_drainTimer;
+};
+
+} // namespace kav::app

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/app/callscommand.h"
+#include "engine/app/commandline.h"
+#include "engine/app/config.h"
+#include "engine/app/embedded.h"
+#include "engine/app/engine.h"
+#include "engine/app/logsettings.h"
+#include "engine/app/stopsignals.h"
+#include "engine/app/version.h"
+#include "engine/telephony/callcommand.h"
+#include "shared/core/logging.h"
+
+#include <QCoreApplication>
+#include <QTextStream>
+#include <QThread>
+#include <QTimer>
+
+#include <cstdio>
+
+using namespace kav;
+
+namespace {
+
+enum Exit { Fine = 0, Failed = 1, Usage = 2 };
+
+void printErrors(const QStringList& errors)
+{
+    for (const QString& error : errors)
+        std::fprintf(stderr, "kav-engine: %s\n", qPrintable(error));
+}
+
+int serve(const app::Config& config)
+{
+    const SystemClock clock;
+    QThreadPool speechPool;
+    speechPool.setMaxThreadCount(config.speechThreadCount(QThread::idealThreadCount()));
+    app::Engine engine(config, clock, app::embeddedMakers(speechPool, clock));
+    app::StopSignals signalsToStop;
+
+    const auto address = engine.listen();
+    if (!address) {
+        std::fprintf(stderr, "kav-engine: cannot listen on %s\n", qPrintable(address.error().message));
+        return Failed;
+    }
+    std::printf("LISTENING %s\n", qPrintable(*address));
+    std::fflush(stdout);
+
+    QObject::connect(&signalsToStop, &app::StopSignals::stopRequested, &engine, &app::Engine::drain);
+    QObject::connect(&engine, &app::Engine::drained, QCoreApplication::instance(), &QCoreApplication::quit, Qt::QueuedConnection);
+    // The port is taken; what follows may be slow or fail, and requests are answered all the while.
+    QTimer::singleShot(0, &engine, &app::Engine::begin);
+    return QCoreApplication::exec();
+}
+
+int migrate(const app::Config& config)
+{
+    const auto done = calllog::migrate(config.callLog);
+    if (!done) {
+        std::fprintf(stderr, "kav-engine: %s\n", qPrintable(done.error().message));
+        return Failed;
+    }
+    std::printf("%s\n", qPrintable(*done));
+    return Fine;
+}
+
+int call(const QStringList& args)
+{
+    QThreadPool speechPool;
+    QTextStream out(stdout), err(stderr);
+    return telephony::runCallCommand(args, qgetenv("TWILIO_AUTH_TOKEN"),
+        [&speechPool](const QString& text) { return app::renderNow(speechPool, text); }, out, err);
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+    // Qt's own dispatcher: two system calls less per message than GLib's.
+    qputenv("QT_NO_GLIB", "1");
+    QCoreApplication application(argc, argv);
+    QCoreApplication::setApplicationName(QStringLiteral("kav-engine"));
+    installLogging();
+
+    const auto line = app::parseCommandLine(QCoreApplication::arguments().mid(1));
+    if (!line) {
+        printErrors({ line.error().message, QStringLiteral("try: kav-engine --help") });
+        return Usage;
+    }
+    switch (line->command) {
+    case app::Command::Help:
+        std::printf("%s", qPrintable(app::helpText()));
+        return Fine;
+    case app::Command::Version:
+        std::printf("kav-engine %s (%s)\n", qPrintable(app::versionString()), qPrintable(app::commitString()));
+        return Fine;
+    case app::Command::ExampleConfig:
+        std::printf("%s", qPrintable(app::exampleFile()));
+        return Fine;
+    case app::Command::Call:
+        return call(line->args);
+    case app::Command::Serve:
+    case app::Command::Migrate:
+    case app::Command::Calls:
+        break;
+    }
+
+    app::CallsQuery query;
+    QStringList args = line->args;
+    if (line->command == app::Command::Calls) {
+        const auto parsed = app::takeCallsArguments(args);
+        if (!parsed) {
+            printErrors({ parsed.error().message });
+            return Usage;
+        }
+        query = *parsed;
+    }
+    app::LoadedConfig loaded = app::Config::load(args, app::Surroundings::ofThisProcess());
+    if (!loaded.ok()) {
+        printErrors(loaded.errors);
+        return Usage;
+    }
+    loaded.config.ensureMediaKey();
+    app::applyLogSettings(loaded.config);
+    switch (line->command) {
+    case app::Command::Migrate:
+        return migrate(loaded.config);
+    case app::Command::Calls:
+        return app::runCallsCommand(loaded.config, query);
+    default:
+        return serve(loaded.config);
+    }
+}
