@@ -21,7 +21,7 @@ bool isFiller(const char* word)
 
 } // namespace
 
-Result<std::unique_ptr<SphinxDecoder>> SphinxDecoder::create(const QString& modelDirectory)
+Result<std::unique_ptr<SphinxDecoder>> SphinxDecoder::create(const QString& modelDirectory, const SphinxTuning& tuning)
 {
     captureSphinxErrors();
     takeSphinxErrors();
@@ -36,10 +36,18 @@ Result<std::unique_ptr<SphinxDecoder>> SphinxDecoder::create(const QString& mode
     }
     const QByteArray model = QFile::encodeName(modelDirectory);
     const QByteArray fillers = QFile::encodeName(QDir(modelDirectory).filePath(QStringLiteral("noisedict")));
-    // All senones are computed, not only those the grammar needs: a score is then relative to the best of all sounds,
-    // which is what tells words of the grammar from others (RECOGNITION.md).
     cmd_ln_t* config = cmd_ln_init(nullptr, ps_args(), 1, "-hmm", model.constData(), "-fdict", fillers.constData(),
-        "-cmn", "none", "-compallsen", "yes", "-bestpath", "no", nullptr);
+        "-cmn", "none", "-bestpath", "no", "-compallsen", tuning.allSenones ? "yes" : "no", nullptr);
+    if (config) {
+        cmd_ln_set_float_r(config, "-wip", tuning.wordInsertion);
+        cmd_ln_set_float_r(config, "-silprob", tuning.silenceProbability);
+        cmd_ln_set_float_r(config, "-fillprob", tuning.fillerProbability);
+        cmd_ln_set_float_r(config, "-lw", tuning.languageWeight);
+        cmd_ln_set_float_r(config, "-beam", tuning.beam);
+        cmd_ln_set_float_r(config, "-wbeam", tuning.wordBeam);
+        cmd_ln_set_float_r(config, "-pbeam", tuning.phoneBeam);
+        cmd_ln_set_int_r(config, "-topn", tuning.topGaussians);
+    }
     if (!config)
         return Error{Error::Code::Internal, QStringLiteral("The recogniser refused its settings."), takeSphinxErrors()};
     ps_decoder_t* decoder = ps_init(config);

@@ -27,11 +27,23 @@ struct Hypothesis final {
     int frames = 0; ///< inside words
 };
 
+/// What the search is told about speech in general; chosen on tests/bench/digits.
+struct SphinxTuning final {
+    double wordInsertion = 0.65; ///< probability factor for each word: less means fewer short words in noise
+    double silenceProbability = 0.005; ///< of a pause between two words
+    double fillerProbability = 1e-8; ///< of a noise between two words
+    double languageWeight = 6.5; ///< of the grammar's (and the three above) probabilities against the sound's
+    double beam = 1e-48, wordBeam = 7e-29, phoneBeam = 1e-48; ///< paths this much worse than the best are given up
+    bool allSenones = true; ///< scores against the best of all sounds, not of those the grammar expects
+    int topGaussians = 4;
+};
+
 /// One pocketsphinx decoder: an acoustic model, the words of the grammars it has met, and their searches. Costs some 12
 /// MB, so decoders are pooled and lent for one utterance at a time. Any one thread at a time.
 class SphinxDecoder final {
 public:
-    static Result<std::unique_ptr<SphinxDecoder>> create(const QString& modelDirectory);
+    static Result<std::unique_ptr<SphinxDecoder>> create(
+        const QString& modelDirectory, const SphinxTuning& tuning = {});
     ~SphinxDecoder();
     Q_DISABLE_COPY_MOVE(SphinxDecoder)
 
