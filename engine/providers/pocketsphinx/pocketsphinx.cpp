@@ -2,10 +2,9 @@
 #include "engine/providers/pocketsphinx/pocketsphinx.h"
 
 #include "engine/media/audio.h"
+#include "engine/providers/pocketsphinx/decoderpair.h"
 #include "engine/providers/pocketsphinx/pocketsphinxstream.h"
-#include "engine/providers/pocketsphinx/sphinxdecoder.h"
 #include "engine/providers/pocketsphinx/sphinxgrammar.h"
-#include "engine/providers/pocketsphinx/telephonefeatures.h"
 #include "shared/core/logging.h"
 
 #include <QFileInfo>
@@ -29,6 +28,17 @@ constexpr std::size_t StepSamples = 4000;
 constexpr int PartialFrames = 20; ///< 200 ms
 constexpr int StableFrames = 30; ///< unchanged for 300 ms
 
+QString digitsDictionaryOf(const PocketsphinxSettings& settings)
+{
+    const bool there = QFileInfo(settings.digitsModelDirectory + QStringLiteral("/means")).isReadable()
+        && QFileInfo(settings.digitsDictionary).isReadable();
+    if (!there && !settings.digitsModelDirectory.isEmpty())
+        qCWarning(lcStt).noquote()
+            << "no digits model in" << settings.digitsModelDirectory
+            << "(Debian package pocketsphinx-testdata): spoken numbers will be understood less well";
+    return there ? settings.digitsDictionary : QString();
+}
+
 } // namespace
 
 class StreamCore;
@@ -40,22 +50,25 @@ public:
         : settings(given)
         , pool(threads)
         , clock(time)
-        , grammars(given.dictionary)
+        , general(AcousticModel::general(given.modelDirectory))
+        , digits(AcousticModel::digits(given.digitsModelDirectory))
+        , grammars(given.dictionary, digitsDictionaryOf(given))
         , m_limit(std::max(1, given.decoders > 0 ? given.decoders : threads.maxThreadCount()))
     {
     }
 
     /// A decoder, preferably one that knows the grammar; or null: `asker` then waits, and grant() brings it one. Loads
     /// a new one where the limit allows, on this thread.
-    Result<std::unique_ptr<SphinxDecoder>> borrow(
+    Result<std::unique_ptr<DecoderPair>> borrow(
         const std::shared_ptr<StreamCore>& asker, const CompiledGrammar& grammar);
-    void giveBack(std::unique_ptr<SphinxDecoder> decoder);
+    void giveBack(std::unique_ptr<DecoderPair> decoder);
     /// Hands idle decoders to those who wait, utterances that have ended first.
     void serve();
 
     const PocketsphinxSettings settings;
     QThreadPool& pool;
     const Clock& clock;
+    const AcousticModel general, digits;
     GrammarCompiler grammars;
 
     mutable std::mutex statisticsMutex;
@@ -69,7 +82,7 @@ private:
 
     const int m_limit;
     std::mutex m_mutex; // guards the rest
-    std::vector<std::unique_ptr<SphinxDecoder>> m_idle; // least recently used first
+    std::vector<std::unique_ptr<DecoderPair>> m_idle; // least recently used first
     int m_loaded = 0; // or being loaded
     std::deque<std::weak_ptr<StreamCore>> m_waiting; // first come first
 };
@@ -85,7 +98,7 @@ public:
     ~StreamCore()
     {
         if (m_decoder) {
-            m_decoder->end();
+            m_decoder->abandon();
             m_service->giveBack(std::move(m_decoder));
         }
     }
@@ -101,7 +114,7 @@ public:
 
     // ---- the pool, one thread at a time
     /// A decoder for a core that waits; null: ask again.
-    void grant(std::unique_ptr<SphinxDecoder> decoder);
+    void grant(std::unique_ptr<DecoderPair> decoder);
     /// Whether what it waits with has ended.
     bool isUrgent() const { return m_urgent; }
 
@@ -141,51 +154,53 @@ private:
     std::mutex m_mutex; // guards what follows, up to the blank line
     PocketsphinxStream* m_receiver = nullptr;
     std::deque<std::shared_ptr<Utterance>> m_utterances;
-    std::unique_ptr<SphinxDecoder> m_granted;
+    std::unique_ptr<DecoderPair> m_granted;
     bool m_scheduled = false; // a step is queued, runs, or waits for a decoder
     bool m_waiting = false; // for a decoder
 
-    std::unique_ptr<SphinxDecoder> m_decoder;
-    TelephoneFeatures m_features;
+    std::unique_ptr<DecoderPair> m_decoder;
+    LineMemory m_memory{m_service->general, m_service->digits};
     std::vector<qint16> m_step;
-    std::vector<Cepstrum> m_frames;
 };
 
 // ---- the decoders
 // ----------------------------------------------------------------------------------------------------
 
-Result<std::unique_ptr<SphinxDecoder>> PocketsphinxSpeechToText::Service::borrow(
+Result<std::unique_ptr<DecoderPair>> PocketsphinxSpeechToText::Service::borrow(
     const std::shared_ptr<StreamCore>& asker, const CompiledGrammar& grammar)
 {
     {
         const std::scoped_lock lock(m_mutex);
         if (available() <= (asker && !asker->isUrgent() ? reserved() : 0)) {
             m_waiting.push_back(asker);
-            return std::unique_ptr<SphinxDecoder>();
+            return std::unique_ptr<DecoderPair>();
         }
         if (!m_idle.empty()) {
             auto chosen = std::find_if(
                 m_idle.begin(), m_idle.end(), [&](const auto& decoder) { return decoder->holds(grammar); });
             if (chosen == m_idle.end())
                 chosen = m_idle.begin();
-            std::unique_ptr<SphinxDecoder> decoder = std::move(*chosen);
+            std::unique_ptr<DecoderPair> decoder = std::move(*chosen);
             m_idle.erase(chosen);
             return decoder;
         }
         ++m_loaded;
     }
-    auto decoder = SphinxDecoder::create(settings.modelDirectory);
-    if (!decoder) {
+    auto decoder = std::make_unique<DecoderPair>(general, digits);
+    const auto loaded = decoder->load();
+    if (!loaded) {
         const std::scoped_lock lock(m_mutex);
         --m_loaded;
     }
     countLoaded();
-    if (!decoder)
+    if (!loaded) {
         serve();
+        return loaded.error();
+    }
     return decoder;
 }
 
-void PocketsphinxSpeechToText::Service::giveBack(std::unique_ptr<SphinxDecoder> decoder)
+void PocketsphinxSpeechToText::Service::giveBack(std::unique_ptr<DecoderPair> decoder)
 {
     if (decoder) {
         const std::scoped_lock lock(m_mutex);
@@ -198,7 +213,7 @@ void PocketsphinxSpeechToText::Service::serve()
 {
     for (;;) {
         std::shared_ptr<StreamCore> next;
-        std::unique_ptr<SphinxDecoder> decoder;
+        std::unique_ptr<DecoderPair> decoder;
         {
             const std::scoped_lock lock(m_mutex);
             std::erase_if(m_waiting, [](const auto& waiting) { return waiting.expired(); });
@@ -329,7 +344,7 @@ void StreamCore::drop(int id)
 // ---- and on the pool
 // ---------------------------------------------------------------------------------------------------
 
-void StreamCore::grant(std::unique_ptr<SphinxDecoder> decoder)
+void StreamCore::grant(std::unique_ptr<DecoderPair> decoder)
 {
     {
         const std::scoped_lock lock(m_mutex);
@@ -390,7 +405,7 @@ void StreamCore::step()
         }
     }
     if (abandoned)
-        m_decoder->end();
+        m_decoder->abandon();
     if (idle)
         m_service->giveBack(std::move(m_decoder));
     else if (opened)
@@ -437,26 +452,19 @@ StreamCore::Opening StreamCore::open(Utterance& utterance)
         }
         m_decoder = std::move(*borrowed);
     }
-    auto ready = m_decoder->use(*utterance.grammar);
-    if (ready)
-        ready = m_decoder->begin();
+    const auto ready = m_decoder->begin(*utterance.grammar, m_memory);
     if (!ready) {
         fail(utterance, ready.error());
         return Opening::Failed;
     }
-    m_features.begin();
     utterance.open = true;
     return Opening::Open;
 }
 
 void StreamCore::decode(Utterance& utterance, bool last)
 {
-    m_frames.clear();
-    m_features.process(m_step, m_frames);
-    if (last)
-        m_features.finish(m_frames);
-    m_decoder->process(m_frames);
-    utterance.frames += int(m_frames.size());
+    m_decoder->process(m_step);
+    utterance.frames += int(m_step.size()) * 100 / media::SampleRate;
     if (!last) {
         considerPartial(utterance);
         return;
@@ -520,6 +528,8 @@ void StreamCore::retire(Utterance& utterance)
         Q_ASSERT(!m_utterances.empty() && m_utterances.front().get() == &utterance);
         m_utterances.pop_front();
     }
+    if (m_decoder)
+        m_decoder->abandon();
     m_service->giveBack(std::move(m_decoder));
 }
 

@@ -7,12 +7,17 @@
 #include <algorithm>
 #include <array>
 #include <pocketsphinx.h>
+#include <sphinxbase/fe.h>
+#include <sphinxbase/feat.h>
 
 namespace kav::providers {
 namespace {
 
 // A search costs memory in proportion to its grammar; a dialog has few states. The least recently used goes.
 constexpr qsizetype MaxSearches = 32;
+
+/// 15 s: longer utterances have known their mean for long.
+constexpr std::size_t SecondLookFrames = 1500;
 
 bool isFiller(const char* word)
 {
@@ -21,41 +26,60 @@ bool isFiller(const char* word)
 
 } // namespace
 
-Result<std::unique_ptr<SphinxDecoder>> SphinxDecoder::create(const QString& modelDirectory, const SphinxTuning& tuning)
+AcousticModel AcousticModel::general(const QString& directory)
+{
+    AcousticModel model;
+    model.directory = directory;
+    model.line.maskDb = 40;
+    model.line.priorMean = {43.0f, 10.0f, -10.0f, 20.0f, -5.0f, -3.0f, 6.0f, -10.0f, 3.0f, -2.0f, -2.5f, 6.0f, -4.0f};
+    return model;
+}
+
+AcousticModel AcousticModel::digits(const QString& directory)
+{
+    AcousticModel model;
+    model.directory = directory;
+    model.wordInsertion = 1e-2;
+    model.line.maskDb = 24;
+    model.line.priorMean = {46.0f, -0.8f, 0.6f, -0.5f, -0.7f, -0.5f, -0.35f, -0.2f, -0.2f, -0.2f, -0.3f, -0.3f, -0.25f};
+    return model;
+}
+
+Result<std::unique_ptr<SphinxDecoder>> SphinxDecoder::create(const AcousticModel& model)
 {
     captureSphinxErrors();
     takeSphinxErrors();
     // The library ends the process when a file of the model is missing: look first.
-    for (const char* name :
-        {"feat.params", "mdef", "means", "noisedict", "sendump", "transition_matrices", "variances"}) {
-        const QFileInfo file(QDir(modelDirectory).filePath(QLatin1String(name)));
+    const QDir directory(model.directory);
+    for (const char* name : {"feat.params", "mdef", "means", "sendump", "transition_matrices", "variances"}) {
+        const QFileInfo file(directory.filePath(QLatin1String(name)));
         if (!file.isFile() || !file.isReadable())
             return Error{Error::Code::NotFound,
                 QStringLiteral("The acoustic model has no readable file %1.").arg(file.filePath()),
-                QStringLiteral("Debian package pocketsphinx-en-us")};
+                QStringLiteral("Debian packages pocketsphinx-en-us and pocketsphinx-testdata")};
     }
-    const QByteArray model = QFile::encodeName(modelDirectory);
-    const QByteArray fillers = QFile::encodeName(QDir(modelDirectory).filePath(QStringLiteral("noisedict")));
-    cmd_ln_t* config = cmd_ln_init(nullptr, ps_args(), 1, "-hmm", model.constData(), "-fdict", fillers.constData(),
-        "-cmn", "none", "-bestpath", "no", "-compallsen", tuning.allSenones ? "yes" : "no", nullptr);
-    if (config) {
-        cmd_ln_set_float_r(config, "-wip", tuning.wordInsertion);
-        cmd_ln_set_float_r(config, "-silprob", tuning.silenceProbability);
-        cmd_ln_set_float_r(config, "-fillprob", tuning.fillerProbability);
-        cmd_ln_set_float_r(config, "-lw", tuning.languageWeight);
-        cmd_ln_set_float_r(config, "-beam", tuning.beam);
-        cmd_ln_set_float_r(config, "-wbeam", tuning.wordBeam);
-        cmd_ln_set_float_r(config, "-pbeam", tuning.phoneBeam);
-        cmd_ln_set_int_r(config, "-topn", tuning.topGaussians);
-    }
+    // The mean is the caller's, not the decoder's, so it is taken away here. Silence is the grammar's to find: a
+    // detector that removes it eats the ends of digits.
+    const QByteArray path = QFile::encodeName(model.directory);
+    cmd_ln_t* config = cmd_ln_init(nullptr, ps_args(), 1, "-hmm", path.constData(), "-cmn", "none", "-remove_silence",
+        "no", "-bestpath", "no", nullptr);
     if (!config)
         return Error{Error::Code::Internal, QStringLiteral("The recogniser refused its settings."), takeSphinxErrors()};
+    const QByteArray fillers = QFile::encodeName(directory.filePath(QStringLiteral("noisedict")));
+    if (directory.exists(QStringLiteral("noisedict")))
+        cmd_ln_set_str_r(config, "-fdict", fillers.constData());
+    cmd_ln_set_float_r(config, "-wip", model.wordInsertion);
+    cmd_ln_set_float_r(config, "-silprob", model.silenceProbability);
+    cmd_ln_set_float_r(config, "-fillprob", model.fillerProbability);
+    cmd_ln_set_float_r(config, "-lw", model.languageWeight);
     ps_decoder_t* decoder = ps_init(config);
     cmd_ln_free_r(config);
     if (!decoder)
         return Error{Error::Code::Unavailable,
-            QStringLiteral("The recogniser cannot load the acoustic model %1.").arg(modelDirectory),
+            QStringLiteral("The recogniser cannot load the acoustic model %1.").arg(model.directory),
             takeSphinxErrors()};
+    // feat.params of the model overrules what was asked for above; the normalisation must be ours alone.
+    ps_get_feat(decoder)->cmn = CMN_NONE;
     return std::unique_ptr<SphinxDecoder>(new SphinxDecoder(decoder));
 }
 
@@ -104,24 +128,50 @@ Result<void> SphinxDecoder::begin()
     if (ps_start_utt(m_decoder) < 0)
         return Error{
             Error::Code::Internal, QStringLiteral("The recogniser cannot begin an utterance."), takeSphinxErrors()};
+    fe_start_utt(ps_get_fe(m_decoder));
+    m_heard.clear();
     m_open = true;
     return {};
 }
 
-void SphinxDecoder::process(std::span<const Cepstrum> normalised)
+void SphinxDecoder::process(std::span<const qint16> sound, CepstralMean& mean)
 {
     Q_ASSERT(m_open);
-    // It takes an array of frames and may move the pointers, never the values.
-    std::array<mfcc_t*, 64> rows{};
-    std::array<Cepstrum, 64> copies;
-    while (!normalised.empty()) {
-        const std::size_t count = std::min(normalised.size(), rows.size());
-        for (std::size_t i = 0; i < count; ++i) {
-            copies[i] = normalised[i];
-            rows[i] = copies[i].data();
-        }
-        ps_process_cep(m_decoder, rows.data(), int(count), 0, 0);
-        normalised = normalised.subspan(count);
+    const int16* samples = sound.data();
+    std::size_t left = sound.size();
+    m_frames.clear();
+    std::array<Cepstrum, 64> block;
+    std::array<mfcc_t*, block.size()> rows{};
+    for (std::size_t i = 0; i < block.size(); ++i)
+        rows[i] = block[i].data();
+    while (left > 0) {
+        int32 frames = int32(block.size());
+        const std::size_t before = left;
+        if (fe_process_frames(ps_get_fe(m_decoder), &samples, &left, rows.data(), &frames, nullptr) < 0)
+            break;
+        m_frames.insert(m_frames.end(), block.begin(), block.begin() + frames);
+        if (left == before && frames == 0)
+            break;
+    }
+    if (m_heard.size() < SecondLookFrames)
+        m_heard.insert(m_heard.end(), m_frames.begin(), m_frames.end());
+    mean.normalise(m_frames);
+    search(m_frames);
+}
+
+void SphinxDecoder::search(std::span<Cepstrum> normalised)
+{
+    // It takes an array of frames.
+    std::vector<mfcc_t*> rows;
+    for (Cepstrum& frame : normalised)
+        rows.push_back(frame.data());
+    int left = int(rows.size());
+    mfcc_t** next = rows.data();
+    while (left > 0) {
+        const int count = std::min(left, 64);
+        ps_process_cep(m_decoder, next, count, 0, 0);
+        next += count;
+        left -= count;
     }
 }
 
@@ -160,11 +210,35 @@ Hypothesis SphinxDecoder::hypothesis()
     return result;
 }
 
-void SphinxDecoder::end()
+void SphinxDecoder::end(CepstralMean& mean)
 {
-    if (m_open)
-        ps_end_utt(m_decoder);
+    Q_ASSERT(m_open);
+    Cepstrum last{};
+    int32 frames = 0;
+    if (fe_end_utt(ps_get_fe(m_decoder), last.data(), &frames) >= 0 && frames > 0) {
+        m_frames.assign(1, last);
+        m_heard.push_back(last);
+        mean.normalise(m_frames);
+        search(m_frames);
+    }
+    ps_end_utt(m_decoder);
     m_open = false;
+    if (m_heard.size() >= SecondLookFrames || ps_start_utt(m_decoder) < 0)
+        return;
+    CepstralMean own(LineFrontEndSettings{.priorFrames = 0});
+    own.normalise(m_heard);
+    search(m_heard);
+    ps_end_utt(m_decoder);
+}
+
+void SphinxDecoder::abandon()
+{
+    if (!std::exchange(m_open, false))
+        return;
+    Cepstrum last{};
+    int32 frames = 0;
+    fe_end_utt(ps_get_fe(m_decoder), last.data(), &frames);
+    ps_end_utt(m_decoder);
 }
 
 } // namespace kav::providers

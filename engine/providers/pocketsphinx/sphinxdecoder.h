@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "engine/providers/pocketsphinx/cepstra.h"
+#include "engine/providers/pocketsphinx/linefrontend.h"
 #include "engine/providers/pocketsphinx/sphinxgrammar.h"
 #include "shared/core/result.h"
 
@@ -27,23 +27,27 @@ struct Hypothesis final {
     int frames = 0; ///< inside words
 };
 
-/// What the search is told about speech in general; chosen on tests/bench/digits.
-struct SphinxTuning final {
-    double wordInsertion = 0.65; ///< probability factor for each word: less means fewer short words in noise
-    double silenceProbability = 0.005; ///< of a pause between two words
+/// An acoustic model, and what the search and the front end are told when it is used; the values are chosen on
+/// tests/bench/digits (RECOGNITION.md has the figures).
+struct AcousticModel final {
+    QString directory;
+    double wordInsertion = 1e-3; ///< probability factor for each word: less means fewer short words in noise
+    double silenceProbability = 0.3; ///< of a pause between two words
     double fillerProbability = 1e-8; ///< of a noise between two words
     double languageWeight = 6.5; ///< of the grammar's (and the three above) probabilities against the sound's
-    double beam = 1e-48, wordBeam = 7e-29, phoneBeam = 1e-48; ///< paths this much worse than the best are given up
-    bool allSenones = true; ///< scores against the best of all sounds, not of those the grammar expects
-    int topGaussians = 4;
+    LineFrontEndSettings line;
+
+    /// The en-us model of Debian's pocketsphinx-en-us: any words.
+    static AcousticModel general(const QString& directory);
+    /// The tidigits model of Debian's pocketsphinx-testdata, which knows nothing but digits, by the sound below 4 kHz.
+    static AcousticModel digits(const QString& directory);
 };
 
 /// One pocketsphinx decoder: an acoustic model, the words of the grammars it has met, and their searches. Costs some 12
 /// MB, so decoders are pooled and lent for one utterance at a time. Any one thread at a time.
 class SphinxDecoder final {
 public:
-    static Result<std::unique_ptr<SphinxDecoder>> create(
-        const QString& modelDirectory, const SphinxTuning& tuning = {});
+    static Result<std::unique_ptr<SphinxDecoder>> create(const AcousticModel& model);
     ~SphinxDecoder();
     Q_DISABLE_COPY_MOVE(SphinxDecoder)
 
@@ -53,16 +57,25 @@ public:
     Result<void> use(const CompiledGrammar& grammar);
 
     Result<void> begin();
-    void process(std::span<const Cepstrum> normalised);
+    /// 16 kHz sound from a LineFrontEnd; `mean` is the caller's under this model.
+    void process(std::span<const qint16> sound, CepstralMean& mean);
     /// Costs a walk back through the search; cheap.
     Hypothesis hypothesis();
-    /// Ends the utterance; hypothesis() is then the final one.
-    void end();
+    /// Ends the utterance; hypothesis() is then the final one. An utterance of a usual length is gone through once more
+    /// with its own cepstral mean, which nobody knows before its end: that costs about a hundredth of its length, and
+    /// halves the errors.
+    void end(CepstralMean& mean);
+    /// Ends it without any interest in what was said.
+    void abandon();
 
 private:
     explicit SphinxDecoder(ps_decoder_s* decoder);
 
+    void search(std::span<Cepstrum> normalised);
+
     ps_decoder_s* m_decoder = nullptr;
+    std::vector<Cepstrum> m_heard; // the utterance so far, as the front end gave it
+    std::vector<Cepstrum> m_frames;
     QSet<QByteArray> m_words;
     QList<QByteArray> m_grammars; // least recently used first
     bool m_open = false;

@@ -92,9 +92,10 @@ QString takeSphinxErrors()
     return QString::fromUtf8(std::exchange(capturedErrors(), {})).trimmed();
 }
 
-GrammarCompiler::GrammarCompiler(const QString& dictionaryPath)
-    : m_dictionaryPath(dictionaryPath)
+GrammarCompiler::GrammarCompiler(const QString& dictionary, const QString& digitsDictionary)
 {
+    m_dictionary.path = dictionary;
+    m_digitsDictionary.path = digitsDictionary;
     captureSphinxErrors();
 }
 
@@ -147,14 +148,16 @@ Result<std::shared_ptr<const CompiledGrammar>> GrammarCompiler::compile(const Re
 
     QList<QByteArray> sorted(words.cbegin(), words.cend());
     std::sort(sorted.begin(), sorted.end());
-    if (const auto looked = look(sorted, grammar->pronunciations); !looked) {
+    grammar->digits =
+        !m_digitsDictionary.path.isEmpty() && std::all_of(sorted.cbegin(), sorted.cend(), [](const QByteArray& word) {
+            return std::any_of(DigitWords.begin(), DigitWords.end(), [&](const char* digit) { return word == digit; });
+        });
+    Dictionary& dictionary = grammar->digits ? m_digitsDictionary : m_dictionary;
+    if (const auto looked = look(dictionary, sorted, grammar->pronunciations); !looked) {
         Error error = looked.error();
         error.message = QStringLiteral("Grammar %1: %2").arg(name, error.message);
         return error;
     }
-    grammar->digitsOnly = std::all_of(sorted.cbegin(), sorted.cend(), [](const QByteArray& word) {
-        return std::any_of(DigitWords.begin(), DigitWords.end(), [&](const char* digit) { return word == digit; });
-    });
     grammar->name = "g" + QByteArray::number(++m_made);
     if (m_grammars.size() >= MaxGrammars)
         m_grammars.clear();
@@ -162,18 +165,18 @@ Result<std::shared_ptr<const CompiledGrammar>> GrammarCompiler::compile(const Re
     return std::shared_ptr<const CompiledGrammar>(grammar);
 }
 
-Result<void> GrammarCompiler::look(const QList<QByteArray>& words, QList<Pronunciation>& found)
+Result<void> GrammarCompiler::look(Dictionary& dictionary, const QList<QByteArray>& words, QList<Pronunciation>& found)
 {
     QSet<QByteArray> missing;
     for (const QByteArray& word : words) {
-        if (!m_words.contains(word))
+        if (!dictionary.words.contains(word))
             missing.insert(word);
     }
     if (!missing.isEmpty()) {
-        QFile file(m_dictionaryPath);
+        QFile file(dictionary.path);
         if (!file.open(QIODevice::ReadOnly))
             return Error{Error::Code::Io,
-                QStringLiteral("the pronouncing dictionary %1 cannot be read.").arg(m_dictionaryPath),
+                QStringLiteral("the pronouncing dictionary %1 cannot be read.").arg(dictionary.path),
                 file.errorString()};
         const QByteArray text = file.readAll();
         for (qsizetype at = 0; at < text.size();) {
@@ -189,13 +192,13 @@ Result<void> GrammarCompiler::look(const QList<QByteArray>& words, QList<Pronunc
             const qsizetype bracket = line.indexOf('(');
             const QByteArray base(line.constData(), bracket > 0 && bracket < space ? bracket : space);
             if (missing.contains(base))
-                m_words[base].append({QByteArray(line.constData(), space), line.mid(space).simplified()});
+                dictionary.words[base].append({QByteArray(line.constData(), space), line.mid(space).simplified()});
         }
     }
     QStringList unknown;
     for (const QByteArray& word : words) {
-        const auto known = m_words.constFind(word);
-        if (known == m_words.constEnd())
+        const auto known = dictionary.words.constFind(word);
+        if (known == dictionary.words.constEnd())
             unknown += QStringLiteral("\"%1\"").arg(QString::fromUtf8(word));
         else
             found += *known;
@@ -203,7 +206,7 @@ Result<void> GrammarCompiler::look(const QList<QByteArray>& words, QList<Pronunc
     if (!unknown.isEmpty())
         return Error{Error::Code::NotFound,
             QStringLiteral("the pronouncing dictionary does not hold %1.").arg(unknown.join(QStringLiteral(", "))),
-            m_dictionaryPath};
+            dictionary.path};
     return {};
 }
 

@@ -3,8 +3,6 @@
 
 #include <QFile>
 
-#include <speex/speex_resampler.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -12,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <numbers>
+#include <speex/speex_resampler.h>
 
 extern "C" {
 #include <flite/flite.h>
@@ -71,7 +70,7 @@ Samples noiseOf(Noise kind, std::size_t count, std::mt19937& random)
 {
     std::normal_distribution<double> normal;
     Samples result(count);
-    std::array<double, 3> state {};
+    std::array<double, 3> state{};
     for (float& sample : result) {
         const double white = normal(random);
         if (kind == Noise::White) {
@@ -79,8 +78,8 @@ Samples noiseOf(Noise kind, std::size_t count, std::mt19937& random)
             continue;
         }
         // Three poles that fall by 3 dB an octave.
-        state = { 0.99765 * state[0] + white * 0.0990460, 0.96300 * state[1] + white * 0.2965164,
-            0.57000 * state[2] + white * 1.0526913 };
+        state = {0.99765 * state[0] + white * 0.0990460, 0.96300 * state[1] + white * 0.2965164,
+            0.57000 * state[2] + white * 1.0526913};
         sample = float(state[0] + state[1] + state[2] + white * 0.1848);
     }
     return result;
@@ -91,7 +90,8 @@ Samples telephoneBand(Samples samples)
 {
     const auto pass = [&](double hz, bool high) {
         const double w = std::tan(std::numbers::pi * hz / 8000), q = std::numbers::sqrt2 * w, n = 1 / (1 + q + w * w);
-        const double b0 = high ? n : w * w * n, b1 = high ? -2 * n : 2 * b0, a1 = 2 * (w * w - 1) * n, a2 = (1 - q + w * w) * n;
+        const double b0 = high ? n : w * w * n, b1 = high ? -2 * n : 2 * b0, a1 = 2 * (w * w - 1) * n,
+                     a2 = (1 - q + w * w) * n;
         double x1 = 0, x2 = 0, y1 = 0, y2 = 0;
         for (float& s : samples) {
             const double y = b0 * s + b1 * x1 + b0 * x2 - a1 * y1 - a2 * y2;
@@ -111,9 +111,11 @@ cst_voice* voiceOf(const QString& name)
     static QHash<QString, cst_voice*> voices;
     if (voices.isEmpty()) {
         flite_init();
-        voices = { { QStringLiteral("rms"), register_cmu_us_rms(nullptr) }, { QStringLiteral("slt"), register_cmu_us_slt(nullptr) },
-            { QStringLiteral("awb"), register_cmu_us_awb(nullptr) }, { QStringLiteral("kal"), register_cmu_us_kal(nullptr) },
-            { QStringLiteral("kal16"), register_cmu_us_kal16(nullptr) } };
+        voices = {{QStringLiteral("rms"), register_cmu_us_rms(nullptr)},
+            {QStringLiteral("slt"), register_cmu_us_slt(nullptr)},
+            {QStringLiteral("awb"), register_cmu_us_awb(nullptr)},
+            {QStringLiteral("kal"), register_cmu_us_kal(nullptr)},
+            {QStringLiteral("kal16"), register_cmu_us_kal16(nullptr)}};
     }
     return voices.value(name);
 }
@@ -205,12 +207,11 @@ std::vector<qint16> throughLine(const Samples& given, const Line& line, quint32 
 
 QList<Saying> digitStrings(const QString& speaker, int count, int length, int gapLow, int gapHigh, quint32 seed)
 {
-    static constexpr std::array Words { "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine" };
+    static constexpr std::array Words{"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"};
     QList<Samples> digits;
     for (int i = 0; i < 10; ++i) {
-        const Sound sound = speaker == u"allison"
-            ? load(Allison + QStringLiteral("digits/%1.wav").arg(i))
-            : synthesise(speaker, QLatin1String(Words[std::size_t(i)]));
+        const Sound sound = speaker == u"allison" ? load(Allison + QStringLiteral("digits/%1.wav").arg(i))
+                                                  : synthesise(speaker, QLatin1String(Words[std::size_t(i)]));
         digits += trimmed(resampled(sound, 8000), 8000);
     }
     std::mt19937 random(seed);
@@ -241,7 +242,7 @@ void Errors::count(const QString& said, const QString& understood)
     for (int i = 1; i <= a.size(); ++i) {
         int diagonal = row[0]++;
         for (int j = 1; j <= b.size(); ++j) {
-            const int best = std::min({ row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]) });
+            const int best = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
             diagonal = row[j];
             row[j] = best;
         }

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/providers/pocketsphinx/linefrontend.h"
+
+#include "engine/media/audio.h"
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+namespace kav::providers {
+namespace {
+
+constexpr std::size_t BlockSamples = media::FrameSamples;
+constexpr std::size_t HeldSamples = 3200; // 400 ms
+constexpr double TargetRms = 3000; // of the loudest 20 ms: room above for the peaks
+constexpr double MostGain = 40; // a line quieter than -60 dB carries no speech worth raising
+
+/// Two seconds of pink noise of unit power at 16 kHz: three poles that fall by about 3 dB an octave.
+const std::vector<float>& pinkNoise()
+{
+    static const std::vector<float> noise = [] {
+        std::mt19937 random(20240601);
+        std::vector<float> samples(32000);
+        std::array<double, 3> state{};
+        double power = 0;
+        for (float& sample : samples) {
+            double white = -6; // twelve uniform numbers make a normal one, the same on every machine
+            for (int i = 0; i < 12; ++i)
+                white += double(random()) / 4294967296.0;
+            state = {0.99765 * state[0] + white * 0.0990460, 0.96300 * state[1] + white * 0.2965164,
+                0.57000 * state[2] + white * 1.0526913};
+            sample = float(state[0] + state[1] + state[2] + white * 0.1848);
+            power += double(sample) * sample;
+        }
+        const auto scale = float(1 / std::sqrt(power / double(samples.size())));
+        for (float& sample : samples)
+            sample *= scale;
+        return samples;
+    }();
+    return noise;
+}
+
+media::Resampler upsampler()
+{
+    auto made = media::Resampler::create(media::SampleRate, 2 * media::SampleRate);
+    Q_ASSERT(made.ok()); // two constant rates within its range
+    return std::move(made).value();
+}
+
+} // namespace
+
+LineFrontEnd::LineFrontEnd()
+    : m_resampler(upsampler())
+{
+}
+
+void LineFrontEnd::begin(double maskDb)
+{
+    m_resampler.reset();
+    m_held.clear();
+    m_maskDb = maskDb;
+    m_judged = false;
+    m_noiseAt = 0;
+    // A caller may have stepped back from the telephone since: 6 dB of doubt.
+    m_peak *= 0.25;
+    m_gain = 0;
+}
+
+void LineFrontEnd::process(std::span<const qint16> pcm, std::vector<qint16>& out)
+{
+    m_held.insert(m_held.end(), pcm.begin(), pcm.end());
+    if (!m_judged && m_held.size() < HeldSamples)
+        return;
+    m_judged = true;
+    const std::size_t whole = m_held.size() / BlockSamples * BlockSamples;
+    release(std::span(m_held).first(whole), out);
+    m_held.erase(m_held.begin(), m_held.begin() + qsizetype(whole));
+}
+
+void LineFrontEnd::finish(std::vector<qint16>& out)
+{
+    release(m_held, out);
+    m_held.clear();
+    m_up.clear();
+    m_resampler.finish(m_up);
+    const double noise = m_maskDb > 0 ? TargetRms * std::pow(10, -m_maskDb / 20) : 0;
+    for (const qint16 sample : m_up)
+        out.push_back(
+            qint16(std::clamp(sample + noise * pinkNoise()[m_noiseAt++ % pinkNoise().size()], -32768.0, 32767.0)));
+}
+
+void LineFrontEnd::release(std::span<const qint16> pcm, std::vector<qint16>& out)
+{
+    for (std::size_t at = 0; at < pcm.size(); at += BlockSamples) {
+        const auto block = pcm.subspan(at, std::min(BlockSamples, pcm.size() - at));
+        double power = 0;
+        for (const qint16 sample : block)
+            power += double(sample) * sample;
+        m_peak = std::max(m_peak, power / double(block.size()));
+    }
+    // Ramped over what is released at once, so that a new loudness does not click.
+    const double wanted = std::min(TargetRms / std::sqrt(m_peak + 1), MostGain);
+    const double from = m_gain > 0 ? m_gain : wanted;
+    m_level.resize(pcm.size());
+    for (std::size_t i = 0; i < pcm.size(); ++i)
+        m_level[i] =
+            qint16(std::clamp(pcm[i] * (from + (wanted - from) * double(i) / double(pcm.size())), -32768.0, 32767.0));
+    m_gain = wanted;
+    m_up.clear();
+    m_resampler.process(m_level, m_up);
+    const std::vector<float>& pink = pinkNoise();
+    const double noise = m_maskDb > 0 ? TargetRms * std::pow(10, -m_maskDb / 20) : 0;
+    for (const qint16 sample : m_up)
+        out.push_back(qint16(std::clamp(sample + noise * pink[m_noiseAt++ % pink.size()], -32768.0, 32767.0)));
+}
+
+CepstralMean::CepstralMean(const LineFrontEndSettings& settings)
+    : m_frames(settings.priorFrames)
+    , m_most(settings.priorFrames)
+{
+    for (int i = 0; i < CepstrumSize; ++i)
+        m_sum[i] = settings.priorMean[i] * m_frames;
+}
+
+Cepstrum CepstralMean::value() const
+{
+    Cepstrum mean{};
+    for (int i = 0; i < CepstrumSize; ++i)
+        mean[i] = float(m_sum[i] / m_frames);
+    return mean;
+}
+
+void CepstralMean::begin()
+{
+    if (m_frames <= m_most)
+        return;
+    for (double& sum : m_sum)
+        sum *= m_most / m_frames;
+    m_frames = m_most;
+}
+
+void CepstralMean::normalise(std::span<Cepstrum> frames)
+{
+    for (const Cepstrum& frame : frames) {
+        for (int i = 0; i < CepstrumSize; ++i)
+            m_sum[i] += frame[i];
+    }
+    m_frames += double(frames.size());
+    for (Cepstrum& frame : frames) {
+        for (int i = 0; i < CepstrumSize; ++i)
+            frame[i] -= float(m_sum[i] / m_frames);
+    }
+}
+
+} // namespace kav::providers

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "engine/media/resampler.h"
+
+#include <QtGlobal>
+
+#include <array>
+#include <span>
+#include <vector>
+
+namespace kav::providers {
+
+inline constexpr int CepstrumSize = 13;
+using Cepstrum = std::array<float, CepstrumSize>;
+
+/// How a call's sound is made alike for an acoustic model; chosen on tests/bench/digits.
+struct LineFrontEndSettings final {
+    double maskDb = 0; ///< pink noise is laid this far under the loudest 20 ms; 0: none
+    Cepstrum priorMean{}; ///< cepstral mean of speech so made alike, before the caller's own is known
+    double priorFrames = 100; ///< how much heard speech the prior is worth
+};
+
+/// The line of one call as its recognition hears it: 8 kHz telephone sound in, 16 kHz sound of a constant loudness out.
+/// A little pink noise hides what telephone audio has and the models' training had not: digital silence, and the
+/// emptiness above 4 kHz. It also makes clean speech and speech in some noise look alike. The loudness stays known from
+/// one utterance of the call to the next. A plain object of the call's stream; any one thread at a time.
+class LineFrontEnd final {
+public:
+    LineFrontEnd();
+
+    void begin(double maskDb);
+    /// Appends to `out`; the first 400 ms of an utterance are held until the loudness can be judged from them.
+    void process(std::span<const qint16> pcm, std::vector<qint16>& out);
+    /// Appends what is still held.
+    void finish(std::vector<qint16>& out);
+
+private:
+    void release(std::span<const qint16> pcm, std::vector<qint16>& out);
+
+    media::Resampler m_resampler;
+    std::vector<qint16> m_held, m_level, m_up;
+    double m_maskDb = 0;
+    double m_peak = 0; // power of the loudest 20 ms
+    double m_gain = 0; // of the last sample; 0: not known yet
+    std::size_t m_noiseAt = 0;
+    bool m_judged = false;
+};
+
+/// The running cepstral mean of one line under one acoustic model. A plain value.
+class CepstralMean final {
+public:
+    explicit CepstralMean(const LineFrontEndSettings& settings);
+    /// Takes the mean of all speech so far, these frames included, from these frames.
+    void normalise(std::span<Cepstrum> frames);
+    /// As it is now.
+    Cepstrum value() const;
+    /// The next utterance begins: the past counts for no more than the prior did.
+    void begin();
+
+private:
+    std::array<double, CepstrumSize> m_sum{};
+    double m_frames = 0;
+    double m_most = 0;
+};
+
+} // namespace kav::providers
