@@ -7,11 +7,13 @@
 
 namespace kav::session {
 
-Answer::Answer(int turn, const QString& language, const providers::RenderedLines& rendered, TtsSource tts)
+Answer::Answer(int turn, const QString& language, const providers::RenderedLines& rendered, TtsSource tts,
+    std::function<Milliseconds()> queued)
     : m_turn(turn)
     , m_language(language)
     , m_rendered(rendered)
     , m_tts(std::move(tts))
+    , m_queued(std::move(queued))
 {
 }
 
@@ -76,9 +78,13 @@ void Answer::addSentences(const QStringList& sentences)
 void Answer::request()
 {
     int underWay = 0;
+    Milliseconds ahead = m_queued();
     for (Sentence& sentence : m_sentences) {
+        ahead += media::durationOf(size_t(sentence.audio.size()));
         if (sentence.complete)
             continue;
+        if (!sentence.requested && ahead >= Lookahead)
+            return;
         if (underWay == Ahead || m_failed)
             return;
         ++underWay;

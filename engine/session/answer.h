@@ -22,7 +22,9 @@ class Answer final : public QObject {
 public:
     using TtsSource = std::function<std::shared_ptr<providers::TextToSpeech>()>;
 
-    Answer(int turn, const QString& language, const providers::RenderedLines& rendered, TtsSource tts);
+    /// `queued`: audio that playout holds and has not sent yet.
+    Answer(int turn, const QString& language, const providers::RenderedLines& rendered, TtsSource tts,
+        std::function<Milliseconds()> queued);
     ~Answer() override;
 
     int turn() const { return m_turn; }
@@ -34,7 +36,7 @@ public:
     void giveUp();
     /// A sentence waits for a synthesiser.
     bool needsVoice() const;
-    /// A synthesiser may have become ready since: called on ticks, cheap when nothing waits.
+    /// A synthesiser may have become ready since, or enough have been played: called on ticks, cheap when nothing waits.
     void retry();
 
     /// Moves all audio in hand to `playout`, and ends the speech there when everything has been moved.
@@ -72,11 +74,14 @@ private:
 
     // How many sentences may be in synthesis at once: one sounding, one ready behind it.
     static constexpr int Ahead = 2;
+    // Audio made ahead of what is heard: more would be thrown away, and paid for, at an interruption.
+    static constexpr Milliseconds Lookahead { 10000 };
 
     const int m_turn;
     const QString m_language;
     const providers::RenderedLines& m_rendered;
     const TtsSource m_tts;
+    const std::function<Milliseconds()> m_queued;
     dialog::SentenceSplitter m_splitter;
     QString m_text;
     std::deque<Sentence> m_sentences; // from the one being handed over on

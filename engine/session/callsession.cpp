@@ -660,7 +660,8 @@ void CallSession::onFinal(int utterance, const providers::Transcript& transcript
 std::unique_ptr<Answer> CallSession::makeAnswer(int turn)
 {
     auto answer = std::make_unique<Answer>(
-        turn, m_info.language, *m_context.rendered, [this] { return m_context.registry->textToSpeech(); });
+        turn, m_info.language, *m_context.rendered, [this] { return m_context.registry->textToSpeech(); },
+        [this] { return m_playout.queued(); });
     connect(answer.get(), &Answer::firstSentence, this, [this] {
         if (m_turn && m_turn->wordsKnown && !m_turn->firstSentence) {
             m_turn->firstSentence = m_now;
