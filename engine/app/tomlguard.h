@@ -7,7 +7,7 @@
 namespace kav::app {
 
 /// Looks a TOML text over for what toml++ 3.3 cannot bear, before it sees it: what is wrong, beginning with
-/// ":line:column", or empty. Nothing that is TOML and of use to us is refused. Pure, linear.
+/// ":line:column", or empty. Next to nothing that is TOML is refused. Pure, linear.
 ///
 /// - A statement that begins with '[' and goes on with anything but a key or ']' ("[&"), and characters beyond ASCII
 ///   where a key is wanted, run into its own assertions: they abort, or are undefined behaviour in optimised builds.

@@ -199,9 +199,11 @@ database_url = "sqlite:///var/kav.db"
         row("a table for a value", "[turn.filler]\nx = 1",
             "kav.toml:2:1: unknown key turn.filler.x; did you mean 'turn.filler'?");
         for (const char* header : {"[&", "[;x]", "[[[1]]]", "[[=", "[\n", "[[ .a]]"})
-            row(header, header, "kav.toml:1:1: the name of a section is wanted after '['");
+            row(QByteArray(header).toPercentEncoding().constData(), header,
+                "kav.toml:1:1: the name of a section is wanted after '['");
         row("a bare key beyond ASCII", "[turn]\nt\xcd\xb5 = 1",
             "kav.toml:2:2: only plain ASCII may stand outside of quotation marks and comments");
+        row("a brace for a value", "tur =[[[ } c", "kav.toml: not TOML, in a way that the parser cannot place");
         row("a control character", "a = 1\x0b[&",
             "kav.toml:1:6: only plain ASCII may stand outside of quotation marks and comments");
         row("no TOML", "[turn\n", "kav.toml:1:6: Error while parsing table header: expected ']', saw '\\n'");

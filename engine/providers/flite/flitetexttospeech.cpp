@@ -118,8 +118,9 @@ namespace {
 /// One speech on its way; lives and dies in its task.
 class FliteTask final {
 public:
-    explicit FliteTask(std::shared_ptr<FliteJob> job)
+    FliteTask(std::shared_ptr<FliteJob> job, std::shared_ptr<std::atomic<int>> said)
         : m_job(std::move(job))
+        , m_said(std::move(said))
     {
     }
 
@@ -132,6 +133,7 @@ public:
             return;
         }
         for (qsizetype i = 0; i < pieces.size() && !m_job->isCancelled(); ++i) {
+            ++*m_said;
             SpeechShaper shaper({.gain = RmsVoiceGain});
             if (i > 0)
                 m_pcm.insert(m_pcm.end(), size_t(SentenceGap.count()) * media::SampleRate / 1000, 0);
@@ -167,6 +169,7 @@ private:
     }
 
     std::shared_ptr<FliteJob> m_job;
+    std::shared_ptr<std::atomic<int>> m_said;
     std::vector<qint16> m_narrow, m_pcm;
     bool m_first = true;
 };
@@ -190,6 +193,7 @@ FliteTextToSpeech::FliteTextToSpeech(QThreadPool& pool, const Settings& settings
     : m_pool(pool)
     , m_settings(settings)
     , m_waiting(std::make_shared<std::atomic<int>>(0))
+    , m_said(std::make_shared<std::atomic<int>>(0))
 {
 }
 
@@ -234,9 +238,14 @@ std::unique_ptr<Speech> FliteTextToSpeech::speak(const SpeechRequest& request)
     } else if (text->isEmpty()) {
         job->postFinished();
     } else {
-        m_pool.start([job, pieces = *text] { FliteTask(job).run(pieces); });
+        m_pool.start([job, said = m_said, pieces = *text] { FliteTask(job, said).run(pieces); });
     }
     return speech;
+}
+
+int FliteTextToSpeech::piecesSaid() const
+{
+    return *m_said;
 }
 
 } // namespace kav::providers

@@ -32,13 +32,15 @@ public:
     QString name() const override;
     /// Fails for a language other than English, for a voice other than "" and "cmu_us_rms", and for text over 4 KB.
     std::unique_ptr<Speech> speak(const SpeechRequest& request) override;
+    /// Pieces of text synthesised so far, of all speeches.
+    int piecesSaid() const;
 
 private:
     FliteTextToSpeech(QThreadPool& pool, const Settings& settings);
 
     QThreadPool& m_pool;
     const Settings m_settings;
-    std::shared_ptr<std::atomic<int>> m_waiting; // shared with the tasks, which may outlive us
+    std::shared_ptr<std::atomic<int>> m_waiting, m_said; // shared with the tasks, which may outlive us
 };
 
 } // namespace kav::providers
