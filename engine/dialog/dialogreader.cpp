@@ -4,9 +4,9 @@
 #include <QRegularExpression>
 #include <QSet>
 
-#include <toml++/toml.h>
-
+#define TOML_EXCEPTIONS 0
 #include <string_view>
+#include <toml++/toml.h>
 
 namespace kav::dialog {
 namespace {
@@ -18,8 +18,8 @@ QString fromView(std::string_view text)
     return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
 }
 
-/// One table of the file and the names of its keys; the first error stops everything. Every value that is read is ticked
-/// off, so that what remains are unknown keys.
+/// One table of the file and the names of its keys; the first error stops everything. Every value that is read is
+/// ticked off, so that what remains are unknown keys.
 class Reader final {
 public:
     Reader(const QString& file, std::optional<Error>& error)
@@ -34,8 +34,9 @@ public:
     {
         if (m_error)
             return;
-        m_error = Error { Error::Code::Invalid,
-            m_file + QLatin1Char(':') + QString::number(line) + QLatin1String(": ") + key + QLatin1String(": ") + what, {} };
+        m_error = Error{Error::Code::Invalid,
+            m_file + QLatin1Char(':') + QString::number(line) + QLatin1String(": ") + key + QLatin1String(": ") + what,
+            {}};
     }
 
     void onlyKeys(const toml::table& table, const QString& path, const QStringList& known)
@@ -105,8 +106,9 @@ public:
             if (!failed() && !allowed.match(phrase).hasMatch())
                 fail(lineOf(node), name,
                     QLatin1Char('"') + phrase
-                        + QLatin1String("\": a phrase is made of small letters a to z, apostrophes inside words and single "
-                                        "spaces; write numbers as words"));
+                        + QLatin1String(
+                            "\": a phrase is made of small letters a to z, apostrophes inside words and single "
+                            "spaces; write numbers as words"));
         }
         return result;
     }
@@ -117,7 +119,8 @@ public:
         return node ? phrases(*node, joined(path, QString::fromLatin1(key))) : QStringList();
     }
 
-    std::optional<qint64> number(const toml::table& table, const QString& path, const char* key, qint64 least, qint64 most)
+    std::optional<qint64> number(
+        const toml::table& table, const QString& path, const char* key, qint64 least, qint64 most)
     {
         const toml::node* node = table.get(key);
         const QString name = joined(path, QString::fromLatin1(key));
@@ -197,7 +200,7 @@ Transition readTransition(Reader& reader, const toml::node& node, const QString&
         reader.fail(transition.line, path, QStringLiteral("must be a state's name or a table with say, goto, set"));
         return transition;
     }
-    reader.onlyKeys(*table, path, { QStringLiteral("say"), QStringLiteral("goto"), QStringLiteral("set") });
+    reader.onlyKeys(*table, path, {QStringLiteral("say"), QStringLiteral("goto"), QStringLiteral("set")});
     transition.say = reader.text(*table, path, "say");
     if (table->contains("goto"))
         goTo(reader.text(*table, path, "goto"));
@@ -206,7 +209,8 @@ Transition readTransition(Reader& reader, const toml::node& node, const QString&
     if (const toml::table* set = reader.table(*table, path, "set")) {
         for (const auto& [key, value] : *set) {
             const QString name = reader.identifier(fromView(key.str()), Reader::lineOf(value, *set), path);
-            transition.set.insert(name, reader.text(*set, path + QLatin1String(".set"), std::string(key.str()).c_str()));
+            transition.set.insert(
+                name, reader.text(*set, path + QLatin1String(".set"), std::string(key.str()).c_str()));
         }
     }
     return transition;
@@ -214,9 +218,9 @@ Transition readTransition(Reader& reader, const toml::node& node, const QString&
 
 std::optional<Listen> listenOf(const QString& name)
 {
-    static const QMap<QString, Listen> kinds { { QString(), Listen::Nothing }, { QStringLiteral("speech"), Listen::Speech },
-        { QStringLiteral("number"), Listen::Number }, { QStringLiteral("message"), Listen::Message },
-        { QStringLiteral("keypad"), Listen::Keypad }, { QStringLiteral("keypad_number"), Listen::KeypadNumber } };
+    static const QMap<QString, Listen> kinds{{QString(), Listen::Nothing}, {QStringLiteral("speech"), Listen::Speech},
+        {QStringLiteral("number"), Listen::Number}, {QStringLiteral("message"), Listen::Message},
+        {QStringLiteral("keypad"), Listen::Keypad}, {QStringLiteral("keypad_number"), Listen::KeypadNumber}};
     const auto it = kinds.constFind(name);
     return it == kinds.constEnd() ? std::nullopt : std::optional(*it);
 }
@@ -230,7 +234,8 @@ void readKeys(Reader& reader, const toml::table& table, State& state, const QStr
         const QString name = fromView(key.str());
         const QString keyPath = path + QLatin1String(".keys.") + name;
         if (name.size() != 1 || !QStringLiteral("0123456789*#").contains(name)) {
-            reader.fail(Reader::lineOf(value, *keys), keyPath, QStringLiteral("a key is one of 0 to 9, \"*\" and \"#\""));
+            reader.fail(
+                Reader::lineOf(value, *keys), keyPath, QStringLiteral("a key is one of 0 to 9, \"*\" and \"#\""));
             return;
         }
         const auto intent = value.value_exact<std::string_view>();
@@ -244,10 +249,10 @@ void readKeys(Reader& reader, const toml::table& table, State& state, const QStr
 
 State readState(Reader& reader, const toml::table& table, const QString& name)
 {
-    static const QStringList known { QStringLiteral("say"), QStringLiteral("ask"), QStringLiteral("listen"),
+    static const QStringList known{QStringLiteral("say"), QStringLiteral("ask"), QStringLiteral("listen"),
         QStringLiteral("interruptible"), QStringLiteral("end"), QStringLiteral("understands"), QStringLiteral("keys"),
         QStringLiteral("store"), QStringLiteral("goto"), QStringLiteral("digits"), QStringLiteral("lead_ins"),
-        QStringLiteral("misunderstood"), QStringLiteral("wrong_length"), QStringLiteral("after_misunderstandings") };
+        QStringLiteral("misunderstood"), QStringLiteral("wrong_length"), QStringLiteral("after_misunderstandings")};
     const QString path = QLatin1String("states.") + name;
     State state;
     state.name = name;
@@ -261,7 +266,8 @@ State readState(Reader& reader, const toml::table& table, const QString& name)
     else
         reader.fail(Reader::lineOf(*table.get("listen")), path + QLatin1String(".listen"),
             QLatin1Char('"') + listen
-                + QLatin1String("\" is none of speech, number, message, keypad, keypad_number (leave it out to go on at once)"));
+                + QLatin1String(
+                    "\" is none of speech, number, message, keypad, keypad_number (leave it out to go on at once)"));
     state.interruptible = reader.flag(table, path, "interruptible", true);
     state.end = reader.flag(table, path, "end", false);
     state.store = reader.text(table, path, "store");
@@ -281,7 +287,7 @@ State readState(Reader& reader, const toml::table& table, const QString& name)
     readKeys(reader, table, state, path);
     if (const toml::table* digits = reader.table(table, path, "digits", state.takesNumber())) {
         const QString digitsPath = path + QLatin1String(".digits");
-        reader.onlyKeys(*digits, digitsPath, { QStringLiteral("min"), QStringLiteral("max") });
+        reader.onlyKeys(*digits, digitsPath, {QStringLiteral("min"), QStringLiteral("max")});
         state.digitsMin = static_cast<int>(reader.number(*digits, digitsPath, "min", 1, 20).value_or(1));
         state.digitsMax = static_cast<int>(reader.number(*digits, digitsPath, "max", 1, 20).value_or(1));
         if (state.digitsMax < state.digitsMin)
@@ -292,7 +298,7 @@ State readState(Reader& reader, const toml::table& table, const QString& name)
     state.wrongLength = reader.text(table, path, "wrong_length");
     if (const toml::table* after = reader.table(table, path, "after_misunderstandings")) {
         const QString afterPath = path + QLatin1String(".after_misunderstandings");
-        reader.onlyKeys(*after, afterPath, { QStringLiteral("count"), QStringLiteral("goto") });
+        reader.onlyKeys(*after, afterPath, {QStringLiteral("count"), QStringLiteral("goto")});
         state.misunderstandings = static_cast<int>(reader.number(*after, afterPath, "count", 1, 10).value_or(1));
         state.afterMisunderstandings = reader.text(*after, afterPath, "goto", true);
     }
@@ -308,15 +314,7 @@ void readIntents(Reader& reader, const toml::table& table, QMap<QString, Intent>
         if (intent.name == QLatin1String("digit") || intent.name == QLatin1String("digits")
             || intent.name == QLatin1String("turn"))
             reader.fail(Reader::lineOf(value, table), path, QStringLiteral("is a name the grammars use themselves"));
-        if (const toml::table* full = value.as_table()) {
-            reader.onlyKeys(*full, path, { QStringLiteral("phrases"), QStringLiteral("before") });
-            if (!full->contains("phrases"))
-                reader.fail(Reader::lineOf(*full), path, QStringLiteral("phrases is missing"));
-            intent.phrases = reader.phrases(*full, path, "phrases");
-            intent.before = reader.phrases(*full, path, "before");
-        } else {
-            intent.phrases = reader.phrases(value, path);
-        }
+        intent.phrases = reader.phrases(value, path);
         intents.insert(intent.name, intent);
     }
 }
@@ -325,8 +323,8 @@ void readLines(Reader& reader, const toml::table& table, ServiceLines& lines)
 {
     const QString path = QStringLiteral("lines");
     reader.onlyKeys(table, path,
-        { QStringLiteral("filler"), QStringLiteral("fallback"), QStringLiteral("no_input_first"),
-            QStringLiteral("no_input_second"), QStringLiteral("no_input_goodbye"), QStringLiteral("end_goodbye") });
+        {QStringLiteral("filler"), QStringLiteral("fallback"), QStringLiteral("no_input_first"),
+            QStringLiteral("no_input_second"), QStringLiteral("no_input_goodbye"), QStringLiteral("end_goodbye")});
     lines.filler = reader.text(table, path, "filler", true);
     lines.fallback = reader.text(table, path, "fallback", true);
     lines.noInputFirst = reader.text(table, path, "no_input_first", true);
@@ -338,9 +336,9 @@ void readLines(Reader& reader, const toml::table& table, ServiceLines& lines)
 void readRoot(Reader& reader, const toml::table& root, DialogScript::Private& data)
 {
     reader.onlyKeys(root, {},
-        { QStringLiteral("format"), QStringLiteral("name"), QStringLiteral("language"), QStringLiteral("start"),
-            QStringLiteral("lines"), QStringLiteral("politeness"), QStringLiteral("intents"), QStringLiteral("everywhere"),
-            QStringLiteral("states") });
+        {QStringLiteral("format"), QStringLiteral("name"), QStringLiteral("language"), QStringLiteral("start"),
+            QStringLiteral("lines"), QStringLiteral("politeness"), QStringLiteral("intents"),
+            QStringLiteral("everywhere"), QStringLiteral("states")});
     reader.number(root, {}, "format", 1, 1);
     data.name = reader.text(root, {}, "name", true);
     if (!reader.failed())
@@ -351,9 +349,11 @@ void readRoot(Reader& reader, const toml::table& root, DialogScript::Private& da
     if (const toml::table* lines = reader.table(root, {}, "lines", true))
         readLines(reader, *lines, data.lines);
     if (const toml::table* politeness = reader.table(root, {}, "politeness")) {
-        reader.onlyKeys(*politeness, QStringLiteral("politeness"), { QStringLiteral("before"), QStringLiteral("after") });
+        reader.onlyKeys(*politeness, QStringLiteral("politeness"),
+            {QStringLiteral("before"), QStringLiteral("after"), QStringLiteral("grammar")});
         data.politeness.before = reader.phrases(*politeness, QStringLiteral("politeness"), "before");
         data.politeness.after = reader.phrases(*politeness, QStringLiteral("politeness"), "after");
+        data.politeness.grammar = reader.phrases(*politeness, QStringLiteral("politeness"), "grammar");
     }
     if (const toml::table* intents = reader.table(root, {}, "intents", true))
         readIntents(reader, *intents, data.intents);
@@ -392,15 +392,15 @@ void readRoot(Reader& reader, const toml::table& root, DialogScript::Private& da
 Result<void> readDialog(const QByteArray& toml, DialogScript::Private& data)
 {
     if (toml.size() > LargestFile)
-        return Error { Error::Code::LimitExceeded,
-            data.fileName + QStringLiteral(": a dialog file has at most %1 bytes").arg(LargestFile), {} };
+        return Error{Error::Code::LimitExceeded,
+            data.fileName + QStringLiteral(": a dialog file has at most %1 bytes").arg(LargestFile), {}};
     const auto parsed = toml::parse(std::string_view(toml.constData(), static_cast<std::size_t>(toml.size())));
     if (!parsed) {
         const toml::parse_error& error = parsed.error();
-        return Error { Error::Code::Invalid,
+        return Error{Error::Code::Invalid,
             data.fileName + QLatin1Char(':') + QString::number(error.source().begin.line) + QLatin1String(": ")
                 + fromView(error.description()),
-            {} };
+            {}};
     }
     std::optional<Error> error;
     Reader reader(data.fileName, error);

@@ -29,7 +29,8 @@ public:
                 return *m_error;
         }
         if (!m_data.states.contains(m_data.start))
-            return wrong(1, QStringLiteral("start"), QLatin1String("there is no state \"") + m_data.start + QLatin1Char('"'));
+            return wrong(
+                1, QStringLiteral("start"), QLatin1String("there is no state \"") + m_data.start + QLatin1Char('"'));
         if (!checkPlaceholders() || !checkPaths())
             return *m_error;
         for (State& state : m_data.states)
@@ -41,10 +42,10 @@ private:
     Error wrong(qint64 line, const QString& key, const QString& what)
     {
         if (!m_error)
-            m_error = Error { Error::Code::Invalid,
+            m_error = Error{Error::Code::Invalid,
                 m_data.fileName + QLatin1Char(':') + QString::number(line) + QLatin1String(": ") + key
                     + QLatin1String(": ") + what,
-                {} };
+                {}};
         return *m_error;
     }
     bool fail(const State& state, const char* key, const QString& what, qint64 line = 0)
@@ -57,7 +58,8 @@ private:
     {
         if (transition.kind != Transition::Kind::Go || m_data.states.contains(transition.target))
             return true;
-        return fail(state, key, QLatin1String("there is no state \"") + transition.target + QLatin1Char('"'), transition.line);
+        return fail(
+            state, key, QLatin1String("there is no state \"") + transition.target + QLatin1Char('"'), transition.line);
     }
 
     bool check(const State& state)
@@ -72,7 +74,8 @@ private:
         }
         if (state.listen == Listen::Nothing) {
             if (!state.next || state.next->kind != Transition::Kind::Go)
-                return fail(state, "goto", QStringLiteral("a state that does not listen ends the call or goes to another"));
+                return fail(
+                    state, "goto", QStringLiteral("a state that does not listen ends the call or goes to another"));
             return knows(state, "goto", *state.next);
         }
         return checkListening(state);
@@ -81,7 +84,8 @@ private:
     bool checkListening(const State& state)
     {
         if (state.misunderstood.isEmpty())
-            return fail(state, "misunderstood", QStringLiteral("is missing: say what the caller hears when not understood"));
+            return fail(
+                state, "misunderstood", QStringLiteral("is missing: say what the caller hears when not understood"));
         if (state.afterMisunderstandings.isEmpty())
             return fail(state, "after_misunderstandings", QStringLiteral("is missing: no state may ask for ever"));
         if (!m_data.states.contains(state.afterMisunderstandings))
@@ -99,16 +103,20 @@ private:
         if (state.next && !knows(state, "goto", *state.next))
             return false;
         if (!stores && state.understands.isEmpty())
-            return fail(state, "understands", QStringLiteral("is missing: nothing the caller says would be understood"));
+            return fail(
+                state, "understands", QStringLiteral("is missing: nothing the caller says would be understood"));
         if (state.listen == Listen::Keypad && state.keys.isEmpty())
             return fail(state, "keys", QStringLiteral("is missing"));
         if (state.takesNumber() && !state.keys.isEmpty())
             return fail(state, "keys", QStringLiteral("every key is a digit of the number here"));
+        if (!checkIntents(state))
+            return false;
         for (const QString& intent : state.keys) {
             if (!state.understands.contains(intent))
-                return fail(state, "keys", QLatin1Char('"') + intent + QLatin1String("\" is not understood in this state"));
+                return fail(
+                    state, "keys", QLatin1Char('"') + intent + QLatin1String("\" is not understood in this state"));
         }
-        return checkIntents(state);
+        return true;
     }
 
     bool checkIntents(const State& state)
@@ -117,14 +125,15 @@ private:
         for (auto it = state.understands.constBegin(); it != state.understands.constEnd(); ++it) {
             const auto intent = m_data.intents.constFind(it.key());
             if (intent == m_data.intents.constEnd())
-                return fail(state, "understands",
-                    QLatin1String("there is no intent \"") + it.key() + QLatin1Char('"'), it.value().line);
+                return fail(state, "understands", QLatin1String("there is no intent \"") + it.key() + QLatin1Char('"'),
+                    it.value().line);
             if (!knows(state, "understands", it.value()))
                 return false;
             for (const QString& phrase : intent->phrases) {
                 if (const QString other = meaning.value(phrase); !other.isEmpty() && other != it.key())
                     return fail(state, "understands",
-                        QLatin1Char('"') + phrase + QLatin1String("\" means both ") + other + QLatin1String(" and ") + it.key());
+                        QLatin1Char('"') + phrase + QLatin1String("\" means both ") + other + QLatin1String(" and ")
+                            + it.key());
                 meaning.insert(phrase, it.key());
             }
         }
@@ -143,7 +152,7 @@ private:
         }
         static const QRegularExpression braces(QStringLiteral("\\{([^}]*)\\}?"));
         for (const State& state : std::as_const(m_data.states)) {
-            QStringList texts { state.say, state.ask, state.misunderstood, state.wrongLength };
+            QStringList texts{state.say, state.ask, state.misunderstood, state.wrongLength};
             for (const Transition& transition : state.understands)
                 texts += transition.say;
             for (const QString& text : std::as_const(texts)) {
@@ -173,8 +182,8 @@ private:
 
     bool checkPaths()
     {
-        QSet<QString> reached { m_data.start };
-        QStringList open { m_data.start };
+        QSet<QString> reached{m_data.start};
+        QStringList open{m_data.start};
         while (!open.isEmpty()) {
             for (const QString& name : targets(m_data.state(open.takeLast()))) {
                 if (!reached.contains(name)) {
@@ -192,8 +201,9 @@ private:
             grown = false;
             for (const State& state : std::as_const(m_data.states)) {
                 const QStringList names = targets(state);
-                const bool ends = state.end
-                    || std::any_of(names.begin(), names.end(), [&](const QString& name) { return ending.contains(name); });
+                const bool ends = state.end || std::any_of(names.begin(), names.end(), [&](const QString& name) {
+                    return ending.contains(name);
+                });
                 if (ends && !ending.contains(state.name)) {
                     ending.insert(state.name);
                     grown = true;
@@ -204,7 +214,8 @@ private:
             if (!ending.contains(state.name))
                 return fail(state, "say", QStringLiteral("from here no path leads to the end of the call"));
             QSet<QString> silent;
-            for (const State* at = &state; at->listen == Listen::Nothing && !at->end; at = &m_data.state(at->next->target)) {
+            for (const State* at = &state; at->listen == Listen::Nothing && !at->end;
+                 at = &m_data.state(at->next->target)) {
                 if (silent.contains(at->name))
                     return fail(state, "goto", QStringLiteral("goes round in a circle without listening"));
                 silent.insert(at->name);
@@ -246,8 +257,10 @@ private:
         if (!words)
             return;
         context.grammar = jsgf(state.name, state.intents, m_data.politeness, context.digits, state.leadIns);
-        const QByteArray hash = QCryptographicHash::hash(context.grammar.toUtf8(), QCryptographicHash::Sha256).toHex().left(12);
-        context.grammarName = m_data.name + QLatin1Char('.') + state.name + QLatin1Char('.') + QString::fromLatin1(hash);
+        const QByteArray hash =
+            QCryptographicHash::hash(context.grammar.toUtf8(), QCryptographicHash::Sha256).toHex().left(12);
+        context.grammarName =
+            m_data.name + QLatin1Char('.') + state.name + QLatin1Char('.') + QString::fromLatin1(hash);
         for (const Intent* intent : state.intents)
             context.phrases += intent->phrases;
     }
@@ -291,8 +304,8 @@ Result<std::shared_ptr<const DialogScript>> DialogScript::load(const QString& pa
 {
     QFile file(path);
     if (!file.open(QIODevice::ReadOnly))
-        return Error { file.exists() ? Error::Code::Io : Error::Code::NotFound,
-            path + QLatin1String(": cannot be read: ") + file.errorString(), {} };
+        return Error{file.exists() ? Error::Code::Io : Error::Code::NotFound,
+            path + QLatin1String(": cannot be read: ") + file.errorString(), {}};
     // A byte more than a dialog may have is enough to refuse it.
     return parse(file.read((1 << 20) + 1), path);
 }
@@ -331,8 +344,8 @@ QStringList DialogScript::fixedSentences() const
         }
     };
     add(d->state(d->start).opening());
-    for (const QString& line : { d->lines.filler, d->lines.fallback, d->lines.noInputFirst, d->lines.noInputSecond,
-             d->lines.noInputGoodbye, d->lines.endGoodbye })
+    for (const QString& line : {d->lines.filler, d->lines.fallback, d->lines.noInputFirst, d->lines.noInputSecond,
+             d->lines.noInputGoodbye, d->lines.endGoodbye})
         add(line);
     for (const State& state : std::as_const(d->states)) {
         add(state.opening());

@@ -60,14 +60,22 @@ const Intent* exactly(const QStringList& words, const std::vector<const Intent*>
     return nullptr;
 }
 
-QString alternatives(const QStringList& phrases)
+// Rarer than what it stands beside. sphinxbase loses a weight before a group or a rule's name, so it goes before each
+// phrase's first word.
+constexpr const char* Plain = "";
+constexpr const char* Rare = "/0.001/ ";
+
+QString alternatives(const QStringList& phrases, const char* weight)
 {
-    return QLatin1String("( ") + phrases.join(QStringLiteral(" | ")) + QLatin1String(" )");
+    const QString mark = QString::fromLatin1(weight);
+    return QLatin1String("( ") + mark + phrases.join(QString(QLatin1String(" | ") + mark)) + QLatin1String(" )");
 }
 
-QString optional(const QStringList& phrases)
+/// Optional words, each made unlikely by `weight`.
+QString optional(const QStringList& phrases, const char* weight)
 {
-    return phrases.isEmpty() ? QString() : QString(QLatin1String("[ ") + alternatives(phrases) + QLatin1String(" ] "));
+    return phrases.isEmpty() ? QString()
+                             : QString(QLatin1String("[ ") + alternatives(phrases, weight) + QLatin1String(" ] "));
 }
 
 } // namespace
@@ -132,25 +140,26 @@ const Intent* understand(QStringView text, const std::vector<const Intent*>& int
 QString jsgf(const QString& name, const std::vector<const Intent*>& intents, const Politeness& politeness, bool digits,
     const QStringList& leadIns)
 {
+    // Short words on a telephone line are hard to hear, and whatever a grammar allows beside them is one more way to
+    // mishear them: with the lead-ins and politeness of free speech in it, a bare "hello" or "message" was lost. So
+    // what is only polite is for understand(), and "double five" too.
     QString rules;
     QStringList names;
     for (const Intent* intent : intents) {
-        const QString rule = QLatin1String("<") + intent->name + QLatin1String(">");
+        const QString rule = QLatin1Char('<') + intent->name + QLatin1Char('>');
         names += rule;
-        rules += rule + QLatin1String(" = ") + optional(intent->before) + alternatives(intent->phrases)
-            + QLatin1String(" ;\n");
+        rules +=
+            rule + QLatin1String(" = ") + alternatives(intent->phrases, digits ? Rare : Plain) + QLatin1String(" ;\n");
     }
     QStringList choices;
     if (!names.isEmpty())
-        choices += optional(politeness.before) + alternatives(names) + QLatin1Char(' ')
-            + optional(politeness.after).trimmed();
+        choices += alternatives(names, Plain) + QLatin1Char(' ') + optional(politeness.grammar, Plain).trimmed();
     if (digits) {
-        rules += QLatin1String("<digit> = ") + alternatives(digitWords()) + QLatin1String(" ;\n<digits> = ( [ ")
-            + alternatives(multiplierWords()) + QLatin1String(" ] <digit> ) + ;\n");
-        choices += optional(leadIns) + QLatin1String("<digits>");
+        rules += QLatin1String("<digit> = ") + alternatives(digitWords(), Plain) + QLatin1String(" ;\n");
+        choices += optional(leadIns, Rare) + QLatin1String("<digit> +");
     }
-    return QLatin1String("#JSGF V1.0;\ngrammar ") + name + QLatin1String(";\n") + rules + QLatin1String("public <turn> = ")
-        + choices.join(QStringLiteral(" | ")) + QLatin1String(" ;\n");
+    return QLatin1String("#JSGF V1.0;\ngrammar ") + name + QLatin1String(";\n") + rules
+        + QLatin1String("public <turn> = ") + choices.join(QStringLiteral(" | ")) + QLatin1String(" ;\n");
 }
 
 } // namespace kav::dialog

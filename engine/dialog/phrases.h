@@ -18,20 +18,20 @@ void removePhrase(QStringList& words, const QStringList& phrase);
 struct Intent final {
     QString name;
     QStringList phrases;
-    QStringList before; ///< what may stand before any of them: "i'd like to speak to"
 };
 
 /// Words that carry no wish and may stand around one.
 struct Politeness final {
-    QStringList before, after;
+    QStringList before, after; ///< in what a recogniser of free speech hears
+    QStringList grammar; ///< after a wish, in grammars; the fewer the better
 };
 
 /// Which of `intents` the caller's words mean; null when none. A phrase that is all there is wins; else the longest
 /// phrase in the words; of equals the later, because people correct themselves ("no, sales").
 const Intent* understand(QStringView text, const std::vector<const Intent*>& intents, const Politeness& politeness);
 
-/// JSGF with one public rule that accepts the intents' phrases with their politeness, and, when `digits`, a spoken
-/// number after any of `leadIns`. Only words of [a-z'] may be in the phrases.
+/// JSGF with one public rule that accepts the intents' phrases, and, when `digits`, a spoken number after any of
+/// `leadIns`. Only words of [a-z'] may be in the phrases.
 QString jsgf(const QString& name, const std::vector<const Intent*>& intents, const Politeness& politeness, bool digits,
     const QStringList& leadIns);
 

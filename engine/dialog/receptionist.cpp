@@ -46,8 +46,8 @@ public:
                 // Whoever hears the text may ask again, or end the call and this conversation with it.
                 const QPointer<ScriptedConversation> alive(this);
                 Q_EMIT text(number, answer);
-                if (alive && asked == m_asked)
-                    Q_EMIT finished(number, expectation, end);
+                if (alive && asked == m_asked) Q_EMIT
+                    finished(number, expectation, end);
             },
             Qt::QueuedConnection);
     }
@@ -110,7 +110,8 @@ private:
             QString digits = keys;
             while (digits.endsWith(QLatin1Char('#')))
                 digits.chop(1);
-            const bool plain = std::all_of(digits.begin(), digits.end(), [](QChar c) { return c >= u'0' && c <= u'9'; });
+            const bool plain =
+                std::all_of(digits.begin(), digits.end(), [](QChar c) { return c >= u'0' && c <= u'9'; });
             return plain && !digits.isEmpty() ? number(state, digits, QStringLiteral("keypad")) : misunderstood(state);
         }
         const QString intent = keys.size() == 1 ? state.keys.value(keys.front()) : QString();
@@ -122,7 +123,8 @@ private:
         if (state.listen == Listen::Number) {
             QStringList skipped = state.leadIns + m_data.politeness.before + m_data.politeness.after;
             // The longest first, so that "thank you" does not leave half of "thank you very much".
-            std::sort(skipped.begin(), skipped.end(), [](const QString& a, const QString& b) { return a.size() > b.size(); });
+            std::sort(
+                skipped.begin(), skipped.end(), [](const QString& a, const QString& b) { return a.size() > b.size(); });
             if (const auto digits = parseSpokenDigits(words, skipped))
                 return number(state, *digits, QStringLiteral("voice"));
         }
@@ -166,7 +168,7 @@ private:
             m_now.misunderstandings = 0;
             if (state->takesNumber()) {
                 // Asked for again: what was there is not right.
-                for (const char* part : { "", "_via", "_confirmed" })
+                for (const char* part : {"", "_via", "_confirmed"})
                     m_now.facts.remove(state->store + QLatin1String(part));
             }
             words = spoken(words, filled(state->opening()));
@@ -193,8 +195,8 @@ private:
         QString result = text;
         for (auto match = braces.match(result); match.hasMatch(); match = braces.match(result)) {
             const QString value = m_now.facts.value(match.captured(1));
-            const bool digits
-                = !value.isEmpty() && std::all_of(value.begin(), value.end(), [](QChar c) { return c >= u'0' && c <= u'9'; });
+            const bool digits = !value.isEmpty()
+                && std::all_of(value.begin(), value.end(), [](QChar c) { return c >= u'0' && c <= u'9'; });
             QString plain = digits ? speakDigits(value) : value;
             // A value is words, never another placeholder.
             plain.remove(QLatin1Char('{')).remove(QLatin1Char('}'));

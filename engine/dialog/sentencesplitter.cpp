@@ -39,29 +39,30 @@ bool isCloser(QChar c)
 /// Followed by a name or a number: never the end.
 const QSet<QString>& titles()
 {
-    static const QSet<QString> words { QStringLiteral("mr"), QStringLiteral("mrs"), QStringLiteral("ms"),
+    static const QSet<QString> words{QStringLiteral("mr"), QStringLiteral("mrs"), QStringLiteral("ms"),
         QStringLiteral("dr"), QStringLiteral("prof"), QStringLiteral("st"), QStringLiteral("mt"), QStringLiteral("sgt"),
-        QStringLiteral("capt"), QStringLiteral("gen"), QStringLiteral("rev"), QStringLiteral("hon"), QStringLiteral("vs"),
-        QStringLiteral("e.g"), QStringLiteral("i.e"), QStringLiteral("cf"), QStringLiteral("approx"),
-        QStringLiteral("גב'"), QStringLiteral("ר'") };
+        QStringLiteral("capt"), QStringLiteral("gen"), QStringLiteral("rev"), QStringLiteral("hon"),
+        QStringLiteral("vs"), QStringLiteral("e.g"), QStringLiteral("i.e"), QStringLiteral("cf"),
+        QStringLiteral("approx"), QStringLiteral("גב'"), QStringLiteral("ר'")};
     return words;
 }
 
 /// May end a sentence, and do when the next word has a capital.
 const QSet<QString>& abbreviations()
 {
-    static const QSet<QString> words { QStringLiteral("a.m"), QStringLiteral("p.m"), QStringLiteral("etc"),
-        QStringLiteral("inc"), QStringLiteral("ltd"), QStringLiteral("co"), QStringLiteral("corp"), QStringLiteral("ave"),
-        QStringLiteral("blvd"), QStringLiteral("u.s"), QStringLiteral("u.k"), QStringLiteral("jr"), QStringLiteral("sr"),
-        QStringLiteral("ext") };
+    static const QSet<QString> words{QStringLiteral("a.m"), QStringLiteral("p.m"), QStringLiteral("etc"),
+        QStringLiteral("inc"), QStringLiteral("ltd"), QStringLiteral("co"), QStringLiteral("corp"),
+        QStringLiteral("ave"), QStringLiteral("blvd"), QStringLiteral("u.s"), QStringLiteral("u.k"),
+        QStringLiteral("jr"), QStringLiteral("sr"), QStringLiteral("ext")};
     return words;
 }
 
 /// Ends nothing before a number: "No. 5", "p. 12".
 const QSet<QString>& numberings()
 {
-    static const QSet<QString> words { QStringLiteral("no"), QStringLiteral("nos"), QStringLiteral("p"),
-        QStringLiteral("pp"), QStringLiteral("fig"), QStringLiteral("vol"), QStringLiteral("ch"), QStringLiteral("מס'") };
+    static const QSet<QString> words{QStringLiteral("no"), QStringLiteral("nos"), QStringLiteral("p"),
+        QStringLiteral("pp"), QStringLiteral("fig"), QStringLiteral("vol"), QStringLiteral("ch"),
+        QStringLiteral("מס'")};
     return words;
 }
 

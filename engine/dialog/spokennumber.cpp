@@ -12,11 +12,11 @@ namespace {
 
 const QMap<QString, QChar>& digitOfWord()
 {
-    static const QMap<QString, QChar> digits { { QStringLiteral("zero"), u'0' }, { QStringLiteral("oh"), u'0' },
-        { QStringLiteral("o"), u'0' }, { QStringLiteral("one"), u'1' }, { QStringLiteral("two"), u'2' },
-        { QStringLiteral("three"), u'3' }, { QStringLiteral("four"), u'4' }, { QStringLiteral("five"), u'5' },
-        { QStringLiteral("six"), u'6' }, { QStringLiteral("seven"), u'7' }, { QStringLiteral("eight"), u'8' },
-        { QStringLiteral("nine"), u'9' } };
+    static const QMap<QString, QChar> digits{{QStringLiteral("zero"), u'0'}, {QStringLiteral("oh"), u'0'},
+        {QStringLiteral("o"), u'0'}, {QStringLiteral("one"), u'1'}, {QStringLiteral("two"), u'2'},
+        {QStringLiteral("three"), u'3'}, {QStringLiteral("four"), u'4'}, {QStringLiteral("five"), u'5'},
+        {QStringLiteral("six"), u'6'}, {QStringLiteral("seven"), u'7'}, {QStringLiteral("eight"), u'8'},
+        {QStringLiteral("nine"), u'9'}};
     return digits;
 }
 
@@ -31,7 +31,7 @@ int multiplierOf(const QString& word)
 QList<qsizetype> groupsOf(qsizetype length)
 {
     if (length == 8)
-        return { 4, 4 };
+        return {4, 4};
     QList<qsizetype> groups;
     while (length > 4) {
         groups += 3;
@@ -46,14 +46,9 @@ QList<qsizetype> groupsOf(qsizetype length)
 
 QStringList digitWords()
 {
-    return { QStringLiteral("zero"), QStringLiteral("oh"), QStringLiteral("one"), QStringLiteral("two"),
+    return {QStringLiteral("zero"), QStringLiteral("oh"), QStringLiteral("one"), QStringLiteral("two"),
         QStringLiteral("three"), QStringLiteral("four"), QStringLiteral("five"), QStringLiteral("six"),
-        QStringLiteral("seven"), QStringLiteral("eight"), QStringLiteral("nine") };
-}
-
-QStringList multiplierWords()
-{
-    return { QStringLiteral("double"), QStringLiteral("triple") };
+        QStringLiteral("seven"), QStringLiteral("eight"), QStringLiteral("nine")};
 }
 
 std::optional<QString> parseSpokenDigits(QStringView text, const QStringList& leadIns)
@@ -87,9 +82,9 @@ std::optional<QString> parseSpokenDigits(QStringView text, const QStringList& le
 
 QString speakDigits(QStringView digits)
 {
-    static const QStringList names { QStringLiteral("zero"), QStringLiteral("one"), QStringLiteral("two"),
+    static const QStringList names{QStringLiteral("zero"), QStringLiteral("one"), QStringLiteral("two"),
         QStringLiteral("three"), QStringLiteral("four"), QStringLiteral("five"), QStringLiteral("six"),
-        QStringLiteral("seven"), QStringLiteral("eight"), QStringLiteral("nine") };
+        QStringLiteral("seven"), QStringLiteral("eight"), QStringLiteral("nine")};
     QStringList groups;
     qsizetype at = 0;
     for (const qsizetype length : groupsOf(digits.size())) {

@@ -16,8 +16,7 @@ std::optional<QString> parseSpokenDigits(QStringView text, const QStringList& le
 /// "5551234" -> "five five five, one two three four": in groups, as a person reads it out.
 QString speakDigits(QStringView digits);
 
-/// The words that parseSpokenDigits() takes for a digit, and before one.
+/// The words of a grammar's digits.
 QStringList digitWords();
-QStringList multiplierWords();
 
 } // namespace kav::dialog

@@ -16,46 +16,11 @@ const char* const shipped = KAV_SOURCE_DIR "/resources/dialogs/receptionist.toml
 const char* const dictionary = "/usr/share/pocketsphinx/model/en-us/cmudict-en-us.dict";
 
 /// A small dialog without a fault; the tests put one in.
-const char goodText[] = R"(format = 1
-name = "small"
-start = "ask"
-[lines]
-filler = "One moment."
-fallback = "Please try again."
-no_input_first = "Hello?"
-no_input_second = "Are you there?"
-no_input_goodbye = "Goodbye."
-end_goodbye = "I must go. Goodbye."
-[intents]
-yes = ["yes", "sure"]
-no = ["no"]
-[everywhere]
-no = "bye"
-[states.ask]
-say = ["Hello.", "It's me."]
-ask = "A number?"
-listen = "speech"
-misunderstood = "What?"
-after_misunderstandings = { count = 2, goto = "bye" }
-keys = { 1 = "yes" }
-understands = { yes = "number" }
-[states.number]
-ask = "Which?"
-listen = "number"
-digits = { min = 3, max = 4 }
-store = "room"
-goto = "done"
-misunderstood = "What?"
-wrong_length = "Three or four digits."
-after_misunderstandings = { count = 2, goto = "bye" }
-[states.done]
-say = "Room {room}. Thanks."
-goto = "bye"
-[states.bye]
-say = "Bye."
-end = true
-)";
-const QString good = QString::fromUtf8(goodText);
+QString good()
+{
+    QFile file(QStringLiteral(KAV_SOURCE_DIR "/tests/dialog/small.toml"));
+    return file.open(QIODevice::ReadOnly) ? QString::fromUtf8(file.readAll()) : QString();
+}
 
 } // namespace
 
@@ -77,21 +42,21 @@ private Q_SLOTS:
 
 void TestDialogScript::smallDialogIsRead()
 {
-    const auto script = DialogScript::parse(good.toUtf8(), QStringLiteral("small.toml"));
+    const auto script = DialogScript::parse(good().toUtf8(), QStringLiteral("small.toml"));
     QVERIFY2(script.ok(), script.ok() ? "" : qPrintable(script.error().message));
     QCOMPARE((*script)->language(), QStringLiteral("en-US"));
     QCOMPARE((*script)->lines().filler, QStringLiteral("One moment."));
     QCOMPARE((*script)->lines().endGoodbye, QStringLiteral("I must go. Goodbye."));
     QCOMPARE((*script)->fixedSentences(),
-        (QStringList { QStringLiteral("Hello."), QStringLiteral("It's me."), QStringLiteral("A number?"),
+        (QStringList{QStringLiteral("Hello."), QStringLiteral("It's me."), QStringLiteral("A number?"),
             QStringLiteral("One moment."), QStringLiteral("Please try again."), QStringLiteral("Hello?"),
             QStringLiteral("Are you there?"), QStringLiteral("Goodbye."), QStringLiteral("I must go."),
             QStringLiteral("What?"), QStringLiteral("Bye."), QStringLiteral("Thanks."), QStringLiteral("Which?"),
-            QStringLiteral("Three or four digits.") }));
+            QStringLiteral("Three or four digits.")}));
     // What is understood everywhere is understood in the state for numbers too, in words.
     const State& number = (*script)->data().state(QStringLiteral("number"));
     QVERIFY(number.understands.contains(QStringLiteral("no")));
-    QVERIFY(number.expectation.recognition.grammar.contains(QStringLiteral("<no> = ( no )")));
+    QVERIFY(number.expectation.recognition.grammar.contains(QStringLiteral("<no> = ( /0.001/ no )")));
 }
 
 void TestDialogScript::shippedDialogIsRead()
@@ -130,38 +95,45 @@ void TestDialogScript::mistakesAreNamedWithFileLineAndKey_data()
         "x.toml:23: states.ask.understands: there is no intent \"yess\"");
     row("key for an intent the state does not know", "{ 1 = \"yes\" }", "{ 1 = \"maybe\" }",
         "x.toml:16: states.ask.keys: \"maybe\" is not understood in this state");
-    row("no such key on a telephone", "{ 1 = \"yes\" }", "{ 12 = \"yes\" }", "x.toml:22: states.ask.keys.12: a key is one of");
+    row("no such key on a telephone", "{ 1 = \"yes\" }", "{ 12 = \"yes\" }",
+        "x.toml:22: states.ask.keys.12: a key is one of");
     row("unreachable state", "[states.bye]", "[states.island]\nsay = \"Alone.\"\nend = true\n[states.bye]",
         "x.toml:36: states.island.say: the state cannot be reached from the start");
-    row("state without an end", "goto = \"bye\"\n[states.bye]", "goto = \"trap\"\n[states.trap]\nsay = \"Trapped.\"\n"
-                                                                 "goto = \"done\"\n[states.bye]",
+    row("state without an end", "goto = \"bye\"\n[states.bye]",
+        "goto = \"trap\"\n[states.trap]\nsay = \"Trapped.\"\n"
+        "goto = \"done\"\n[states.bye]",
         "from here no path leads to the end of the call");
     row("state that goes nowhere", "say = \"Room {room}. Thanks.\"\ngoto = \"bye\"", "say = \"Room {room}. Thanks.\"",
         "x.toml:33: states.done.goto: a state that does not listen ends the call or goes to another");
     row("fact from nowhere", "{room}", "{roon}", "x.toml:33: states.done.say: {roon} is stored nowhere");
-    row("a capital in a phrase", "\"sure\"", "\"Sure\"", "x.toml:12: intents.yes: \"Sure\": a phrase is made of small letters");
+    row("a capital in a phrase", "\"sure\"", "\"Sure\"",
+        "x.toml:12: intents.yes: \"Sure\": a phrase is made of small letters");
     row("a digit in a phrase", "\"sure\"", "\"press 1\"", "x.toml:12: intents.yes: \"press 1\": a phrase");
-    row("a grammar's own signs in a phrase", "\"sure\"", "\"sure | ok\"", "x.toml:12: intents.yes: \"sure | ok\": a phrase");
+    row("a grammar's own signs in a phrase", "\"sure\"", "\"sure | ok\"",
+        "x.toml:12: intents.yes: \"sure | ok\": a phrase");
     row("Hebrew in a phrase", "\"sure\"", "\"כן\"", "x.toml:12: intents.yes: ");
     row("phrases that are no list", "[\"no\"]", "\"no\"", "x.toml:13: intents.no: must be a list of texts");
     row("one phrase, two meanings", "no = [\"no\"]", "no = [\"no\", \"sure\"]", "\"sure\" means both");
-    row("intent with a grammar's name", "no = [\"no\"]", "digits = [\"no\"]", "x.toml:13: intents.digits: is a name the grammars use");
+    row("intent with a grammar's name", "no = [\"no\"]", "digits = [\"no\"]",
+        "x.toml:13: intents.digits: is a name the grammars use");
     row("no misunderstood", "misunderstood = \"What?\"\nafter_misunderstandings = { count = 2, goto = \"bye\" }\nkeys",
         "after_misunderstandings = { count = 2, goto = \"bye\" }\nkeys", "states.ask.misunderstood: is missing");
-    row("no way out of misunderstanding",
-        "after_misunderstandings = { count = 2, goto = \"bye\" }\nkeys", "keys",
+    row("no way out of misunderstanding", "after_misunderstandings = { count = 2, goto = \"bye\" }\nkeys", "keys",
         "x.toml:16: states.ask.after_misunderstandings: is missing: no state may ask for ever");
     row("misunderstandings that lead back", "count = 2, goto = \"bye\" }\nkeys", "count = 2, goto = \"ask\" }\nkeys",
         "states.ask.after_misunderstandings: goes to the state itself");
-    row("digits the wrong way round", "min = 3, max = 4", "min = 5, max = 4", "x.toml:27: states.number.digits: max is less than min");
+    row("digits the wrong way round", "min = 3, max = 4", "min = 5, max = 4",
+        "x.toml:27: states.number.digits: max is less than min");
     row("digits missing", "digits = { min = 3, max = 4 }\n", "", "states.number.digits: is missing");
-    row("number without a place", "store = \"room\"\n", "", "states.number.store: a number or a message needs store and goto");
+    row("number without a place", "store = \"room\"\n", "",
+        "states.number.store: a number or a message needs store and goto");
     row("no wrong_length", "wrong_length = \"Three or four digits.\"\n", "", "states.number.wrong_length: is missing");
     row("end that listens", "end = true", "end = true\nlisten = \"speech\"", "states.bye.end: a state that ends");
     row("end as text", "end = true", "end = \"true\"", "x.toml:38: states.bye.end: must be true or false");
     row("transition of another type", "{ yes = \"number\" }", "{ yes = 5 }",
         "x.toml:23: states.ask.understands.yes: must be a state's name or a table");
-    row("transition that does nothing", "{ yes = \"number\" }", "{ yes = { } }", "states.ask.understands.yes: needs say, goto, or both");
+    row("transition that does nothing", "{ yes = \"number\" }", "{ yes = { } }",
+        "states.ask.understands.yes: needs say, goto, or both");
     row("unknown key in a transition", "{ yes = \"number\" }", "{ yes = { goto = \"number\", sya = \"x\" } }",
         "x.toml:23: states.ask.understands.yes.sya: unknown key");
     row("state that is no table", "[states.bye]", "[states]\nbye = 1\n[rest]", "x.toml:");
@@ -172,7 +144,7 @@ void TestDialogScript::mistakesAreNamedWithFileLineAndKey()
     QFETCH(QString, from);
     QFETCH(QString, to);
     QFETCH(QString, error);
-    QString text = good;
+    QString text = good();
     const qsizetype at = text.indexOf(from);
     QVERIFY2(at >= 0, "the fault has no place in the file");
     text.replace(at, from.size(), to);
@@ -224,18 +196,19 @@ void TestDialogScript::everyWordOfTheGrammarsIsInTheDictionary()
     QVERIFY(known.size() > 100'000);
     const auto script = DialogScript::load(QString::fromLatin1(shipped));
     QVERIFY(script.ok());
-    static const QRegularExpression marks(QStringLiteral("<[a-z0-9_]+>|[()\\[\\]|=;+]"));
+    static const QRegularExpression marks(QStringLiteral("<[a-z0-9_]+>|/[0-9.]+/|[()\\[\\]|=;+]"));
     int words = 0;
     for (const State& state : (*script)->data().states) {
         QString grammar = state.expectation.recognition.grammar;
-        grammar.remove(QRegularExpression(QStringLiteral("^#JSGF[^\\n]*\\ngrammar [^\\n]*\\n"))).remove(QStringLiteral("public "));
+        grammar.remove(QRegularExpression(QStringLiteral("^#JSGF[^\\n]*\\ngrammar [^\\n]*\\n")))
+            .remove(QStringLiteral("public "));
         grammar.replace(marks, QStringLiteral(" "));
         for (const QString& word : grammar.simplified().split(QLatin1Char(' '), Qt::SkipEmptyParts)) {
             QVERIFY2(known.contains(word.toLatin1()), qPrintable(word));
             ++words;
         }
     }
-    QVERIFY(words > 500);
+    QVERIFY(words > 200);
 }
 
 void TestDialogScript::everySentenceIsShortEnoughForTheEar()
@@ -249,7 +222,7 @@ void TestDialogScript::everySentenceIsShortEnoughForTheEar()
 /// Whatever a file is cut down to, it is an error or a dialog, never a crash.
 void TestDialogScript::truncatedFilesAreRefusedOrRead()
 {
-    const QByteArray whole = good.toUtf8();
+    const QByteArray whole = good().toUtf8();
     int refused = 0;
     for (qsizetype length = 0; length < whole.size(); ++length) {
         const auto script = DialogScript::parse(whole.left(length), QStringLiteral("x.toml"));

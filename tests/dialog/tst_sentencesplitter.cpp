@@ -41,33 +41,34 @@ void TestSentenceSplitter::sentences_data()
     row("nothing", "", {});
     row("blank", " \n \t ", {});
     row("only marks", "... !?", {});
-    row("one", "Hello.", { "Hello." });
-    row("no end", "Hello", { "Hello" });
-    row("two", "Hello. How can I help?", { "Hello.", "How can I help?" });
-    row("all marks", "One! Two? Three… Four: five.", { "One!", "Two?", "Three…", "Four:", "five." });
-    row("several marks", "Really?! Yes... no.", { "Really?!", "Yes...", "no." });
-    row("line breaks", "First line\nsecond line\r\n\nthird", { "First line", "second line", "third" });
-    row("quotes and brackets", "He said \"Stop.\" Then (he left.) Good.", { "He said \"Stop.\"", "Then (he left.)", "Good." });
-    row("title", "Mr. Smith met Dr. Jones. They spoke.", { "Mr. Smith met Dr. Jones.", "They spoke." });
-    row("e.g.", "Bring fruit, e.g. apples. Thanks.", { "Bring fruit, e.g. apples.", "Thanks." });
-    row("initials", "Ask for J. R. Miller. He knows.", { "Ask for J. R. Miller.", "He knows." });
-    row("decimal", "It costs 3.50 today. Fine.", { "It costs 3.50 today.", "Fine." });
-    row("number at the end", "You owe 20. Please pay.", { "You owe 20.", "Please pay." });
-    row("time", "We open at 10:30. Come then.", { "We open at 10:30.", "Come then." });
-    row("p.m. inside", "At 5 p.m. we close. Bye.", { "At 5 p.m. we close.", "Bye." });
-    row("p.m. at the end", "We close at 5 p.m. Please call tomorrow.", { "We close at 5 p.m.", "Please call tomorrow." });
-    row("p.m. at the very end", "We close at 5 p.m.", { "We close at 5 p.m." });
-    row("p.m. at a line's end", "We close at 5 p.m.\nbye", { "We close at 5 p.m.", "bye" });
-    row("No. 5", "Take line No. 5 there. No. Wait.", { "Take line No. 5 there.", "No.", "Wait." });
-    row("list entries", "1. Press one.\n2. Press two.", { "1. Press one.", "2. Press two." });
-    row("web address", "See kav.example.com for more. Bye.", { "See kav.example.com for more.", "Bye." });
-    row("Hebrew", "שלום. איך אפשר לעזור? תודה!", { "שלום.", "איך אפשר לעזור?", "תודה!" });
-    row("gershayim, typewriter", "פגישה עם ד\"ר כהן מחר. להתראות.", { "פגישה עם ד\"ר כהן מחר.", "להתראות." });
-    row("gershayim, Hebrew mark", "עו״ד לוי יחזור אליך. תודה.", { "עו״ד לוי יחזור אליך.", "תודה." });
-    row("price in gershayim", "המחיר 20 ש\"ח. נתראה.", { "המחיר 20 ש\"ח.", "נתראה." });
-    row("price with a decimal", "זה עולה 19.90 ש״ח לחודש. מתאים?", { "זה עולה 19.90 ש״ח לחודש.", "מתאים?" });
-    row("Hebrew quotation", "הוא אמר \"עצור.\" והלך.", { "הוא אמר \"עצור.\"", "והלך." });
-    row("Hebrew time", "נפתח ב-9:00. להתראות.", { "נפתח ב-9:00.", "להתראות." });
+    row("one", "Hello.", {"Hello."});
+    row("no end", "Hello", {"Hello"});
+    row("two", "Hello. How can I help?", {"Hello.", "How can I help?"});
+    row("all marks", "One! Two? Three… Four: five.", {"One!", "Two?", "Three…", "Four:", "five."});
+    row("several marks", "Really?! Yes... no.", {"Really?!", "Yes...", "no."});
+    row("line breaks", "First line\nsecond line\r\n\nthird", {"First line", "second line", "third"});
+    row("quotes and brackets", "He said \"Stop.\" Then (he left.) Good.",
+        {"He said \"Stop.\"", "Then (he left.)", "Good."});
+    row("title", "Mr. Smith met Dr. Jones. They spoke.", {"Mr. Smith met Dr. Jones.", "They spoke."});
+    row("e.g.", "Bring fruit, e.g. apples. Thanks.", {"Bring fruit, e.g. apples.", "Thanks."});
+    row("initials", "Ask for J. R. Miller. He knows.", {"Ask for J. R. Miller.", "He knows."});
+    row("decimal", "It costs 3.50 today. Fine.", {"It costs 3.50 today.", "Fine."});
+    row("number at the end", "You owe 20. Please pay.", {"You owe 20.", "Please pay."});
+    row("time", "We open at 10:30. Come then.", {"We open at 10:30.", "Come then."});
+    row("p.m. inside", "At 5 p.m. we close. Bye.", {"At 5 p.m. we close.", "Bye."});
+    row("p.m. at the end", "We close at 5 p.m. Please call tomorrow.", {"We close at 5 p.m.", "Please call tomorrow."});
+    row("p.m. at the very end", "We close at 5 p.m.", {"We close at 5 p.m."});
+    row("p.m. at a line's end", "We close at 5 p.m.\nbye", {"We close at 5 p.m.", "bye"});
+    row("No. 5", "Take line No. 5 there. No. Wait.", {"Take line No. 5 there.", "No.", "Wait."});
+    row("list entries", "1. Press one.\n2. Press two.", {"1. Press one.", "2. Press two."});
+    row("web address", "See kav.example.com for more. Bye.", {"See kav.example.com for more.", "Bye."});
+    row("Hebrew", "שלום. איך אפשר לעזור? תודה!", {"שלום.", "איך אפשר לעזור?", "תודה!"});
+    row("gershayim, typewriter", "פגישה עם ד\"ר כהן מחר. להתראות.", {"פגישה עם ד\"ר כהן מחר.", "להתראות."});
+    row("gershayim, Hebrew mark", "עו״ד לוי יחזור אליך. תודה.", {"עו״ד לוי יחזור אליך.", "תודה."});
+    row("price in gershayim", "המחיר 20 ש\"ח. נתראה.", {"המחיר 20 ש\"ח.", "נתראה."});
+    row("price with a decimal", "זה עולה 19.90 ש״ח לחודש. מתאים?", {"זה עולה 19.90 ש״ח לחודש.", "מתאים?"});
+    row("Hebrew quotation", "הוא אמר \"עצור.\" והלך.", {"הוא אמר \"עצור.\"", "והלך."});
+    row("Hebrew time", "נפתח ב-9:00. להתראות.", {"נפתח ב-9:00.", "להתראות."});
 }
 
 void TestSentenceSplitter::sentences()
@@ -89,20 +90,20 @@ void TestSentenceSplitter::sentenceIsGivenAsSoonAsItIsKnownToEnd()
 {
     SentenceSplitter splitter;
     QCOMPARE(splitter.add(u"Hello there."), QStringList());
-    QCOMPARE(splitter.add(u" How"), QStringList { QStringLiteral("Hello there.") });
-    QCOMPARE(splitter.add(u" are you? I"), QStringList { QStringLiteral("How are you?") });
-    QCOMPARE(splitter.finish(), QStringList { QStringLiteral("I") });
+    QCOMPARE(splitter.add(u" How"), QStringList{QStringLiteral("Hello there.")});
+    QCOMPARE(splitter.add(u" are you? I"), QStringList{QStringLiteral("How are you?")});
+    QCOMPARE(splitter.finish(), QStringList{QStringLiteral("I")});
 }
 
 void TestSentenceSplitter::firstPieceEndsAtAComma()
 {
     SentenceSplitter splitter(10);
-    const QStringList expected { QStringLiteral("Well, thank you,"), QStringLiteral("I will look, now, at that.") };
+    const QStringList expected{QStringLiteral("Well, thank you,"), QStringLiteral("I will look, now, at that.")};
     QCOMPARE(splitter.add(u"Well, thank you, I will look, now, at that. "), expected);
 
     SentenceSplitter number(3);
     QCOMPARE(number.add(u"About 1,000 people, or more. "),
-        (QStringList { QStringLiteral("About 1,000 people,"), QStringLiteral("or more.") }));
+        (QStringList{QStringLiteral("About 1,000 people,"), QStringLiteral("or more.")}));
 }
 
 void TestSentenceSplitter::textWithoutEndIsCut()
@@ -126,9 +127,9 @@ void TestSentenceSplitter::finishedSplitterStartsAfresh()
 {
     SentenceSplitter splitter(5);
     QCOMPARE(cut(splitter, QStringLiteral("First, then. ")),
-        (QStringList { QStringLiteral("First,"), QStringLiteral("then.") }));
+        (QStringList{QStringLiteral("First,"), QStringLiteral("then.")}));
     QCOMPARE(cut(splitter, QStringLiteral("Again, then. ")),
-        (QStringList { QStringLiteral("Again,"), QStringLiteral("then.") }));
+        (QStringList{QStringLiteral("Again,"), QStringLiteral("then.")}));
 }
 
 QTEST_APPLESS_MAIN(TestSentenceSplitter)
