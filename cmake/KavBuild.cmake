@@ -68,9 +68,7 @@ function(kav_add_test name)
         ENVIRONMENT "QT_QPA_PLATFORM=offscreen;QT_NO_GLIB=1;LC_ALL=C.UTF-8")
 endfunction()
 
-# toml++ is header-only and two folders read TOML: it must be configured alike in both, or the linker mixes two libraries
-# of the same name. Linked privately; no header of Kav's includes it.
+# toml++, included through shared/core/safetoml.h only. Linked privately: no header of Kav's includes it.
 find_path(TOMLPLUSPLUS_INCLUDE_DIR toml++/toml.h REQUIRED)
 add_library(kav_toml INTERFACE)
 target_include_directories(kav_toml SYSTEM INTERFACE ${TOMLPLUSPLUS_INCLUDE_DIR})
-target_compile_definitions(kav_toml INTERFACE TOML_EXCEPTIONS=0 TOML_ENABLE_FORMATTERS=0 TOML_MAX_NESTED_VALUES=32)

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/dialog/dialogdata.h"
 
+#include "shared/core/safetoml.h"
+#include "shared/core/tomlguard.h"
+
 #include <QRegularExpression>
 #include <QSet>
 
-#define TOML_EXCEPTIONS 0
 #include <string_view>
-#include <toml++/toml.h>
 
 namespace kav::dialog {
 namespace {
@@ -394,17 +395,22 @@ Result<void> readDialog(const QByteArray& toml, DialogScript::Private& data)
     if (toml.size() > LargestFile)
         return Error{Error::Code::LimitExceeded,
             data.fileName + QStringLiteral(": a dialog file has at most %1 bytes").arg(LargestFile), {}};
-    const auto parsed = toml::parse(std::string_view(toml.constData(), static_cast<std::size_t>(toml.size())));
-    if (!parsed) {
-        const toml::parse_error& error = parsed.error();
-        return Error{Error::Code::Invalid,
-            data.fileName + QLatin1Char(':') + QString::number(error.source().begin.line) + QLatin1String(": ")
-                + fromView(error.description()),
-            {}};
-    }
+    if (const QString trouble = tomlTrouble(toml); !trouble.isEmpty())
+        return Error { Error::Code::Invalid, data.fileName + trouble, {} };
     std::optional<Error> error;
-    Reader reader(data.fileName, error);
-    readRoot(reader, parsed.table(), data);
+    try {
+        const toml::table root = toml::parse(std::string_view(toml.constData(), static_cast<std::size_t>(toml.size())));
+        Reader reader(data.fileName, error);
+        readRoot(reader, root, data);
+    } catch (const toml::parse_error& fault) {
+        return Error { Error::Code::Invalid,
+            data.fileName + QLatin1Char(':') + QString::number(fault.source().begin.line) + QLatin1String(": ")
+                + fromView(fault.description()),
+            {} };
+    } catch (const TomlAssertion&) {
+        return Error { Error::Code::Invalid,
+            data.fileName + QStringLiteral(": not TOML, in a way that the parser cannot place"), {} };
+    }
     if (error)
         return *error;
     return {};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/app/tomlguard.h"
+#include "shared/core/tomlguard.h"
 
-namespace kav::app {
+namespace kav {
 namespace {
 
 constexpr qsizetype MostDotsOfALine = 64; // outside of strings and comments
@@ -125,4 +125,4 @@ QString tomlTrouble(QByteArrayView text)
     return TomlScan(text).run();
 }
 
-} // namespace kav::app
+} // namespace kav

@@ -4,7 +4,7 @@
 #include <QByteArrayView>
 #include <QString>
 
-namespace kav::app {
+namespace kav {
 
 /// Looks a TOML text over for what toml++ 3.3 cannot bear, before it sees it: what is wrong, beginning with
 /// ":line:column", or empty. Next to nothing that is TOML is refused. Pure, linear.
@@ -15,4 +15,4 @@ namespace kav::app {
 /// stack.
 QString tomlTrouble(QByteArrayView text);
 
-} // namespace kav::app
+} // namespace kav
