@@ -26,7 +26,6 @@ constexpr std::size_t PieceSamples = 800;
 /// A step of decoding takes at most this much audio, so that a call that catches up does not hold a thread from others.
 constexpr std::size_t StepSamples = 4000;
 constexpr int PartialFrames = 20; ///< 200 ms
-constexpr int StableFrames = 30; ///< unchanged for 300 ms
 
 QString digitsDictionaryOf(const PocketsphinxSettings& settings)
 {
@@ -131,7 +130,7 @@ private:
         bool open = false;
         std::shared_ptr<const CompiledGrammar> grammar;
         std::optional<Instant> waitingSince;
-        int frames = 0, partialAt = 0, changedAt = 0;
+        int frames = 0, partialAt = 0;
         Transcript lastPartial;
     };
 
@@ -489,14 +488,12 @@ void StreamCore::considerPartial(Utterance& utterance)
     if (utterance.frames - utterance.partialAt < PartialFrames)
         return;
     utterance.partialAt = utterance.frames;
-    Transcript partial = transcriptOf(m_decoder->hypothesis());
-    if (partial.text != utterance.lastPartial.text)
-        utterance.changedAt = utterance.frames;
-    partial.stable = utterance.frames - utterance.changedAt >= StableFrames;
-    const bool news = partial.text != utterance.lastPartial.text || partial.stable != utterance.lastPartial.stable;
-    utterance.lastPartial = partial;
-    if (partial.text.isEmpty() || !news)
+    // Never stable: what a grammar has heard so far is the beginning of a sentence, and the final, which comes within
+    // milliseconds of the end, is worth its wait.
+    const Transcript partial = transcriptOf(m_decoder->hypothesis());
+    if (partial.text.isEmpty() || partial.text == utterance.lastPartial.text)
         return;
+    utterance.lastPartial = partial;
     post([id = utterance.id, partial](PocketsphinxStream& stream) { stream.deliverPartial(id, partial); });
 }
 
