@@ -22,6 +22,8 @@ namespace {
     constexpr Milliseconds WorkerSilence { 3000 };
     // Between the spoken goodbye of a drain's deadline and the end.
     constexpr Milliseconds GoodbyeTime { 20000 };
+    // A webhook's answer waits no longer for the journal than this.
+    constexpr Milliseconds LongestKeepWait { 250 };
 
     webhooks::RequestGuard::Settings guardSettings(const Config& config)
     {
@@ -51,6 +53,8 @@ Engine::Engine(const Config& config, const Clock& clock, MakersSource makers)
     , m_guard(guardSettings(config), clock)
     , m_tokens(streamTokens(config))
 {
+    m_unkeptTimer.setSingleShot(true);
+    connect(&m_unkeptTimer, &QTimer::timeout, this, &Engine::releaseOverdue);
     m_drainTimer.setSingleShot(true);
     connect(&m_drainTimer, &QTimer::timeout, this, &Engine::continueDrain);
 
@@ -63,7 +67,7 @@ Engine::Engine(const Config& config, const Clock& clock, MakersSource makers)
     };
     hooks.log = [this](const calllog::Entry& entry) {
         if (m_callLog)
-            m_callLog->append(entry);
+            m_loggedNow = m_callLog->append(entry);
     };
     // The telephone rings: a provider that failed or was never asked for gets its attempt now.
     hooks.incomingCall = [this](const webhooks::IncomingCall&) {
@@ -98,10 +102,11 @@ Engine::~Engine()
 Result<QString> Engine::listen()
 {
     m_listener.setHttpHandler([this](const net::HttpRequest& request, const net::Responder& responder) {
+        m_loggedNow = 0;
         const net::HttpResponse response = answer(request);
         if (m_metrics)
             m_metrics->httpRequest(routeOf(request.path), response.status);
-        responder.respond(response);
+        respondWhenKept(m_loggedNow, responder, response);
     });
     m_listener.setUpgradeHandler([this](const net::HttpRequest& request) -> net::UpgradeVerdict {
         if (webhooks::MediaGate::owns(request))
@@ -129,7 +134,40 @@ void Engine::begin()
 void Engine::startCallLog()
 {
     m_callLog = std::make_unique<calllog::CallLog>(m_config.callLog, m_clock);
+    connect(m_callLog.get(), &calllog::CallLog::durable, this, &Engine::onDurable);
     m_callLog->start();
+}
+
+void Engine::respondWhenKept(quint64 entry, const net::Responder& responder, const net::HttpResponse& response)
+{
+    // An answer tells Twilio that its news was taken: it goes out when the journal has it on disk. A disk that stalls must
+    // not keep a caller waiting, though, so there is a limit.
+    if (entry == 0 || m_callLog->status().durable >= entry) {
+        responder.respond(response);
+        return;
+    }
+    m_unkept.push_back({ entry, m_clock.now(), responder, response });
+    if (!m_unkeptTimer.isActive())
+        m_unkeptTimer.start(LongestKeepWait);
+}
+
+void Engine::onDurable(quint64 entry)
+{
+    while (!m_unkept.empty() && m_unkept.front().entry <= entry) {
+        m_unkept.front().responder.respond(m_unkept.front().response);
+        m_unkept.pop_front();
+    }
+}
+
+void Engine::releaseOverdue()
+{
+    const Instant now = m_clock.now();
+    while (!m_unkept.empty() && now - m_unkept.front().since >= LongestKeepWait) {
+        m_unkept.front().responder.respond(m_unkept.front().response);
+        m_unkept.pop_front();
+    }
+    if (!m_unkept.empty())
+        m_unkeptTimer.start(LongestKeepWait);
 }
 
 void Engine::loadDialog()

@@ -18,6 +18,7 @@
 #include <QObject>
 #include <QTimer>
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -79,6 +80,9 @@ private:
     void startProviders();
     void onProviderStatus(const providers::ProviderStatus& status);
     void checkWarm();
+    void respondWhenKept(quint64 entry, const net::Responder& responder, const net::HttpResponse& response);
+    void onDurable(quint64 entry);
+    void releaseOverdue();
     void onCallEnded(const session::CallEnd& end);
     void continueDrain();
     session::MediaWorker* leastLoaded() const;
@@ -97,6 +101,16 @@ private:
 
     std::unique_ptr<metrics::Metrics> m_metrics;
     std::unique_ptr<calllog::CallLog> m_callLog;
+    /// An answer that waits for its news to be on disk.
+    struct Unkept {
+        quint64 entry = 0;
+        Instant since;
+        net::Responder responder;
+        net::HttpResponse response;
+    };
+    std::deque<Unkept> m_unkept; // by entry
+    QTimer m_unkeptTimer;
+    quint64 m_loggedNow = 0; // the entry that the request in hand was logged as
     mutable std::mutex m_scriptMutex;
     std::shared_ptr<const dialog::DialogScript> m_script; // guarded by m_scriptMutex
     providers::RenderedLines m_rendered;
