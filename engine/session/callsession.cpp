@@ -627,6 +627,7 @@ void CallSession::ask()
     }
     if (!haveConversation())
         return; // asked again on the next tick; the fallback's deadline stands
+    m_messageInsteadOfAnswer = false;
     m_expectationBefore = m_expectation;
     m_turn->asked = true;
     m_conversation->ask(*std::exchange(m_unasked, std::nullopt));
