@@ -36,6 +36,15 @@ struct CallEnd final {
     bool apologyOwed = false;
 };
 
+/// A turn that is under way, with the instants its latency is made of.
+struct OpenTurn final {
+    TurnRecord record;
+    Instant lastVoice;
+    std::optional<Instant> committed, wordsKnown, firstSentence, firstAudio;
+    bool asked = false, sent = false, speechLogged = false;
+    quint64 framesBefore = 0;
+};
+
 /// One call, from the stream's 101 to its end: feeds the caller's audio to voice detection, recogniser and turn machine,
 /// and does what the machine says. Owned by its MediaWorker, lives on that worker for its whole life; deleted by it after
 /// ended(). Emits ended exactly once, whatever happens.
@@ -68,14 +77,6 @@ Q_SIGNALS:
 
 private:
     enum class Phase { AwaitingStart, Live, Ended };
-    /// A turn that is under way, with the instants its latency is made of.
-    struct OpenTurn {
-        TurnRecord record;
-        Instant lastVoice;
-        std::optional<Instant> committed, wordsKnown, firstSentence, firstAudio;
-        bool asked = false, sent = false, speechLogged = false;
-        quint64 framesBefore = 0;
-    };
     /// What is being spoken, or is about to be.
     enum class Speaking { Nothing, Answer, Line };
 
