@@ -25,6 +25,8 @@ private Q_SLOTS:
         row("serve --port=5001", Command::Serve, "--port=5001");
         row("migrate --config x.toml", Command::Migrate, "--config x.toml");
         row("call --wav a.wav --help", Command::Call, "--wav a.wav --help");
+        row("calls CA1 --json", Command::Calls, "CA1 --json");
+        row("calls --limit 5 --help", Command::Help, "");
         row("--help", Command::Help, "");
         row("-h", Command::Help, "");
         row("serve --port 1 --help", Command::Help, "");
@@ -48,8 +50,8 @@ private Q_SLOTS:
         const auto parsed = parseCommandLine({QStringLiteral("migrat")});
         QVERIFY(!parsed.ok());
         QCOMPARE(parsed.error().message,
-            QStringLiteral("unknown command 'migrat'; did you mean 'migrate'? (serve, migrate, call, example-config, "
-                           "help, version)"));
+            QStringLiteral("unknown command 'migrat'; did you mean 'migrate'? (serve, migrate, call, calls, "
+                           "example-config, help, version)"));
     }
 
     void suggestsOnlyWhatIsNear()

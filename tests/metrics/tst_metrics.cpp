@@ -184,7 +184,7 @@ void TestMetrics::histogramsAreCumulative()
     QCOMPARE(scrape("kav_stage_seconds_count{stage=\"stt\"}"), 1.0);
     QCOMPARE(scrape("kav_stage_seconds_count{stage=\"llm\"}"), 2.0);
     QCOMPARE(scrape("kav_pacing_lateness_seconds_bucket{le=\"0.0001\"}"), 2.0);
-    QCOMPARE(scrape("kav_pacing_lateness_seconds_bucket{le=\"0.00025\"}"), 3.0);
+    QCOMPARE(scrape("kav_pacing_lateness_seconds_bucket{le=\"0.0002\"}"), 3.0);
     QCOMPARE(scrape("kav_pacing_lateness_seconds_bucket{le=\"0.1\"}"), 3.0);
     QCOMPARE(scrape("kav_pacing_lateness_seconds_count"), 4.0);
     QVERIFY(qAbs(scrape("kav_pacing_lateness_seconds_sum") - 1.000201) < 1e-9);

@@ -53,6 +53,7 @@ private Q_SLOTS:
     void cutsALongReasonAtALetter();
 
     void endsASilentPeer();
+    void keepsAQuietPeerThatAnswersPings();
     void pingsAndEndsAPeerThatIsGone();
     void countsAnyByteAsAnAnswerToAPing();
     void endsAFrameThatStalls();
@@ -563,6 +564,7 @@ void TestWebSocket::endsASilentPeer()
     m_clock.advance(Milliseconds(9999));
     m_host->sweep();
     QVERIFY(m_last->isOpen());
+    QCOMPARE(client->frame()->opcode, int(Ping)); // quiet for so long, it is asked; what it sends is its answer
     client->send(clientFrame(Text, "still here"));
     QCOMPARE(client->frame()->payload, "still here");
     m_clock.advance(Milliseconds(10000));
@@ -572,6 +574,34 @@ void TestWebSocket::endsASilentPeer()
     QVERIFY(m_endings.first().byPeer);
     QCOMPARE(m_endings.first().code, 1006);
     QCOMPARE(m_endings.first().reason, QStringLiteral("nothing received for 10000 ms"));
+}
+
+void TestWebSocket::keepsAQuietPeerThatAnswersPings()
+{
+    // Twilio may send nothing while the caller is silent; its pongs are all there is then.
+    const auto client = open();
+    const int pings = 12;
+    for (int i = 0; i < pings; ++i) {
+        m_clock.advance(Milliseconds(3334));
+        m_host->sweep();
+        const auto ping = client->frame();
+        QVERIFY(ping);
+        QCOMPARE(ping->opcode, int(Ping));
+        client->send(clientFrame(Pong, ping->payload));
+        QTRY_COMPARE(m_last->lastReceived(), m_clock.now());
+    }
+    QVERIFY(m_last->isOpen());
+    // The same quiet without pongs is death.
+    for (int i = 0; i < 2; ++i) {
+        m_clock.advance(Milliseconds(3334));
+        m_host->sweep();
+        QCOMPARE(client->frame()->opcode, int(Ping));
+    }
+    m_clock.advance(Milliseconds(3334));
+    m_host->sweep();
+    QCOMPARE(client->frame()->closeCode(), 1001);
+    QTRY_COMPARE(m_endings.size(), 1);
+    QVERIFY(m_endings.first().byPeer);
 }
 
 void TestWebSocket::pingsAndEndsAPeerThatIsGone()

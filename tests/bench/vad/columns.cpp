@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "columns.h"
+#include "tests/bench/vad/columns.h"
 
 #include "engine/turn/voicedetector.h"
 

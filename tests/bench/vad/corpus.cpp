@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "corpus.h"
+#include "tests/bench/vad/corpus.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "columns.h"
-#include "corpus.h"
-#include "score.h"
+#include "tests/bench/vad/columns.h"
+#include "tests/bench/vad/corpus.h"
+#include "tests/bench/vad/score.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "columns.h"
-#include "corpus.h"
+#include "tests/bench/vad/columns.h"
+#include "tests/bench/vad/corpus.h"
 
 #include <chrono>
 
