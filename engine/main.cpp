@@ -31,9 +31,10 @@ void printErrors(const QStringList& errors)
 
 int serve(const app::Config& config)
 {
-    const SystemClock clock;
-    QThreadPool speechPool;
-    speechPool.setMaxThreadCount(config.speechThreadCount(QThread::idealThreadCount()));
+    // Neither goes with this frame: a maker may be at work when the process has had its end.
+    static const SystemClock clock;
+    const auto speechPool = std::make_shared<QThreadPool>();
+    speechPool->setMaxThreadCount(config.speechThreadCount(QThread::idealThreadCount()));
     app::Engine engine(config, clock, app::embeddedMakers(speechPool, clock));
     app::StopSignals signalsToStop;
 

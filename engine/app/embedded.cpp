@@ -9,12 +9,12 @@
 
 namespace kav::app {
 
-Engine::MakersSource embeddedMakers(QThreadPool& speechPool, const Clock& clock)
+Engine::MakersSource embeddedMakers(const std::shared_ptr<QThreadPool>& speechPool, const Clock& clock)
 {
-    return [&speechPool, &clock](const Engine::ScriptSource& script) {
+    return [speechPool, &clock](const Engine::ScriptSource& script) {
         providers::Makers makers;
-        makers.speechToText = [&speechPool, &clock]() -> Result<std::shared_ptr<providers::SpeechToText>> {
-            auto made = providers::PocketsphinxSpeechToText::create({}, speechPool, clock);
+        makers.speechToText = [speechPool, &clock]() -> Result<std::shared_ptr<providers::SpeechToText>> {
+            auto made = providers::PocketsphinxSpeechToText::create({}, *speechPool, clock);
             if (!made)
                 return made.error();
             return std::shared_ptr<providers::SpeechToText>(*made);
@@ -25,7 +25,7 @@ Engine::MakersSource embeddedMakers(QThreadPool& speechPool, const Clock& clock)
                 return Error { Error::Code::Unavailable, QStringLiteral("there is no usable dialog file"), {} };
             return std::shared_ptr<providers::LanguageModel>(std::make_shared<dialog::Receptionist>(dialog));
         };
-        makers.textToSpeech = [&speechPool] { return providers::FliteTextToSpeech::create(speechPool); };
+        makers.textToSpeech = [speechPool] { return providers::FliteTextToSpeech::create(*speechPool); };
         return makers;
     };
 }

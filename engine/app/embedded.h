@@ -7,11 +7,13 @@
 #include <QString>
 #include <QThreadPool>
 
+#include <memory>
+
 namespace kav::app {
 
-/// The providers that need no key and no network: pocketsphinx, the scripted receptionist, flite. `speechPool` and
-/// `clock` are borrowed and outlive the engine.
-Engine::MakersSource embeddedMakers(QThreadPool& speechPool, const Clock& clock);
+/// The providers that need no key and no network: pocketsphinx, the scripted receptionist, flite. The pool is shared with
+/// the makers, which may be at work when the engine is gone; `clock` is borrowed for as long as the process runs.
+Engine::MakersSource embeddedMakers(const std::shared_ptr<QThreadPool>& speechPool, const Clock& clock);
 
 /// One sentence in the embedded voice, 8 kHz mu-law; blocks until it is made. For commands, never for calls.
 Result<QByteArray> renderNow(QThreadPool& speechPool, const QString& text);

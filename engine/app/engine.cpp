@@ -24,11 +24,14 @@ namespace {
     constexpr Milliseconds GoodbyeTime { 20000 };
     // A webhook's answer waits no longer for the journal than this.
     constexpr Milliseconds LongestKeepWait { 250 };
+    // How often a drain looks at its deadlines: a handshake that fails ends in nobody's signal.
+    constexpr Milliseconds DrainCheck { 250 };
 
     webhooks::RequestGuard::Settings guardSettings(const Config& config)
     {
         webhooks::RequestGuard::Settings settings;
         settings.authToken = config.twilioAuthToken.toUtf8();
+        settings.accountSid = config.twilioAccountSid;
         if (!config.publicUrl.isEmpty()) {
             if (const auto url = webhooks::PublicUrl::parse(config.publicUrl))
                 settings.publicUrl = *url;
@@ -55,7 +58,6 @@ Engine::Engine(const Config& config, const Clock& clock, MakersSource makers)
 {
     m_unkeptTimer.setSingleShot(true);
     connect(&m_unkeptTimer, &QTimer::timeout, this, &Engine::releaseOverdue);
-    m_drainTimer.setSingleShot(true);
     connect(&m_drainTimer, &QTimer::timeout, this, &Engine::continueDrain);
 
     const auto draining = [this] { return m_drain != DrainStep::No; };
@@ -80,13 +82,14 @@ Engine::Engine(const Config& config, const Clock& clock, MakersSource makers)
     m_routes = std::make_unique<webhooks::WebhookRoutes>(m_guard, m_tokens, m_clock, webhooks::WebhookRoutes::Settings {}, std::move(hooks));
 
     webhooks::MediaGate::Hooks gate;
-    gate.leastLoaded = [this]() -> net::WebSocketHost* {
-        session::MediaWorker* worker = leastLoaded();
-        return worker ? worker->host() : nullptr;
-    };
+    gate.leastLoaded = [this] { return chooseWorker(); };
     gate.hasRoom = [this] { return hasRoom(); };
     // A call whose webhook was answered before the drain began is let in: it is ringing already.
-    gate.admitted = [this](const webhooks::StreamClaims& claims) { m_routes->noteStreamAdmitted(claims.callSid); };
+    gate.admitted = [this](const webhooks::StreamClaims& claims) {
+        m_streams.admitted(claims, m_chosen, m_clock.now(), m_clock.wallNow());
+        m_routes->noteStreamAdmitted(claims.callSid);
+    };
+    gate.isTaken = [this](const webhooks::StreamClaims& claims) { return m_streams.isTaken(claims, m_clock.now()); };
     m_gate = std::make_unique<webhooks::MediaGate>(m_guard, m_tokens, m_clock, std::move(gate));
 }
 
@@ -184,19 +187,21 @@ void Engine::loadDialog()
         qCCritical(lcApp).noquote() << "the built-in dialog is broken:" << loaded.error().message;
         return;
     }
-    const std::lock_guard lock(m_scriptMutex);
-    m_script = *loaded;
+    const std::lock_guard lock(m_script->mutex);
+    m_script->script = *loaded;
 }
 
-std::shared_ptr<const dialog::DialogScript> Engine::script() const
+std::shared_ptr<const dialog::DialogScript> Engine::ScriptSlot::get()
 {
-    const std::lock_guard lock(m_scriptMutex);
-    return m_script;
+    const std::lock_guard lock(mutex);
+    return script;
 }
+
+std::shared_ptr<const dialog::DialogScript> Engine::script() const { return m_script->get(); }
 
 void Engine::startProviders()
 {
-    m_registry = std::make_unique<providers::ProviderRegistry>(m_makersSource([this] { return script(); }), m_config.providers, m_clock);
+    m_registry = std::make_unique<providers::ProviderRegistry>(m_makersSource([slot = m_script] { return slot->get(); }), m_config.providers, m_clock);
     m_renderer = std::make_unique<providers::LineRenderer>(m_rendered, providers::LineRenderer::Settings {}, m_clock);
     connect(m_renderer.get(), &providers::LineRenderer::finished, this, [this](int rendered, int failed) {
         qCInfo(lcTts) << "lines rendered:" << rendered << "failed:" << failed;
@@ -255,6 +260,7 @@ void Engine::startWorkers()
     for (int i = 0; i < count; ++i) {
         m_counters.push_back(&m_metrics->addWorker());
         auto worker = std::make_unique<session::MediaWorker>(i + 1, m_context, *m_counters.back(), m_config.mediaSocket);
+        connect(worker.get(), &session::MediaWorker::callStarted, this, [this](const QString& callId) { m_streams.started(callId); });
         connect(worker.get(), &session::MediaWorker::turnEnded, this, [this](const QString& callId, const TurnRecord& turn) {
             m_metrics->turnEnded(turn.input, turn.latency);
             if (turn.fallback)
@@ -276,6 +282,7 @@ void Engine::onCallEnded(const session::CallEnd& end)
     // Whatever ended it but a fault was meant: Twilio is then told to hang up, else the apology is due.
     const bool fault = end.apologyOwed || end.reason == EndReason::StreamLost || end.reason == EndReason::ProtocolError
         || end.reason == EndReason::Refused;
+    m_streams.ended(end.callId);
     m_routes->noteStreamEnded(end.callId, !fault);
     m_metrics->callEnded(end.reason);
     Q_EMIT callEnded(end);
@@ -283,21 +290,20 @@ void Engine::onCallEnded(const session::CallEnd& end)
         continueDrain();
 }
 
-int Engine::liveCalls() const
-{
-    int live = 0;
-    for (const auto& worker : m_workers)
-        live += worker->liveCalls();
-    return live;
-}
+int Engine::liveCalls() const { return m_streams.open(m_clock.now()); }
 
 bool Engine::hasRoom() const { return !m_workers.empty() && liveCalls() < m_capacity; }
 
-session::MediaWorker* Engine::leastLoaded() const
+net::WebSocketHost* Engine::chooseWorker()
 {
-    const auto least = std::min_element(m_workers.begin(), m_workers.end(),
-        [](const auto& a, const auto& b) { return a->liveCalls() < b->liveCalls(); });
-    return least == m_workers.end() ? nullptr : least->get();
+    if (m_workers.empty())
+        return nullptr;
+    // By what was given to each: what a worker itself has counted lags behind a burst.
+    std::vector<int> loads;
+    for (int i = 0; i < int(m_workers.size()); ++i)
+        loads.push_back(m_streams.open(m_clock.now(), i));
+    m_chosen = int(std::min_element(loads.begin(), loads.end()) - loads.begin());
+    return m_workers[size_t(m_chosen)]->host();
 }
 
 bool Engine::workersAlive() const
@@ -407,13 +413,19 @@ void Engine::drain()
     if (m_drain == DrainStep::No) {
         m_drain = DrainStep::Waiting;
         qCInfo(lcApp) << "draining: no more calls are taken," << liveCalls() << "live";
-        m_drainTimer.start(m_config.drain);
+        m_drainDeadline = m_clock.now() + m_config.drain;
+        m_drainTimer.start(DrainCheck);
         continueDrain();
         return;
     }
-    m_drain = DrainStep::Done;
+    finishDrain();
+}
+
+void Engine::finishDrain()
+{
     m_drainTimer.stop();
-    Q_EMIT drained();
+    if (std::exchange(m_drain, DrainStep::Done) != DrainStep::Done)
+        Q_EMIT drained();
 }
 
 void Engine::continueDrain()
@@ -421,23 +433,20 @@ void Engine::continueDrain()
     if (m_drain == DrainStep::Done)
         return;
     if (liveCalls() == 0) {
-        m_drain = DrainStep::Done;
-        m_drainTimer.stop();
-        Q_EMIT drained();
+        finishDrain();
         return;
     }
-    if (m_drainTimer.isActive())
+    if (m_clock.now() < m_drainDeadline)
         return;
     if (m_drain == DrainStep::Waiting) {
         m_drain = DrainStep::SayingGoodbye;
         qCInfo(lcApp) << "drain deadline: saying goodbye to" << liveCalls() << "calls";
         for (const auto& worker : m_workers)
             worker->endAll(EndReason::Shutdown);
-        m_drainTimer.start(GoodbyeTime);
+        m_drainDeadline = m_clock.now() + GoodbyeTime;
         return;
     }
-    m_drain = DrainStep::Done;
-    Q_EMIT drained();
+    finishDrain();
 }
 
 } // namespace kav::app

@@ -13,6 +13,7 @@
 #include "engine/session/messagestore.h"
 #include "engine/webhooks/mediagate.h"
 #include "engine/webhooks/requestguard.h"
+#include "engine/webhooks/streamledger.h"
 #include "engine/webhooks/webhookroutes.h"
 
 #include <QObject>
@@ -51,6 +52,7 @@ public:
     /// A second time: live calls are ended at once.
     void drain();
 
+    /// Streams let in and not over, those included whose handshake is still under way.
     int liveCalls() const;
     int capacity() const { return m_capacity; }
     /// The dialog in use: the configured file's, or the built-in one when that cannot be used. Any thread; null until
@@ -85,7 +87,8 @@ private:
     void releaseOverdue();
     void onCallEnded(const session::CallEnd& end);
     void continueDrain();
-    session::MediaWorker* leastLoaded() const;
+    void finishDrain();
+    net::WebSocketHost* chooseWorker();
     bool hasRoom() const;
 
     const Config m_config;
@@ -98,6 +101,8 @@ private:
     const webhooks::StreamTokens m_tokens;
     std::unique_ptr<webhooks::WebhookRoutes> m_routes;
     std::unique_ptr<webhooks::MediaGate> m_gate;
+    webhooks::StreamLedger m_streams;
+    int m_chosen = 0; // worker of the stream that the gate is just letting in
 
     std::unique_ptr<metrics::Metrics> m_metrics;
     std::unique_ptr<calllog::CallLog> m_callLog;
@@ -111,8 +116,13 @@ private:
     std::deque<Unkept> m_unkept; // by entry
     QTimer m_unkeptTimer;
     quint64 m_loggedNow = 0; // the entry that the request in hand was logged as
-    mutable std::mutex m_scriptMutex;
-    std::shared_ptr<const dialog::DialogScript> m_script; // guarded by m_scriptMutex
+    /// Held by the makers too: one that is stuck may ask for the dialog when the engine is gone.
+    struct ScriptSlot {
+        std::mutex mutex;
+        std::shared_ptr<const dialog::DialogScript> script; // guarded by mutex
+        std::shared_ptr<const dialog::DialogScript> get();
+    };
+    const std::shared_ptr<ScriptSlot> m_script = std::make_shared<ScriptSlot>();
     providers::RenderedLines m_rendered;
     std::unique_ptr<providers::ProviderRegistry> m_registry;
     std::unique_ptr<providers::LineRenderer> m_renderer;
@@ -124,6 +134,7 @@ private:
 
     DrainStep m_drain = DrainStep::No;
     QTimer m_drainTimer;
+    Instant m_drainDeadline; // of the step in hand
 };
 
 } // namespace kav::app

@@ -102,12 +102,13 @@ void MediaWorker::onConnected(net::WebSocket* socket)
         call, &CallSession::ended, this,
         [this, call](const CallEnd& end) {
             m_tick->unsubscribe(*call);
+            // Before it is told: who hears of the end must not find the call still counted.
+            m_live.fetch_sub(1, std::memory_order_relaxed);
             Q_EMIT callEnded(end);
             // The session is on the stack of its own signal: it goes on the next turn of the loop.
             QMetaObject::invokeMethod(m_anchor.get(), [this, call] {
                 std::erase_if(m_sessions, [call](const auto& held) { return held.get() == call; });
             }, Qt::QueuedConnection);
-            m_live.fetch_sub(1, std::memory_order_relaxed);
         },
         Qt::DirectConnection);
     m_live.fetch_add(1, std::memory_order_relaxed);

@@ -41,6 +41,12 @@ net::UpgradeVerdict MediaGate::judge(const net::HttpRequest& request)
         }
         return net::HttpResponse::text(403, "forbidden\n");
     }
+    if (m_hooks.isTaken && m_hooks.isTaken(*claims)) {
+        ++m_counters.taken;
+        if (m_logGate.tryPass(m_clock.now()))
+            qCWarning(lcWebhook).noquote() << claims->callSid << "a second stream refused, from" << request.peer.toString();
+        return net::HttpResponse::text(409, "conflict\n");
+    }
     net::WebSocketHost* host = nullptr;
     const bool draining = m_hooks.isDraining && m_hooks.isDraining();
     if (!draining && (!m_hooks.hasRoom || m_hooks.hasRoom()) && m_hooks.leastLoaded)

@@ -12,8 +12,8 @@
 namespace kav::webhooks {
 
 /// Decides about the upgrade of `/media/TOKEN` before the 101: signature (or a peer on this machine, without an auth
-/// token), token, room. 404 for another path, 403 for a bad or expired token, 503 when full or draining; the answers
-/// tell no more. What is admitted goes to the least loaded worker, tagged with the token's claims.
+/// token), token, room. 404 for another path, 403 for a bad or expired token, 409 for a token or call that has its stream, 503
+/// when full or draining; the answers tell no more. What is admitted goes to the least loaded worker, tagged with the token's claims.
 ///
 /// A plain object, owned by the composition root, lives on the control thread.
 class MediaGate final {
@@ -23,9 +23,10 @@ public:
         std::function<bool()> hasRoom;
         std::function<bool()> isDraining;
         std::function<void(const StreamClaims&)> admitted; ///< e.g. WebhookRoutes::noteStreamAdmitted
+        std::function<bool(const StreamClaims&)> isTaken{}; ///< see StreamLedger; nobody asked: never
     };
     struct Counters final {
-        quint64 admitted = 0, unsignedOrForeign = 0, badTokens = 0, full = 0;
+        quint64 admitted = 0, unsignedOrForeign = 0, badTokens = 0, taken = 0, full = 0;
     };
 
     MediaGate(RequestGuard& guard, const StreamTokens& tokens, const Clock& clock, Hooks hooks);

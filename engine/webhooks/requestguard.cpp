@@ -78,7 +78,12 @@ std::optional<PublicUrl> RequestGuard::baseFor(const net::HttpRequest& request) 
 
 RequestGuard::Verdict RequestGuard::checkWebhook(const net::HttpRequest& request, const telephony::FormBody* form)
 {
-    return check(request, form, false);
+    const Verdict verdict = check(request, form, false);
+    // Only of a proven request: subaccounts share their parent's token, and may have an engine of their own.
+    if (verdict.admitted() && !m_settings.accountSid.isEmpty() && form != nullptr && form->contains(u"AccountSid")
+        && form->value(u"AccountSid") != m_settings.accountSid)
+        return refuse(request, 403, QStringLiteral("AccountSid is not the account that TWILIO_ACCOUNT_SID names"), true);
+    return verdict;
 }
 
 RequestGuard::Verdict RequestGuard::checkUpgrade(const net::HttpRequest& request)

@@ -42,6 +42,7 @@ public:
     struct Settings final {
         QByteArray authToken;
         std::optional<PublicUrl> publicUrl;
+        QString accountSid{}; ///< the account whose webhooks are taken; empty: any
     };
     struct Verdict final {
         int status = 200; ///< 200, 403 or 503

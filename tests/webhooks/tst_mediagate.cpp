@@ -22,14 +22,15 @@ struct Gate final {
     StreamTokens tokens = StreamTokens::withRandomKey(120s);
     net::WebSocketHost host{u"worker"_s, {}, {}, clock};
     bool room = true, draining = false, worker = true;
-    QStringList admitted;
+    QStringList admitted, taken;
     MediaGate gate;
 
     explicit Gate(const QByteArray& token = {}, const QString& publicUrl = {})
         : guard({token, publicUrl.isEmpty() ? std::nullopt : std::optional(*PublicUrl::parse(publicUrl))}, clock)
         , gate(guard, tokens, clock,
               {[this] { return worker ? &host : nullptr; }, [this] { return room; }, [this] { return draining; },
-                  [this](const StreamClaims& claims) { admitted += claims.callSid; }})
+                  [this](const StreamClaims& claims) { admitted += claims.callSid; },
+                  [this](const StreamClaims& claims) { return taken.contains(claims.callSid); }})
     {
     }
     QByteArray path() const { return "/media/" + tokens.mint(u"CA1"_s, u"AC1"_s, clock.wallNow()); }
@@ -53,6 +54,7 @@ private Q_SLOTS:
     void badTokensAreForbidden();
     void anExpiredTokenIsForbidden();
     void aFullEngineIsUnavailable();
+    void aSecondStreamOfACallIsAConflict();
     void theUpgradeMustBeSigned();
     void strangersAreRefusedWithoutAToken();
     void noTokenReachesTheLog();
@@ -129,6 +131,19 @@ void tst_MediaGate::aFullEngineIsUnavailable()
     // Who has no token does not learn that the engine is full.
     QCOMPARE(gate.status(test::upgradeRequest("/media/TOKEN")), 403);
     QVERIFY(gate.admitted.isEmpty());
+}
+
+void tst_MediaGate::aSecondStreamOfACallIsAConflict()
+{
+    Gate gate;
+    gate.taken += u"CA1"_s;
+    QCOMPARE(gate.status(test::upgradeRequest(gate.path())), 409);
+    QCOMPARE(gate.gate.counters().taken, quint64(1));
+    QVERIFY(gate.admitted.isEmpty());
+    // Who has no token does not learn which calls there are.
+    QCOMPARE(gate.status(test::upgradeRequest("/media/TOKEN")), 403);
+    gate.taken.clear();
+    QCOMPARE(gate.status(test::upgradeRequest(gate.path())), 101);
 }
 
 void tst_MediaGate::theUpgradeMustBeSigned()

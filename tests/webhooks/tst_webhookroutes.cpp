@@ -35,8 +35,9 @@ struct Desk final {
     QStringList hooks;
     WebhookRoutes routes;
 
-    explicit Desk(const QByteArray& token = {}, const QString& publicUrl = {}, WebhookRoutes::Settings settings = {})
-        : guard({token, publicUrl.isEmpty() ? std::nullopt : std::optional(*PublicUrl::parse(publicUrl))}, clock)
+    explicit Desk(const QByteArray& token = {}, const QString& publicUrl = {}, WebhookRoutes::Settings settings = {},
+        const QString& accountSid = {})
+        : guard({token, publicUrl.isEmpty() ? std::nullopt : std::optional(*PublicUrl::parse(publicUrl)), accountSid}, clock)
         , routes(guard, tokens, clock, settings,
               {[this] { return room; }, [this] { return draining; },
                   [this](const QString&) { return language == u"he" ? CallerLines::hebrew() : CallerLines::english(); },
@@ -89,6 +90,7 @@ class tst_WebhookRoutes final : public QObject {
     Q_OBJECT
 private Q_SLOTS:
     void init();
+    void anotherAccountsCallIsRefused();
     void anIncomingCallIsConnectedToAStream();
     void aPublicEngineNamesItsPublicAddress();
     void theTokenIsBoundToTheCall();
@@ -733,6 +735,17 @@ void tst_WebhookRoutes::theRateGateRefills()
     for (int i = 0; i < 3; ++i)
         QVERIFY(gate.tryPass(clock.now()));
     QVERIFY(!gate.tryPass(clock.now()));
+}
+
+void tst_WebhookRoutes::anotherAccountsCallIsRefused()
+{
+    Desk desk({}, {}, {}, u"AC0123456789abcdef0123456789abcdef"_s);
+    QCOMPARE(desk.call().status, 200);
+    auto fields = test::callFields(u"CA2"_s);
+    test::setField(fields, u"AccountSid"_s, u"ACfedcba9876543210fedcba9876543210"_s);
+    QCOMPARE(desk.post("/webhook/incoming_call", fields).status, 403);
+    QCOMPARE(desk.hooks.size(), 1);
+    QCOMPARE(desk.lastLog().value(u"reason"_s).toString(), u"AccountSid is not the account that TWILIO_ACCOUNT_SID names"_s);
 }
 
 QTEST_GUILESS_MAIN(tst_WebhookRoutes)
