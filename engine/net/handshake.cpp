@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/net/handshake.h"
 
+#include <QCryptographicHash>
+
 #include <algorithm>
 
 namespace kav::net {
@@ -96,14 +98,20 @@ UpgradeRequest upgradeRequest(const HttpRequest& request, const QByteArray& tag)
         .peer = request.peer};
 }
 
-QByteArray canonicalHead(const UpgradeRequest& request, quint64 id)
+QByteArray switchingProtocols(const UpgradeRequest& request, const QStringList& supported)
 {
-    QByteArray head = "GET /" + QByteArray::number(id)
-        + " HTTP/1.1\r\nHost: kav\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-          "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
-        + request.key + "\r\n";
-    if (!request.protocols.isEmpty())
-        head += "Sec-WebSocket-Protocol: " + request.protocols + "\r\n";
+    // RFC 6455 1.3: the key with this name behind it, hashed, proves that a WebSocket server answers.
+    const QByteArray proof = request.key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    QByteArray head =
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+        + QCryptographicHash::hash(proof, QCryptographicHash::Sha1).toBase64() + "\r\n";
+    for (const QByteArray& offered : request.protocols.split(',')) {
+        const QByteArray protocol = offered.trimmed();
+        if (!supported.contains(QString::fromLatin1(protocol)))
+            continue;
+        head += "Sec-WebSocket-Protocol: " + protocol + "\r\n";
+        break;
+    }
     return head + "\r\n";
 }
 

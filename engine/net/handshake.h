@@ -3,6 +3,8 @@
 
 #include "engine/net/http.h"
 
+#include <QStringList>
+
 #include <optional>
 
 namespace kav::net {
@@ -19,15 +21,13 @@ struct UpgradeRequest final {
 /// The client asks for `Upgrade: websocket`. Other upgrades are ignored, as RFC 9110 7.8 allows.
 bool asksForWebSocket(const HttpRequest& request);
 
-/// RFC 6455 4.2.1, in full, because QWebSocketServer checks little of it and refuses without a status. The refusal, or
-/// nothing when the handshake is good. `bytesFollow`: more came behind the head; a client must wait for the 101, and
-/// QWebSocket would lose or leak on such bytes.
+/// RFC 6455 4.2.1, in full. The refusal, or nothing when the handshake is good. `bytesFollow`: more came behind the
+/// head; a client must wait for the 101.
 std::optional<HttpResponse> refuseHandshake(const HttpRequest& request, bool http11, bool bytesFollow);
 
 UpgradeRequest upgradeRequest(const HttpRequest& request, const QByteArray& tag);
 
-/// The head that QWebSocketServer gets to see, written anew so that nothing hostile reaches its parser. `id` stands in
-/// the path, and tells which socket a finished QWebSocket belongs to.
-QByteArray canonicalHead(const UpgradeRequest& request, quint64 id);
+/// The 101, with the first offered sub-protocol that is among the `supported`; none is invented.
+QByteArray switchingProtocols(const UpgradeRequest& request, const QStringList& supported);
 
 } // namespace kav::net

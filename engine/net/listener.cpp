@@ -214,7 +214,7 @@ void Listener::Private::take(Listener* q, int descriptor, const QHostAddress& pe
     ++context.counters.accepted;
     ++context.counters.open;
     // A child's end tells of the socket's: destroyed means that the descriptor is free (queued, from another thread,
-    // once the socket has moved). Not the socket's own signal, because QWebSocket cuts all connections of its socket.
+    // once the socket has moved). Not the socket's own signal: those are cut when the socket is handed over.
     QObject::connect(new QObject(socket.get()), &QObject::destroyed, q, [this] {
         --context.counters.open;
         updateAccepting();

@@ -1,37 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/net/websocket.h"
 
-#include "engine/net/framewatch.h"
 #include "engine/net/handshake.h"
+#include "engine/net/messagereader.h"
 #include "shared/core/logging.h"
 #include "shared/core/masking.h"
 
-#include <QPointer>
+#include <QSocketNotifier>
+#include <QStringDecoder>
+#include <QStringEncoder>
 #include <QTcpSocket>
 #include <QTimer>
-#include <QWebSocket>
-#include <QWebSocketServer>
+#include <QtEndian>
 
 #include <array>
 #include <atomic>
-#include <unordered_map>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <unordered_set>
+#include <vector>
 
 namespace kav::net {
 
 namespace {
 
+constexpr quint8 OpcodeText = 0x81; // each with the FIN bit: we never fragment
+constexpr quint8 OpcodeClose = 0x88;
+constexpr quint8 OpcodePing = 0x89;
+constexpr quint8 OpcodePong = 0x8a;
+constexpr quint16 CloseNormal = 1000;
 constexpr quint16 CloseGoingAway = 1001;
-constexpr quint16 CloseProtocolError = 1002;
-constexpr quint16 CloseAbnormal = 1006; // never on the wire
+constexpr quint16 CloseNoStatus = 1005; // never on the wire, like the next
+constexpr quint16 CloseAbnormal = 1006;
+constexpr quint16 CloseBadPayload = 1007;
 constexpr quint16 ClosePolicy = 1008;
 constexpr int MissedPings = 2;
-constexpr Milliseconds HandshakeTime{10000};
 constexpr Milliseconds WatchEvery{1000};
-constexpr int PendingHandshakes = 4096; // QWebSocketServer drops silently what is over it; its own default is 30
-constexpr qint64 ReadAheadBytes = 64 * 1024;
-constexpr qsizetype FrameHeaderBytes = 14;
+constexpr std::size_t ReadBytes = 64 * 1024;
+constexpr qsizetype LongestHead = 10; // of a frame from a server, which does not mask
 constexpr qsizetype CloseReasonBytes = 123; // a control frame holds 125, the code takes two
+constexpr int EventsPerRound = 512;
 
 /// A close frame that is too long would be a protocol error of ours.
 QString fittingReason(const QString& reason)
@@ -49,40 +63,85 @@ QString milliseconds(Milliseconds time)
     return QString::number(time.count()) + QStringLiteral(" ms");
 }
 
+/// Writes the head of a frame so that it ends at `payload`, where LongestHead bytes are free. Its length.
+qsizetype writeHead(char* payload, quint8 opcode, qsizetype length)
+{
+    if (length < 126) {
+        payload[-2] = static_cast<char>(opcode);
+        payload[-1] = static_cast<char>(length);
+        return 2;
+    }
+    if (length < 0x10000) {
+        payload[-4] = static_cast<char>(opcode);
+        payload[-3] = 126;
+        qToBigEndian(quint16(length), payload - 2);
+        return 4;
+    }
+    payload[-10] = static_cast<char>(opcode);
+    payload[-9] = 127;
+    qToBigEndian(quint64(length), payload - 8);
+    return LongestHead;
+}
+
 } // namespace
 
-struct WebSocket::Private final {
-    Private(const WebSocketLimits& bounds, const Clock& time, const UpgradeRequest& upgrade, QTcpSocket* socket)
-        : limits(bounds)
+struct WebSocketHost::Private final {
+    Private(const QString& hostName, const QStringList& protocols, const WebSocketLimits& bounds, const Clock& time)
+        : name(hostName)
+        , subprotocols(protocols)
+        , limits(bounds)
         , clock(time)
+    {
+    }
+
+    const QString name;
+    const QStringList subprotocols;
+    const WebSocketLimits limits;
+    const Clock& clock;
+    int poller = -1; // epoll; made at the first accept(), on the host's thread, with what follows
+    std::unique_ptr<QSocketNotifier> notifier;
+    QTimer* timer = nullptr;
+    std::unordered_set<WebSocket*> sockets;
+    std::atomic<int> open{0};
+    // Of one socket at a time, so that none needs its own.
+    std::vector<char> received;
+    QByteArray sending;
+};
+
+struct WebSocket::Private final {
+    Private(WebSocketHost::Private& owner, const UpgradeRequest& upgrade, int descriptor)
+        : host(owner)
+        , limits(owner.limits)
+        , clock(owner.clock)
         , request(upgrade)
-        , tcp(socket)
-        , watch(bounds.controlFramesPerSecond, bounds.fragmentsPerMessage)
-        , lastReceived(time.now())
+        , fd(descriptor)
+        , reader({.messageBytes = limits.messageBytes,
+              .controlFramesPerSecond = limits.controlFramesPerSecond,
+              .fragmentsPerMessage = limits.fragmentsPerMessage})
+        , lastReceived(clock.now())
         , pinged(lastReceived)
     {
     }
 
-    const WebSocketLimits& limits; // the host's, which outlives its sockets
+    WebSocketHost::Private& host; // which outlives its sockets, like what it holds
+    const WebSocketLimits& limits;
     const Clock& clock;
-    UpgradeRequest request;
-    QPointer<QTcpSocket> tcp; // child of web, once that exists
-    QWebSocket* web = nullptr;
-    FrameWatch watch;
-    QByteArray scratch;
-    qint64 leftover = 0; // bytes in the socket's buffer that the watch has seen and QWebSocket has not taken yet
+    const UpgradeRequest request;
+    int fd; // -1: gone
+    MessageReader reader;
+    QByteArray partial; // the start of a frame that has not come whole
+    QByteArray unsent; // what the kernel had no room for
     Instant lastReceived;
     Instant pinged;
     Instant closingSince{};
     QString reason;
     quint16 code = CloseAbnormal;
+    quint32 pingNumber = 0;
     int pingsUnanswered = 0;
     std::optional<Milliseconds> roundTrip;
-    bool isBeingFed = false; // the announcement of bytes is our own
-    bool spokeEarly = false; // before the 101: RFC 6455 4.1 forbids it
-    bool isClosing = false; // we began
-    bool blamesPeer = false; // we began because the peer is dead
-    bool qtCloses = false; // QWebSocket has sent a close frame, of its own or in answer
+    bool isClosing = false; // a close frame was sent, or the connection is lost
+    bool byPeer = false; // that began it
+    bool isAnnounced = false; // closed() is on its way
     bool isClosed = false; // closed() has been emitted
 };
 
@@ -94,123 +153,113 @@ WebSocket::WebSocket(std::unique_ptr<Private> priv, QObject* parent)
 
 WebSocket::~WebSocket()
 {
-    if (d->tcp)
-        d->tcp->disconnect(this);
-    if (d->web) {
-        d->web->disconnect(this);
-        // Without it, a QWebSocket with unsent bytes keeps its descriptor for ever.
-        d->web->abort();
-    }
+    if (d->fd >= 0)
+        ::close(d->fd);
 }
 
-/// Before QWebSocket's own slot: looks at the frame headers among the bytes that are new. On a fault the whole read is
-/// dropped, good frames before the bad one included, so that nothing of the bad one reaches anybody.
-void WebSocket::onBytesArrived()
+void WebSocket::onReady(quint32 events)
 {
-    if (d->isBeingFed)
+    if (d->fd >= 0 && (events & EPOLLOUT))
+        writeQueued();
+    if (d->fd >= 0 && (events & ~quint32(EPOLLOUT)))
+        read();
+}
+
+void WebSocket::read()
+{
+    std::vector<char>& buffer = d->host.received;
+    const ssize_t got = ::recv(d->fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    const Instant now = d->clock.now();
-    d->lastReceived = now;
-    d->pingsUnanswered = 0;
-    if (!d->web) {
-        d->spokeEarly = true;
+    if (got <= 0) {
+        if (!std::exchange(d->isClosing, true)) {
+            d->byPeer = true;
+            d->reason = QStringLiteral("connection lost: ")
+                + (got == 0 ? QStringLiteral("the peer closed it") : QString::fromLocal8Bit(strerrordesc_np(errno)));
+        }
+        drop();
         return;
     }
     if (d->isClosing)
-        return;
-    const qint64 available = d->tcp->bytesAvailable();
-    qint64 seen = qMin(d->leftover, available);
-    auto fault = FrameWatch::Fault::None;
-    const auto skipPayload = [&] {
-        const auto count = qMin<quint64>(d->watch.skippable(), quint64(available - seen));
-        d->watch.skip(count);
-        seen += qint64(count);
-    };
-    skipPayload();
-    if (seen == 0 && available > 0) {
-        // The usual case: one whole frame per read, of which only the head needs looking at.
-        std::array<char, FrameHeaderBytes> head;
-        const qint64 got = d->tcp->peek(head.data(), qMin<qint64>(available, qint64(head.size())));
-        fault = d->watch.feed(QByteArrayView(head.data(), got), now);
-        seen = got;
-        skipPayload();
+        return; // what comes after a close frame is read only to see the end
+    const Instant now = d->clock.now();
+    d->lastReceived = now;
+    d->pingsUnanswered = 0;
+    std::span<char> bytes(buffer.data(), std::size_t(got));
+    const bool isContinued = !d->partial.isEmpty();
+    if (isContinued) {
+        d->partial.append(bytes.data(), qsizetype(bytes.size()));
+        bytes = {d->partial.data(), std::size_t(d->partial.size())};
     }
-    if (seen < available && fault == FrameWatch::Fault::None) {
-        d->scratch.resize(available);
-        const qint64 got = d->tcp->peek(d->scratch.data(), available);
-        fault = d->watch.feed(QByteArrayView(d->scratch.constData(), got).sliced(seen), now);
-    }
-    switch (fault) {
-    case FrameWatch::Fault::None:
-        break;
-    case FrameWatch::Fault::Unmasked:
-        close(CloseProtocolError, QStringLiteral("client frames must be masked"));
-        break;
-    case FrameWatch::Fault::TooManyControlFrames:
-        close(ClosePolicy, QStringLiteral("too many control frames"));
-        break;
-    case FrameWatch::Fault::TooManyFragments:
-        close(ClosePolicy, QStringLiteral("too many fragments"));
-        break;
+    take(bytes, now);
+    if (bytes.empty() || d->isClosing)
+        d->partial = {};
+    else if (isContinued)
+        d->partial.remove(0, d->partial.size() - qsizetype(bytes.size()));
+    else
+        d->partial = QByteArray(bytes.data(), qsizetype(bytes.size()));
+}
+
+void WebSocket::take(std::span<char>& bytes, Instant now)
+{
+    while (!d->isClosing) {
+        const MessageReader::Item item = d->reader.next(bytes, now);
+        switch (item.kind) {
+        case MessageReader::Kind::Nothing:
+            return;
+        case MessageReader::Kind::Text:
+            takeText(item.payload);
+            break;
+        case MessageReader::Kind::Binary:
+            Q_EMIT binaryReceived(item.payload.size());
+            break;
+        case MessageReader::Kind::Ping:
+            send(OpcodePong, item.payload);
+            // Pongs are not limited by a peer that reads nothing.
+            if (d->unsent.size() > d->limits.sendQueueBytes)
+                closeFor(ClosePolicy, QStringLiteral("send queue over its limit"), false);
+            break;
+        case MessageReader::Kind::Pong:
+            if (item.payload == QByteArray::number(d->pingNumber))
+                d->roundTrip = elapsed(d->pinged, now);
+            break;
+        case MessageReader::Kind::Close:
+            takeClose(item.code, item.payload);
+            break;
+        case MessageReader::Kind::Fault:
+            fail(item.code, QLatin1String(item.fault));
+            break;
+        }
     }
 }
 
-/// After QWebSocket's own slot.
-void WebSocket::onBytesTaken()
+void WebSocket::takeText(QByteArrayView utf8)
 {
-    d->leftover = d->tcp->bytesAvailable();
-    // Its automatic pongs are not limited by a peer that reads nothing.
-    if (!d->isClosing && d->web->bytesToWrite() > d->limits.sendQueueBytes)
-        closeFor(ClosePolicy, QStringLiteral("send queue over its limit"), false);
+    // Stateless: a message ends where it ends. A byte order mark is part of it.
+    QStringDecoder decoder(
+        QStringDecoder::Utf8, QStringDecoder::Flag::Stateless | QStringDecoder::Flag::ConvertInitialBom);
+    const QString text = decoder(utf8);
+    if (decoder.hasError())
+        fail(CloseBadPayload, QStringLiteral("a text is not UTF-8"));
+    else Q_EMIT
+        textReceived(text);
 }
 
-/// The client left before its handshake was answered: nobody has heard of this socket yet.
-void WebSocket::onHandshakeLost()
+/// The peer ends it: its own code is the answer.
+void WebSocket::takeClose(quint16 code, QByteArrayView reason)
 {
-    if (!d->web)
-        deleteLater();
+    d->byPeer = true;
+    d->code = code;
+    d->reason = QString::fromUtf8(reason);
+    sendClose(code == CloseNoStatus ? CloseNormal : code, {});
+    announce();
 }
 
-/// True when the socket can be used. The QWebSocket becomes a child, and the QTcpSocket a child of that, because
-/// QWebSocketServer leaves the latter without an owner.
-bool WebSocket::adopt(QWebSocket* web)
+/// The peer broke the protocol.
+void WebSocket::fail(quint16 code, const QString& reason)
 {
-    d->web = web;
-    web->setParent(this);
-    d->tcp->setParent(web);
-    if (d->spokeEarly || !web->isValid())
-        return false;
-    web->setMaxAllowedIncomingFrameSize(quint64(d->limits.messageBytes));
-    web->setMaxAllowedIncomingMessageSize(quint64(d->limits.messageBytes));
-    connect(web, &QWebSocket::textMessageReceived, this, &WebSocket::textReceived);
-    connect(web, &QWebSocket::binaryMessageReceived, this,
-        [this](const QByteArray& data) { Q_EMIT binaryReceived(data.size()); });
-    connect(web, &QWebSocket::pong, this, [this](quint64 took) { d->roundTrip = Milliseconds(took); });
-    connect(web, &QWebSocket::aboutToClose, this, [this] { d->qtCloses = true; });
-    // Queued: closed() must not come out of sendText() or close().
-    connect(web, &QWebSocket::disconnected, this, &WebSocket::finish, Qt::QueuedConnection);
-    connect(d->tcp, &QTcpSocket::readyRead, this, &WebSocket::onBytesTaken);
-    return true;
-}
-
-void WebSocket::finish()
-{
-    if (std::exchange(d->isClosed, true))
-        return;
-    bool byPeer = true;
-    if (d->isClosing) {
-        byPeer = d->blamesPeer;
-    } else if (d->qtCloses) {
-        // QWebSocket closed, in answer to the peer's close frame or because of a fault in the peer's bytes.
-        byPeer = d->watch.sawClose();
-        d->code = quint16(d->web->closeCode());
-        d->reason = d->web->closeReason();
-    } else {
-        d->reason = QStringLiteral("connection lost: ") + d->web->errorString();
-    }
-    d->isClosing = true;
-    Q_EMIT closed(byPeer, d->code, logSafe(d->reason));
-    deleteLater();
+    closeFor(code, reason, false);
+    announce();
 }
 
 bool WebSocket::sendText(const QString& text)
@@ -218,13 +267,56 @@ bool WebSocket::sendText(const QString& text)
     KAV_ASSERT_THREAD(this);
     if (!isOpen())
         return false;
-    d->web->sendTextMessage(text);
-    // At once: header and text leave in one write, and no poll round is spent on it.
-    d->web->flush();
-    if (d->web->bytesToWrite() <= d->limits.sendQueueBytes)
+    QByteArray& frame = d->host.sending;
+    QStringEncoder encoder(QStringEncoder::Utf8, QStringEncoder::Flag::Stateless);
+    frame.resize(LongestHead + encoder.requiredSpace(text.size()));
+    char* const payload = frame.data() + LongestHead;
+    const qsizetype length = encoder.appendToBuffer(payload, text) - payload;
+    const qsizetype head = writeHead(payload, OpcodeText, length);
+    transmit({payload - head, head + length});
+    if (d->unsent.size() <= d->limits.sendQueueBytes)
         return true;
     closeFor(ClosePolicy, QStringLiteral("send queue over its limit"), false);
     return false;
+}
+
+void WebSocket::send(quint8 opcode, QByteArrayView payload)
+{
+    QByteArray frame(LongestHead, Qt::Uninitialized);
+    frame.append(payload);
+    const qsizetype head = writeHead(frame.data() + LongestHead, opcode, payload.size());
+    transmit(QByteArrayView(frame).sliced(LongestHead - head));
+}
+
+/// At once, in one write; what the kernel does not take waits until it does. A broken connection is found by reading.
+void WebSocket::transmit(QByteArrayView bytes)
+{
+    if (d->unsent.isEmpty()) {
+        const ssize_t sent = ::send(d->fd, bytes.data(), std::size_t(bytes.size()), MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent == bytes.size() || (sent < 0 && errno != EAGAIN && errno != EINTR))
+            return;
+        bytes = bytes.sliced(qMax<qsizetype>(sent, 0));
+        epoll_event wanted{EPOLLIN | EPOLLOUT, {.ptr = this}};
+        ::epoll_ctl(d->host.poller, EPOLL_CTL_MOD, d->fd, &wanted);
+    }
+    d->unsent.append(bytes);
+}
+
+void WebSocket::writeQueued()
+{
+    const ssize_t sent =
+        ::send(d->fd, d->unsent.constData(), std::size_t(d->unsent.size()), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (sent >= 0 && sent < d->unsent.size()) {
+        d->unsent.remove(0, sent);
+        return;
+    }
+    d->unsent = {};
+    epoll_event wanted{EPOLLIN, {.ptr = this}};
+    ::epoll_ctl(d->host.poller, EPOLL_CTL_MOD, d->fd, &wanted);
+    if (d->isClosing)
+        ::shutdown(d->fd, SHUT_WR);
 }
 
 void WebSocket::close(quint16 code, const QString& reason)
@@ -237,24 +329,59 @@ void WebSocket::closeFor(quint16 code, const QString& reason, bool blamesPeer)
 {
     if (!isOpen())
         return;
-    d->isClosing = true;
-    d->blamesPeer = blamesPeer;
+    d->byPeer = blamesPeer;
     d->code = blamesPeer ? CloseAbnormal : code;
     d->reason = reason;
+    sendClose(code, reason);
+}
+
+/// The last thing that is sent. Reading goes on until the peer has closed its side, for bytes that nobody reads would
+/// make the kernel reset the connection, close frame and all.
+void WebSocket::sendClose(quint16 code, const QString& reason)
+{
+    std::array<char, 2> wire{};
+    qToBigEndian(code, wire.data());
+    const QByteArray payload = QByteArray(wire.data(), wire.size()) + fittingReason(reason).toUtf8();
+    send(OpcodeClose, payload);
+    d->isClosing = true;
     d->closingSince = d->clock.now();
-    d->web->close(QWebSocketProtocol::CloseCode(code), fittingReason(reason));
+    if (d->unsent.isEmpty())
+        ::shutdown(d->fd, SHUT_WR);
+}
+
+/// The connection is over.
+void WebSocket::drop()
+{
+    if (d->fd < 0)
+        return;
+    ::close(std::exchange(d->fd, -1)); // leaves the epoll set with it: there is no other descriptor of the socket
+    d->isAnnounced = false; // finish() comes once more, to delete
+    announce();
+}
+
+/// Queued: closed() must not come out of sendText() or close().
+void WebSocket::announce()
+{
+    if (!std::exchange(d->isAnnounced, true))
+        QMetaObject::invokeMethod(this, &WebSocket::finish, Qt::QueuedConnection);
+}
+
+void WebSocket::finish()
+{
+    if (!std::exchange(d->isClosed, true)) Q_EMIT
+        closed(d->byPeer, d->code, logSafe(d->reason));
+    if (d->fd < 0)
+        deleteLater();
 }
 
 void WebSocket::sweep(Instant now)
 {
-    if (d->isClosed)
+    if (d->fd < 0)
         return;
-    if (!isOpen()) {
-        // The close frame, ours or QWebSocket's, does not get out because the peer does not read.
-        if (d->closingSince == Instant{})
-            d->closingSince = now;
+    if (d->isClosing) {
+        // The peer does not read our close frame, or does not close its side.
         if (elapsed(d->closingSince, now) >= d->limits.closeWait)
-            d->web->abort();
+            drop();
         return;
     }
     const Milliseconds silent = elapsed(d->lastReceived, now);
@@ -262,8 +389,7 @@ void WebSocket::sweep(Instant now)
         closeFor(CloseGoingAway, QStringLiteral("nothing received for ") + milliseconds(silent), true);
         return;
     }
-    // QWebSocket's own watch (5 s) ends for good when a frame comes in more than one part.
-    if (d->watch.isInsideFrame() && elapsed(d->watch.frameStarted(), now) >= d->limits.frameTime) {
+    if (d->reader.isInsideFrame() && elapsed(d->reader.frameStarted(), now) >= d->limits.frameTime) {
         closeFor(ClosePolicy, QStringLiteral("a frame took too long"), false);
         return;
     }
@@ -281,12 +407,13 @@ void WebSocket::sweep(Instant now)
 
 void WebSocket::ping()
 {
+    KAV_ASSERT_THREAD(this);
     if (!isOpen())
         return;
     ++d->pingsUnanswered;
     d->pinged = d->clock.now();
-    d->web->ping();
-    d->web->flush();
+    // Numbered, so that a late answer to an earlier one is not taken for a short way.
+    send(OpcodePing, QByteArray::number(++d->pingNumber));
 }
 
 std::optional<Milliseconds> WebSocket::roundTrip() const
@@ -296,7 +423,7 @@ std::optional<Milliseconds> WebSocket::roundTrip() const
 
 bool WebSocket::isOpen() const
 {
-    return !d->isClosing && !d->qtCloses && d->web->isValid();
+    return !d->isClosing;
 }
 
 QByteArray WebSocket::tag() const
@@ -319,32 +446,6 @@ Instant WebSocket::lastReceived() const
     return d->lastReceived;
 }
 
-struct WebSocketHost::Private final {
-    Private(const QString& hostName, const QStringList& protocols, const WebSocketLimits& bounds, const Clock& time)
-        : name(hostName)
-        , subprotocols(protocols)
-        , limits(bounds)
-        , clock(time)
-    {
-    }
-
-    struct Handshake {
-        WebSocket* socket;
-        Instant since;
-    };
-
-    QString name;
-    QStringList subprotocols;
-    WebSocketLimits limits;
-    const Clock& clock;
-    QWebSocketServer* server = nullptr; // made at the first accept(), on the host's thread
-    QTimer* timer = nullptr;
-    quint64 nextId = 1;
-    std::unordered_map<quint64, Handshake> handshakes;
-    std::unordered_set<WebSocket*> sockets; // handed out
-    std::atomic<int> open{0};
-};
-
 WebSocketHost::WebSocketHost(
     const QString& name, const QStringList& subprotocols, const WebSocketLimits& limits, const Clock& clock)
     : d(std::make_unique<Private>(name, subprotocols, limits, clock))
@@ -354,8 +455,11 @@ WebSocketHost::WebSocketHost(
 
 WebSocketHost::~WebSocketHost()
 {
-    // Not ~QObject: the sockets use the host's limits to the end.
+    // Not ~QObject: the sockets use what the host holds to the end.
     qDeleteAll(findChildren<WebSocket*>(Qt::FindDirectChildrenOnly));
+    d->notifier.reset();
+    if (d->poller >= 0)
+        ::close(d->poller);
 }
 
 int WebSocketHost::openSockets() const
@@ -366,76 +470,62 @@ int WebSocketHost::openSockets() const
 void WebSocketHost::accept(QTcpSocket* socket, const UpgradeRequest& request)
 {
     KAV_ASSERT_THREAD(this);
-    if (socket->state() != QAbstractSocket::ConnectedState || socket->bytesAvailable() > 0) {
-        // Gone, or frames came before the 101, which QWebSocketServer would lose.
-        socket->abort();
-        socket->deleteLater();
-        return;
-    }
-    if (!d->server) {
-        d->server = new QWebSocketServer(d->name, QWebSocketServer::NonSecureMode, this);
-        d->server->setMaxPendingConnections(PendingHandshakes);
-        d->server->setSupportedSubprotocols(d->subprotocols);
-        connect(d->server, &QWebSocketServer::newConnection, this, &WebSocketHost::onNewConnection);
+    if (d->poller < 0) {
+        d->poller = ::epoll_create1(EPOLL_CLOEXEC);
+        if (d->poller < 0)
+            qFatal("no epoll for the host of WebSockets '%s': %s", qPrintable(d->name), strerrordesc_np(errno));
+        d->received.resize(ReadBytes);
+        d->notifier = std::make_unique<QSocketNotifier>(d->poller, QSocketNotifier::Read);
+        connect(d->notifier.get(), &QSocketNotifier::activated, this, &WebSocketHost::onReady);
         d->timer = new QTimer(this);
         connect(d->timer, &QTimer::timeout, this, &WebSocketHost::sweep);
         d->timer->start(WatchEvery);
     }
-    // QWebSocket takes a frame out of this buffer whole, so the largest must fit in; and not much more.
-    socket->setReadBufferSize(d->limits.messageBytes + ReadAheadBytes);
-    const quint64 id = d->nextId++;
-    auto* const web = new WebSocket(std::make_unique<WebSocket::Private>(d->limits, d->clock, request, socket), this);
+    socket->flush(); // an answer to a request before the upgrade
+    const bool isUsable = socket->state() == QAbstractSocket::ConnectedState && socket->bytesAvailable() == 0
+        && socket->bytesToWrite() == 0;
+    const int fd = isUsable ? ::fcntl(int(socket->socketDescriptor()), F_DUPFD_CLOEXEC, 0) : -1;
+    char early = 0;
+    if (fd < 0 || ::recv(fd, &early, 1, MSG_PEEK | MSG_DONTWAIT) >= 0) {
+        // Gone, or frames came before the 101, which RFC 6455 4.1 forbids.
+        if (fd >= 0)
+            ::close(fd);
+        socket->abort();
+        socket->deleteLater();
+        return;
+    }
+    const int on = 1;
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    socket->abort(); // gives up its own descriptor only; the object stays for those who count connections by its end
+
+    auto* const web = new WebSocket(std::make_unique<WebSocket::Private>(*d, request, fd), this);
     socket->setParent(web);
+    d->sockets.insert(web);
     d->open.fetch_add(1, std::memory_order_relaxed);
-    connect(web, &QObject::destroyed, this, [this, web, id] {
+    connect(web, &QObject::destroyed, this, [this, web] {
         d->sockets.erase(web);
-        d->handshakes.erase(id);
         d->open.fetch_sub(1, std::memory_order_relaxed);
     });
-    d->handshakes.emplace(id, Private::Handshake{web, d->clock.now()});
-    // Before QWebSocket connects its own slot: the order of connection is the order of calls.
-    connect(socket, &QTcpSocket::readyRead, web, &WebSocket::onBytesArrived);
-    connect(socket, &QTcpSocket::disconnected, web, &WebSocket::onHandshakeLost);
-
-    const QByteArray head = canonicalHead(request, id);
-    for (qsizetype i = head.size(); i-- > 0;)
-        socket->ungetChar(head.at(i));
-    web->d->isBeingFed = true;
-    d->server->handleConnection(socket);
-    web->d->isBeingFed = false;
+    epoll_event wanted{EPOLLIN, {.ptr = web}};
+    ::epoll_ctl(d->poller, EPOLL_CTL_ADD, fd, &wanted);
+    web->transmit(switchingProtocols(request, d->subprotocols));
+    Q_EMIT connected(web);
 }
 
-void WebSocketHost::onNewConnection()
+void WebSocketHost::onReady()
 {
-    while (QWebSocket* const web = d->server->nextPendingConnection()) {
-        // The path is ours, see canonicalHead().
-        const auto handshake = d->handshakes.find(web->requestUrl().path().mid(1).toULongLong());
-        if (handshake == d->handshakes.end()) {
-            web->abort();
-            web->deleteLater();
-            continue;
-        }
-        WebSocket* const socket = handshake->second.socket;
-        d->handshakes.erase(handshake);
-        if (socket->adopt(web)) {
-            d->sockets.insert(socket);
-            Q_EMIT connected(socket);
-        } else {
-            web->abort();
-            socket->deleteLater();
-        }
-    }
+    std::array<epoll_event, EventsPerRound> events;
+    const int count = ::epoll_wait(d->poller, events.data(), int(events.size()), 0);
+    // None of them is deleted meanwhile: sockets go by the event loop.
+    for (int i = 0; i < count; ++i)
+        static_cast<WebSocket*>(events[std::size_t(i)].data.ptr)->onReady(events[std::size_t(i)].events);
 }
 
 void WebSocketHost::closeAll(quint16 code, const QString& reason)
 {
     KAV_ASSERT_THREAD(this);
-    // Copies: closing may end in code that changes the sets.
-    const auto sockets = d->sockets;
-    for (WebSocket* const socket : sockets)
+    for (WebSocket* const socket : d->sockets)
         socket->close(code, reason);
-    for (const auto& [id, handshake] : d->handshakes)
-        handshake.socket->deleteLater();
 }
 
 void WebSocketHost::sweep()
@@ -444,10 +534,6 @@ void WebSocketHost::sweep()
     const Instant now = d->clock.now();
     for (WebSocket* const socket : d->sockets)
         socket->sweep(now);
-    for (const auto& [id, handshake] : d->handshakes) {
-        if (elapsed(handshake.since, now) >= HandshakeTime)
-            handshake.socket->deleteLater();
-    }
 }
 
 } // namespace kav::net

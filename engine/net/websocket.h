@@ -11,9 +11,9 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 
 class QTcpSocket;
-class QWebSocket;
 
 namespace kav::net {
 
@@ -30,12 +30,12 @@ struct WebSocketLimits final {
     Milliseconds frameTime{10000}; ///< one frame, from its first byte to its last
 };
 
-/// A QWebSocket with its weaknesses guarded (limits, watchdogs, stuck close, send queue, unmasked frames). Child of its
-/// host; belongs to the host's thread; deletes itself some time after closed(). Emits textReceived, then closed exactly
-/// once, never from inside a call to one of its methods.
+/// The server's end of one WebSocket (RFC 6455), with limits and watchdogs. Child of its host; belongs to the host's
+/// thread; deletes itself some time after closed(). Emits textReceived, then closed exactly once, never from inside a
+/// call to one of its methods.
 ///
-/// One fault of QWebSocket 6.4 stays: a code point cut by the boundary of two fragments is refused (1007) though the
-/// text is valid. Twilio and Kav's console send unfragmented messages.
+/// Not a QWebSocket: with hundreds of calls on a thread most of the time went into the chain of signals, notifiers and
+/// buffers behind one. Here a message costs one recv() or one send(), and the host watches all its sockets together.
 class WebSocket final : public QObject {
     Q_OBJECT
 public:
@@ -68,19 +68,28 @@ private:
     friend class WebSocketHost;
     struct Private;
     explicit WebSocket(std::unique_ptr<Private> priv, QObject* parent);
-    void onBytesArrived();
-    void onBytesTaken();
-    void onHandshakeLost();
-    bool adopt(QWebSocket* web);
+    void onReady(quint32 events);
+    void read();
+    void take(std::span<char>& bytes, Instant now);
+    void takeText(QByteArrayView utf8);
+    void takeClose(quint16 code, QByteArrayView reason);
+    void send(quint8 opcode, QByteArrayView payload);
+    void transmit(QByteArrayView bytes);
+    void writeQueued();
     void closeFor(quint16 code, const QString& reason, bool blamesPeer);
+    void fail(quint16 code, const QString& reason);
+    void sendClose(quint16 code, const QString& reason);
+    void drop();
+    void announce();
     void finish();
     void sweep(Instant now);
     std::unique_ptr<Private> d;
 };
 
-/// Completes upgrades on its own thread: a QWebSocketServer that never listens. One per media worker and one for the
-/// consoles. Make it anywhere, moveToThread() it before use; it must outlive the Listener that hands it sockets.
-/// accept() is called by the Listener, on the host's thread. Emits connected for each finished upgrade.
+/// Completes upgrades on its own thread and serves the WebSockets that come of them, all through one epoll descriptor.
+/// One per media worker and one for the consoles. Make it anywhere, moveToThread() it before use; it must outlive the
+/// Listener that hands it sockets. accept() is called by the Listener, on the host's thread. Emits connected for each
+/// finished upgrade.
 class WebSocketHost final : public QObject {
     Q_OBJECT
 public:
@@ -88,7 +97,7 @@ public:
         const QString& name, const QStringList& subprotocols, const WebSocketLimits& limits, const Clock& clock);
     ~WebSocketHost() override;
 
-    /// Open sockets and handshakes in progress. Safe on any thread.
+    /// Sockets that are open or closing. Safe on any thread.
     int openSockets() const;
     /// Closes all with `code`; closed() of each follows.
     void closeAll(quint16 code, const QString& reason);
@@ -100,9 +109,10 @@ Q_SIGNALS:
 
 private:
     friend class HttpConnection;
+    friend class WebSocket;
     /// Takes the socket over. On the host's thread, with the socket moved there and its head read off it.
     void accept(QTcpSocket* socket, const UpgradeRequest& request);
-    void onNewConnection();
+    void onReady();
 
     struct Private;
     std::unique_ptr<Private> d;

@@ -15,7 +15,7 @@ private Q_SLOTS:
     void judges_data();
     void judges();
     void ignoresOtherUpgrades();
-    void writesACanonicalHead();
+    void answersWithTheProofAndAnOfferedProtocol();
 };
 
 namespace {
@@ -100,19 +100,21 @@ void TestHandshake::ignoresOtherUpgrades()
     QVERIFY(!asksForWebSocket(parsed("GET / HTTP/1.1\r\nHost: a\r\n\r\n")));
 }
 
-void TestHandshake::writesACanonicalHead()
+void TestHandshake::answersWithTheProofAndAnOfferedProtocol()
 {
     const HttpRequest request = parsed(
         upgradeHead("/media/TOKEN?x", "Cookie: secret\r\nSec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: b\r\n"));
     const UpgradeRequest upgrade = upgradeRequest(request, "tag");
     QCOMPARE(upgrade.path, "/media/TOKEN");
     QCOMPARE(upgrade.tag, "tag");
-    const HttpRequest again = parsed(canonicalHead(upgrade, 7));
-    QCOMPARE(again.target, "/7");
-    QCOMPARE(again.header("sec-websocket-key"), "dGhlIHNhbXBsZSBub25jZQ==");
-    QCOMPARE(again.header("sec-websocket-protocol"), "a, b");
-    QVERIFY(!refuseHandshake(again, true, false));
-    QVERIFY(!canonicalHead(upgrade, 7).contains("secret"));
+    const QByteArray head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                            "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"; // RFC 6455 1.3
+    QCOMPARE(switchingProtocols(upgrade, {}), head + "\r\n");
+    QCOMPARE(switchingProtocols(upgrade, {QStringLiteral("c")}), head + "\r\n");
+    QCOMPARE(switchingProtocols(upgrade, {QStringLiteral("c"), QStringLiteral("b"), QStringLiteral("a")}),
+        head + "Sec-WebSocket-Protocol: a\r\n\r\n");
+    const UpgradeRequest plain = upgradeRequest(parsed(upgradeHead("/media/TOKEN")), {});
+    QCOMPARE(switchingProtocols(plain, {QStringLiteral("a")}), head + "\r\n");
 }
 
 QTEST_APPLESS_MAIN(TestHandshake)

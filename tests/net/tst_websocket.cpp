@@ -10,14 +10,13 @@
 #include <QSignalSpy>
 #include <QTest>
 #include <QThread>
-#include <QWebSocket>
 
 using namespace kav;
 using namespace kav::net;
 using namespace kav::test;
 
-/// Upgrades through the front door, and every weakness of QWebSocket that is guarded. The host lives on this thread but
-/// where a test says otherwise.
+/// Upgrades through the front door, and every limit and watchdog of a WebSocket. The host lives on this thread but where a
+/// test says otherwise.
 class TestWebSocket final : public QObject {
     Q_OBJECT
 private Q_SLOTS:
@@ -329,7 +328,6 @@ void TestWebSocket::survivesAClientThatLeavesAtOnce()
 
 void TestWebSocket::answersABurstOfHandshakes()
 {
-    // QWebSocketServer drops what is over its 30 pending connections, and its own listener has a backlog of 50.
     std::vector<std::unique_ptr<QTcpSocket>> clients;
     for (int i = 0; i < 300; ++i) {
         clients.push_back(std::make_unique<QTcpSocket>());
@@ -649,7 +647,7 @@ void TestWebSocket::endsAFrameThatStalls()
     const auto client = open();
     const QByteArray frame = clientFrame(Text, QByteArray(1000, 'x'));
     m_clock.advance(Milliseconds(1)); // so that lastReceived() tells of the first byte, too
-    // In many parts, for QWebSocket's own watch sees only a stall in the first.
+    // In many parts: every one is progress, and none puts the end off.
     for (int second = 0; second < 10; ++second) {
         client->send(frame.sliced(second, 1));
         QTRY_COMPARE(m_last->lastReceived(), m_clock.now());
