@@ -200,6 +200,8 @@ void tst_Engine::aMakerThatFailsIsShownAndServesOn()
     kav.makers.textToSpeech = []() -> Result<std::shared_ptr<providers::TextToSpeech>> {
         throw std::runtime_error("broken");
     };
+    kav.config.turn.filler = 200ms;
+    kav.config.turn.fallback = 500ms;
     kav.serve();
     const QJsonObject ready = kav.readiness();
     QCOMPARE(ready.value(u"status"_s).toInt(), 200);
@@ -235,6 +237,11 @@ void tst_Engine::aMissingSchemaIsNamedAndMended()
     QVERIFY2(ready.value(u"db_reason"_s).toString().contains(u"kav-engine migrate"_s),
         qPrintable(ready.value(u"db_reason"_s).toString()));
     QCOMPARE(ready.value(u"status"_s).toInt(), 200); // nobody asked for a database; the journal keeps the log
+    // Tried again and again, said once.
+    int said = 0;
+    for (const QString& line : LogCatcher::lines())
+        said += line.contains(u"kav-engine migrate"_s);
+    QCOMPARE(said, 1);
     // A call is taken and kept meanwhile.
     Caller caller(kav);
     QVERIFY(caller.call());
@@ -248,10 +255,6 @@ void tst_Engine::aMissingSchemaIsNamedAndMended()
     QVERIFY(queries);
     QTRY_COMPARE(storedTokens(**queries, caller.twilio.ids().callSid).value(0), u"WS_START"_s);
     QTRY_COMPARE(storedTokens(**queries, caller.twilio.ids().callSid).last(), u"WS_STOP"_s);
-    int said = 0;
-    for (const QString& line : LogCatcher::lines())
-        said += line.contains(u"kav-engine migrate"_s);
-    QCOMPARE(said, 1);
 }
 
 void tst_Engine::aDatabaseThatWasAskedForMustBeThere()
@@ -621,6 +624,11 @@ void tst_Engine::aSecondDrainDoesNotWait()
 void tst_Engine::aDrainPastItsDeadlineSaysGoodbye()
 {
     EngineUnderTest kav;
+    kav.makers.textToSpeech = []() -> Result<std::shared_ptr<providers::TextToSpeech>> {
+        StandInTextToSpeech::Settings settings;
+        settings.perCharacter = 10ms; // the goodbye is a long one
+        return std::shared_ptr<providers::TextToSpeech>(std::make_shared<StandInTextToSpeech>(settings));
+    };
     kav.config.drain = 100ms;
     kav.serve();
     Caller caller(kav);

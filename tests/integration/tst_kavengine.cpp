@@ -1,0 +1,522 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/media/wav.h"
+#include "engine/telephony/formbody.h"
+#include "engine/telephony/twiliosignature.h"
+#include "tests/support/rawclient.h"
+
+#include <QDirIterator>
+#include <QFile>
+#include <QJsonArray>
+#include <QJsonDocument>
+#include <QJsonObject>
+#include <QProcess>
+#include <QRegularExpression>
+#include <QTcpServer>
+#include <QTemporaryDir>
+#include <QTest>
+
+#include <cmath>
+#include <csignal>
+
+using namespace Qt::StringLiterals;
+using namespace kav;
+using namespace kav::test;
+
+namespace {
+
+constexpr int Patience = 20000; // of the test, not of the engine
+const QString Program = QStringLiteral(KAV_ENGINE_PROGRAM);
+const QString Sounds = QStringLiteral("/usr/share/asterisk/sounds/en_US_f_Allison");
+using Environment = QList<std::pair<QString, QString>>;
+
+/// Ours, without what would configure an engine.
+QProcessEnvironment environmentWith(const Environment& extra)
+{
+    QProcessEnvironment environment = QProcessEnvironment::systemEnvironment();
+    const QStringList names = environment.keys();
+    for (const QString& name : names) {
+        if (name.startsWith(u"KAV_") || name.startsWith(u"TWILIO_") || name.startsWith(u"DATABASE_URL")
+            || name.startsWith(u"OPENAI_") || name.startsWith(u"GCP_") || name == u"PORT" || name == u"DEPLOY_ID"
+            || name == u"DB_BOOTSTRAP" || name == u"STATE_DIRECTORY" || name == u"XDG_DATA_HOME"
+            || name == u"QT_LOGGING_RULES")
+            environment.remove(name);
+    }
+    environment.insert(u"QT_FORCE_STDERR_LOGGING"_s, u"1"_s);
+    for (const auto& [name, value] : extra)
+        environment.insert(name, value);
+    return environment;
+}
+
+struct Finished final {
+    int code = -1; ///< -2: it crashed or was killed
+    QByteArray out, err;
+};
+
+Finished run(const QStringList& args, const Environment& extra = {})
+{
+    QProcess process;
+    process.setProcessEnvironment(environmentWith(extra));
+    process.start(Program, args);
+    if (!process.waitForFinished(Patience)) {
+        process.kill();
+        process.waitForFinished();
+        return {-3, process.readAllStandardOutput(), process.readAllStandardError()};
+    }
+    return {process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -2, process.readAllStandardOutput(),
+        process.readAllStandardError()};
+}
+
+/// `kav-engine serve` with a directory of its own, from LISTENING on.
+class Served final {
+public:
+    explicit Served(const QString& directory, const QStringList& args = {}, const Environment& extra = {})
+    {
+        m_process.setProcessEnvironment(environmentWith(extra));
+        m_process.setProcessChannelMode(QProcess::MergedChannels); // one pipe: what came first stands first
+        QObject::connect(&m_process, &QProcess::readyRead, &m_process, [this] { output += m_process.readAll(); });
+        m_process.start(Program,
+            QStringList{u"--port"_s, u"0"_s, u"--address"_s, u"127.0.0.1"_s, u"--data-dir"_s, directory} + args);
+        if (!waitFor("LISTENING 127.0.0.1:"))
+            qWarning("no LISTENING: %s", output.constData());
+        static const QRegularExpression listening(u"LISTENING 127\\.0\\.0\\.1:(\\d+)\n"_s);
+        (void)QTest::qWaitFor([this] { return listening.match(QString::fromUtf8(output)).hasMatch(); }, Patience);
+        port = quint16(listening.match(QString::fromUtf8(output)).captured(1).toUInt());
+    }
+    ~Served()
+    {
+        if (m_process.state() != QProcess::NotRunning) {
+            m_process.kill();
+            m_process.waitForFinished();
+        }
+    }
+    bool waitFor(const QByteArray& text)
+    {
+        return QTest::qWaitFor([&] { return output.contains(text); }, Patience);
+    }
+    /// All three providers and the rendered lines.
+    bool waitWarm() { return waitFor("WARMUP_STT_OK") && waitFor("WARMUP_LLM_OK") && waitFor("lines rendered"); }
+    void signal(int number) { ::kill(pid_t(m_process.processId()), number); }
+    bool isRunning() const { return m_process.state() == QProcess::Running; }
+    /// Its exit code; -2 for a crash or a kill, -3 when it does not end.
+    int exitCode()
+    {
+        if (!QTest::qWaitFor([this] { return m_process.state() == QProcess::NotRunning; }, Patience))
+            return -3;
+        output += m_process.readAll();
+        return m_process.exitStatus() == QProcess::NormalExit ? m_process.exitCode() : -2;
+    }
+    RawResponse get(const QByteArray& path) const
+    {
+        return RawClient(port, QByteArray("GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")).response();
+    }
+    QJsonObject readiness() const { return QJsonDocument::fromJson(get("/readyz").body).object(); }
+    QString webhook() const { return u"http://127.0.0.1:%1/webhook/incoming_call"_s.arg(port); }
+
+    QByteArray output;
+    quint16 port = 0;
+
+private:
+    QProcess m_process;
+};
+
+/// `kav-engine call` under way.
+class Calling final {
+public:
+    Calling(const Served& engine, const QString& script, const QStringList& args = {}, const Environment& extra = {})
+    {
+        const QString path = m_directory.filePath(u"call.script"_s);
+        QFile file(path);
+        if (!file.open(QIODevice::WriteOnly) || file.write(script.toUtf8()) < 0)
+            qFatal("no script");
+        file.close();
+        m_process.setProcessEnvironment(environmentWith(extra));
+        m_process.setProcessChannelMode(QProcess::MergedChannels);
+        m_process.start(Program,
+            QStringList{u"call"_s, u"--to"_s, engine.webhook(), u"--script"_s, path, u"--sounds"_s, Sounds,
+                u"--record"_s, wav(), u"--timeline-json"_s, timelinePath()}
+                + args);
+    }
+    ~Calling()
+    {
+        if (m_process.state() != QProcess::NotRunning) {
+            m_process.kill();
+            m_process.waitForFinished();
+        }
+    }
+    int exitCode()
+    {
+        if (!QTest::qWaitFor([this] { return m_process.state() == QProcess::NotRunning; }, Patience))
+            return -3;
+        output = m_process.readAll();
+        return m_process.exitStatus() == QProcess::NormalExit ? m_process.exitCode() : -2;
+    }
+    QString wav() const { return m_directory.filePath(u"call.wav"_s); }
+    QString timelinePath() const { return m_directory.filePath(u"call.jsonl"_s); }
+    QList<QJsonObject> timeline() const
+    {
+        QFile file(timelinePath());
+        QList<QJsonObject> events;
+        if (file.open(QIODevice::ReadOnly)) {
+            const QList<QByteArray> lines = file.readAll().split('\n');
+            for (const QByteArray& line : lines) {
+                if (!line.isEmpty())
+                    events += QJsonDocument::fromJson(line).object();
+            }
+        }
+        return events;
+    }
+    /// When `who` first did `what`, in ms; -1: never.
+    int first(const QString& who, const QString& what) const
+    {
+        for (const QJsonObject& event : timeline()) {
+            if (event.value(u"who"_s).toString() == who && event.value(u"event"_s).toString() == what)
+                return event.value(u"ms"_s).toInt();
+        }
+        return -1;
+    }
+    QByteArray output;
+
+private:
+    QTemporaryDir m_directory;
+    QProcess m_process;
+};
+
+double rmsOf(const media::WavAudio& audio, int channel)
+{
+    double sum = 0;
+    for (std::size_t i = std::size_t(channel); i < audio.samples.size(); i += std::size_t(audio.channels))
+        sum += double(audio.samples[i]) * audio.samples[i];
+    return std::sqrt(sum / double(audio.frames()));
+}
+
+/// The newest call in the log of `directory`, as `kav-engine calls --json` shows it.
+QJsonObject newestCall(const QString& directory)
+{
+    const Finished calls = run({u"calls"_s, u"--json"_s, u"--limit"_s, u"1"_s, u"--data-dir"_s, directory});
+    return calls.code == 0 ? QJsonDocument::fromJson(calls.out).object() : QJsonObject();
+}
+
+/// Every file under `directory` that holds one of `words`.
+QStringList filesWith(const QString& directory, const QList<QByteArray>& words)
+{
+    QStringList found;
+    QDirIterator files(directory, QDir::Files | QDir::Hidden, QDirIterator::Subdirectories);
+    while (files.hasNext()) {
+        QFile file(files.next());
+        const QByteArray content = file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
+        for (const QByteArray& word : words) {
+            if (content.contains(word))
+                found += file.fileName() + u": "_s + QString::fromUtf8(word);
+        }
+    }
+    return found;
+}
+
+} // namespace
+
+/// The program: its words, its exit codes, its signals, and a call with the embedded speech.
+class tst_KavEngine final : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void saysWhatItIs();
+    void wrongUsageIsNamed_data();
+    void wrongUsageIsNamed();
+    void aBrokenFileIsNamedWithLineAndKey_data();
+    void aBrokenFileIsNamedWithLineAndKey();
+    void aPortInUseIsNamed();
+    void migrateMakesTheSchemaOnce();
+    void listensFirst();
+    void anUnreadableDialogIsReplaced();
+    void aCallGoesBothWaysAndLeavesNoSecrets();
+    void aStopLetsTheCallEnd();
+    void aSecondStopDoesNotWait();
+    void aStopDuringWarmUpIsAnOrdinaryEnd();
+    void aKilledEngineClosesTheCallAtItsNextStart();
+};
+
+void tst_KavEngine::saysWhatItIs()
+{
+    const Finished version = run({u"--version"_s});
+    QCOMPARE(version.code, 0);
+    QVERIFY(version.out.startsWith("kav-engine "));
+    const Finished help = run({u"--help"_s});
+    QCOMPARE(help.code, 0);
+    for (const char* word : {"--port", "KAV_PORT", "DATABASE_URL", "DB_BOOTSTRAP", "TWILIO_AUTH_TOKEN",
+             "GCP_CREDENTIALS_JSON", "OPENAI_API_KEY", "DEPLOY_ID", "migrate", "calls", "default"})
+        QVERIFY2(help.out.contains(word), word);
+    QCOMPARE(run({u"call"_s, u"--help"_s}).code, 0);
+    // The example is a file that the engine takes.
+    const Finished example = run({u"example-config"_s});
+    QCOMPARE(example.code, 0);
+    QTemporaryDir directory;
+    QFile file(directory.filePath(u"kav.toml"_s));
+    QVERIFY(file.open(QIODevice::WriteOnly));
+    file.write(example.out);
+    file.close();
+    const Finished migrated = run({u"migrate"_s, u"--config"_s, file.fileName(), u"--data-dir"_s, directory.path()});
+    QVERIFY2(migrated.code == 0, migrated.err.constData());
+}
+
+void tst_KavEngine::wrongUsageIsNamed_data()
+{
+    QTest::addColumn<QStringList>("args");
+    QTest::addColumn<QByteArray>("named");
+    QTest::newRow("no such command") << QStringList{u"migrat"_s} << QByteArray("did you mean 'migrate'?");
+    QTest::newRow("no such flag") << QStringList{u"--prot"_s, u"5000"_s} << QByteArray("--prot");
+    QTest::newRow("a flag without its value") << QStringList{u"--port"_s} << QByteArray("--port");
+    QTest::newRow("an impossible port") << QStringList{u"--port"_s, u"70000"_s} << QByteArray("server.port");
+    QTest::newRow("no number") << QStringList{u"serve"_s, u"--capacity"_s, u"many"_s} << QByteArray("server.capacity");
+    QTest::newRow("migrate, no such flag") << QStringList{u"migrate"_s, u"--x"_s, u"1"_s} << QByteArray("--x");
+    QTest::newRow("calls, bad limit") << QStringList{u"calls"_s, u"--limit"_s, u"0"_s} << QByteArray("--limit");
+    QTest::newRow("call, no such flag") << QStringList{u"call"_s, u"--nonsense"_s, u"1"_s} << QByteArray("--nonsense");
+    QTest::newRow("no such file") << QStringList{u"--config"_s, u"/nonexistent/kav.toml"_s}
+                                  << QByteArray("/nonexistent/kav.toml");
+}
+
+void tst_KavEngine::wrongUsageIsNamed()
+{
+    QFETCH(QStringList, args);
+    QFETCH(QByteArray, named);
+    const Finished finished = run(args);
+    QCOMPARE(finished.code, 2);
+    QVERIFY2(finished.err.contains(named), finished.err.constData());
+    QVERIFY2(!finished.out.contains("LISTENING"), finished.out.constData());
+}
+
+void tst_KavEngine::aBrokenFileIsNamedWithLineAndKey_data()
+{
+    QTest::addColumn<QByteArray>("toml");
+    QTest::addColumn<int>("line");
+    QTest::addColumn<QByteArray>("key");
+    QTest::newRow("an unknown key") << QByteArray("[server]\nport = 0\nprot = 1\n") << 3 << QByteArray("server.prot");
+    QTest::newRow("a wrong type") << QByteArray("[server]\n\nport = \"five\"\n") << 3 << QByteArray("server.port");
+    QTest::newRow("an impossible value") << QByteArray("[turn]\nfallback = \"1h\"\n") << 2
+                                         << QByteArray("turn.fallback");
+    QTest::newRow("no TOML") << QByteArray("[server]\nport = = 1\n") << 2 << QByteArray();
+}
+
+void tst_KavEngine::aBrokenFileIsNamedWithLineAndKey()
+{
+    QFETCH(QByteArray, toml);
+    QFETCH(int, line);
+    QFETCH(QByteArray, key);
+    QTemporaryDir directory;
+    QFile file(directory.filePath(u"kav.toml"_s));
+    QVERIFY(file.open(QIODevice::WriteOnly));
+    file.write(toml);
+    file.close();
+    const Finished finished = run({u"--config"_s, file.fileName(), u"--data-dir"_s, directory.path()});
+    QCOMPARE(finished.code, 2);
+    QVERIFY2(finished.err.contains(QByteArray(file.fileName().toUtf8() + ':' + QByteArray::number(line))),
+        finished.err.constData());
+    QVERIFY2(finished.err.contains(key), finished.err.constData());
+}
+
+void tst_KavEngine::aPortInUseIsNamed()
+{
+    QTcpServer taken;
+    QVERIFY(taken.listen(QHostAddress(QHostAddress::LocalHost)));
+    const QString port = QString::number(taken.serverPort());
+    QTemporaryDir directory;
+    const Finished finished =
+        run({u"--address"_s, u"127.0.0.1"_s, u"--data-dir"_s, directory.path()}, {{u"PORT"_s, port}});
+    QCOMPARE(finished.code, 1);
+    QVERIFY2(finished.err.contains(QString(u"127.0.0.1:"_s + port).toUtf8()), finished.err.constData());
+    QVERIFY(!finished.out.contains("LISTENING"));
+}
+
+void tst_KavEngine::migrateMakesTheSchemaOnce()
+{
+    QTemporaryDir directory;
+    const Finished calls = run({u"calls"_s, u"--data-dir"_s, directory.path()});
+    QCOMPARE(calls.code, 1);
+    QVERIFY2(calls.err.contains("kav-engine migrate"), calls.err.constData());
+    for (int i = 0; i < 2; ++i) {
+        const Finished migrated = run({u"migrate"_s, u"--data-dir"_s, directory.path()});
+        QCOMPARE(migrated.code, 0);
+        QCOMPARE(migrated.out.count('\n'), 1);
+    }
+    QCOMPARE(run({u"calls"_s, u"--data-dir"_s, directory.path()}).code, 0);
+    QFile blocker(directory.filePath(u"file"_s));
+    QVERIFY(blocker.open(QIODevice::WriteOnly));
+    const Finished failed =
+        run({u"migrate"_s}, {{u"DATABASE_URL"_s, u"sqlite://"_s + blocker.fileName() + u"/calls.db"_s}});
+    QCOMPARE(failed.code, 1);
+    QVERIFY2(failed.err.contains(blocker.fileName().toUtf8()), failed.err.constData());
+}
+
+void tst_KavEngine::listensFirst()
+{
+    QTemporaryDir directory;
+    Served engine(directory.path(), {}, {{u"KAV_CALL_LOG_RETRY_EVERY"_s, u"200ms"_s}});
+    QVERIFY(engine.port != 0);
+    QCOMPARE(engine.get("/healthz").status, 200);
+    QVERIFY(engine.waitWarm());
+    QVERIFY(engine.waitFor("WARMUP_DB_ERR reason="));
+    const qsizetype listening = engine.output.indexOf("LISTENING");
+    for (const char* token : {"WARMUP_STT_OK", "WARMUP_TTS_OK", "WARMUP_LLM_OK", "WARMUP_DB_ERR"}) {
+        QVERIFY2(engine.output.indexOf(token) > listening, token);
+        QCOMPARE(engine.output.count(token), 1);
+    }
+    QCOMPARE(engine.output.count("kav-engine migrate"), 1);
+    const QJsonObject ready = engine.readiness();
+    for (const QString& stage : {u"stt"_s, u"tts"_s, u"llm"_s})
+        QCOMPARE(ready.value(stage).toString(), u"ok"_s);
+    // The command that it names mends it, without a restart.
+    QCOMPARE(run({u"migrate"_s, u"--data-dir"_s, directory.path()}).code, 0);
+    QTRY_COMPARE_WITH_TIMEOUT(engine.readiness().value(u"db"_s).toString(), u"ok"_s, Patience);
+    engine.signal(SIGTERM);
+    QCOMPARE(engine.exitCode(), 0);
+}
+
+void tst_KavEngine::anUnreadableDialogIsReplaced()
+{
+    QTemporaryDir directory;
+    QFile dialog(directory.filePath(u"mine.toml"_s));
+    QVERIFY(dialog.open(QIODevice::WriteOnly));
+    dialog.write("[states\n");
+    dialog.close();
+    Served engine(directory.path(), {u"--dialog"_s, dialog.fileName()});
+    QVERIFY(engine.waitWarm());
+    bool said = false;
+    const QList<QByteArray> lines = engine.output.split('\n');
+    for (const QByteArray& line : lines)
+        said = said || (line.contains("built-in receptionist") && line.contains("mine.toml:1"));
+    QVERIFY2(said, engine.output.constData());
+    QCOMPARE(engine.readiness().value(u"llm"_s).toString(), u"ok"_s);
+    engine.signal(SIGINT);
+    QCOMPARE(engine.exitCode(), 0);
+}
+
+void tst_KavEngine::aCallGoesBothWaysAndLeavesNoSecrets()
+{
+    const QString token = u"canary-token-5a6b7c8d9e0f"_s, key = u"sk-canary-0a1b2c3d4e5f"_s;
+    const Environment secrets{
+        {u"TWILIO_AUTH_TOKEN"_s, token}, {u"OPENAI_API_KEY"_s, key}, {u"DB_BOOTSTRAP"_s, u"true"_s}};
+    QTemporaryDir directory;
+    Served engine(directory.path(), {u"--log-level"_s, u"debug"_s}, secrets);
+    QVERIFY(engine.waitWarm());
+
+    // Nobody gets in without the signature.
+    const telephony::FormBody form({{u"CallSid"_s, u"CA1"_s}, {u"AccountSid"_s, u"AC1"_s},
+        {u"From"_s, u"+19175550123"_s}, {u"To"_s, u"+19175550199"_s}, {u"CallStatus"_s, u"ringing"_s}});
+    for (const QByteArray& signature :
+        {QByteArray(), QByteArray("X-Twilio-Signature: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n")}) {
+        RawClient stranger(engine.port,
+            QByteArray("POST /webhook/incoming_call HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
+                       "application/x-www-form-urlencoded\r\n"
+                + signature + "Content-Length: " + QByteArray::number(form.encode().size()) + "\r\n\r\n"
+                + form.encode()));
+        QCOMPARE(stranger.response().status, 403);
+    }
+    Calling refused(engine, u"wait-end"_s);
+    QCOMPARE(refused.exitCode(), 1);
+    QVERIFY2(refused.output.contains("403"), refused.output.constData());
+
+    Calling call(engine,
+        u"interrupt after 1200ms play hello.wav\nwait-agent-silent for 300ms\nwait-agent-speaking within 12s\nwait 800ms\nhangup\n"_s,
+        {u"--from"_s, u"+19175550123"_s, u"--to-number"_s, u"+19175550199"_s}, {{u"TWILIO_AUTH_TOKEN"_s, token}});
+    QVERIFY2(call.exitCode() == 0, call.output.constData());
+    // Audio came both ways, for as long as the call was.
+    const auto audio = media::readWav(call.wav());
+    QVERIFY(audio);
+    QCOMPARE(audio->channels, 2);
+    QCOMPARE(audio->sampleRate, 8000);
+    QVERIFY2(audio->frames() > 8000 * 3, qPrintable(QString::number(audio->frames())));
+    QVERIFY(rmsOf(*audio, 0) > 20);
+    QVERIFY(rmsOf(*audio, 1) > 100);
+    const int opening = call.first(u"agent"_s, u"speaks"_s), words = call.first(u"caller"_s, u"speaks"_s);
+    QVERIFY(opening >= 0);
+    QVERIFY(words > opening);
+    QTRY_VERIFY_WITH_TIMEOUT(engine.output.contains("WS_STOP"), Patience);
+    QVERIFY(engine.output.contains("WS_START"));
+
+    // The database follows the journal a moment later.
+    QTRY_COMPARE_WITH_TIMEOUT(
+        newestCall(directory.path()).value(u"reason"_s).toString(), u"caller-hung-up"_s, Patience);
+    const QJsonObject row = newestCall(directory.path());
+    QVERIFY(row.value(u"turns"_s).toInt() >= 2);
+    const Finished shown = run({u"calls"_s, row.value(u"call"_s).toString(), u"--data-dir"_s, directory.path()});
+    QCOMPARE(shown.code, 0);
+    QVERIFY(shown.out.contains("turn 1 (opening"));
+    QCOMPARE(run({u"calls"_s, u"CA0"_s, u"--data-dir"_s, directory.path()}).code, 1);
+
+    engine.signal(SIGTERM);
+    QCOMPARE(engine.exitCode(), 0);
+    const QList<QByteArray> canaries{token.toUtf8(), key.toUtf8(), "9175550123", "9175550199"};
+    for (const QByteArray& canary : canaries)
+        QVERIFY2(!engine.output.contains(canary), canary.constData());
+    QCOMPARE(filesWith(directory.path(), canaries), QStringList());
+    // The search can find: the call itself is in there.
+    QVERIFY(!filesWith(directory.path(), {row.value(u"call"_s).toString().toUtf8()}).isEmpty());
+}
+
+void tst_KavEngine::aStopLetsTheCallEnd()
+{
+    QTemporaryDir directory;
+    Served engine(directory.path(), {}, {{u"DB_BOOTSTRAP"_s, u"true"_s}});
+    QVERIFY(engine.waitWarm());
+    Calling call(engine, u"wait-agent-speaking within 10s\nwait 1500ms\nhangup\n"_s);
+    QVERIFY(engine.waitFor("WS_START"));
+    engine.signal(SIGTERM);
+    QVERIFY(engine.waitFor("draining"));
+    QCOMPARE(engine.get("/healthz").status, 200);
+    QCOMPARE(engine.get("/readyz").status, 503);
+    QVERIFY(engine.readiness().value(u"draining"_s).toBool());
+    QVERIFY(engine.isRunning());
+    QVERIFY2(call.exitCode() == 0, call.output.constData());
+    QCOMPARE(engine.exitCode(), 0);
+    QCOMPARE(newestCall(directory.path()).value(u"reason"_s).toString(), u"caller-hung-up"_s);
+}
+
+void tst_KavEngine::aSecondStopDoesNotWait()
+{
+    QTemporaryDir directory;
+    Served engine(directory.path(), {}, {{u"DB_BOOTSTRAP"_s, u"true"_s}});
+    QVERIFY(engine.waitWarm());
+    Calling call(engine, u"wait-end within 60s\n"_s);
+    QVERIFY(engine.waitFor("WS_START"));
+    engine.signal(SIGTERM);
+    QVERIFY(engine.waitFor("draining"));
+    QVERIFY(engine.isRunning());
+    engine.signal(SIGTERM);
+    QCOMPARE(engine.exitCode(), 0);
+    QCOMPARE(newestCall(directory.path()).value(u"reason"_s).toString(), u"shutdown"_s);
+}
+
+void tst_KavEngine::aStopDuringWarmUpIsAnOrdinaryEnd()
+{
+    // The makers are at work when the process ends.
+    for (int i = 0; i < 5; ++i) {
+        QTemporaryDir directory;
+        Served engine(directory.path());
+        if (i > 0)
+            QVERIFY(engine.waitFor(i % 2 ? "WARMUP_LLM_OK" : "WARMUP_DB_ERR"));
+        engine.signal(SIGTERM);
+        QVERIFY2(engine.exitCode() == 0, engine.output.constData());
+    }
+}
+
+void tst_KavEngine::aKilledEngineClosesTheCallAtItsNextStart()
+{
+    QTemporaryDir directory;
+    QCOMPARE(run({u"migrate"_s, u"--data-dir"_s, directory.path()}).code, 0);
+    {
+        Served engine(directory.path());
+        QVERIFY(engine.waitWarm());
+        Calling call(engine, u"wait-end within 60s\n"_s);
+        QVERIFY(engine.waitFor("WS_START"));
+        // Acknowledged is what is on disk: the journal has the call's first event.
+        QTRY_VERIFY_WITH_TIMEOUT(!filesWith(directory.path(), {"WS_START"}).isEmpty(), Patience);
+        engine.signal(SIGKILL);
+        QCOMPARE(engine.exitCode(), -2);
+    }
+    Served engine(directory.path());
+    QTRY_COMPARE_WITH_TIMEOUT(engine.readiness().value(u"db"_s).toString(), u"ok"_s, Patience);
+    QTRY_COMPARE_WITH_TIMEOUT(newestCall(directory.path()).value(u"reason"_s).toString(), u"interrupted"_s, Patience);
+    engine.signal(SIGTERM);
+    QCOMPARE(engine.exitCode(), 0);
+}
+
+QTEST_GUILESS_MAIN(tst_KavEngine)
+#include "tst_kavengine.moc"
