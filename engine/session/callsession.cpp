@@ -752,9 +752,13 @@ void CallSession::playLine(const QString& text, bool belongsToTurn)
     });
     connect(m_line.get(), &Answer::failed, this, [this](const Error& error) {
         logEvent(QStringLiteral("TTS_ERR"), { { QStringLiteral("reason"), logSafe(error.message) } });
+        m_now = m_context.clock->now();
         if (m_speaking == Speaking::Line)
             speechOver(m_playout.cut(m_now, *this), true);
-        dispatch(turn::event::SpeechHeard {});
+        if (m_answerWaits && m_answer)
+            startAnswer(); // it waited for this line alone
+        else
+            dispatch(turn::event::SpeechHeard {});
     });
     m_lineIsTurns = belongsToTurn;
     m_speaking = Speaking::Line;

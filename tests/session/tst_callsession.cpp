@@ -163,6 +163,45 @@ private Q_SLOTS:
     }
 
     // ---- promise 3: no dead air ----
+    void anAnswerThatWaitsForABrokenFillerIsSaidAllTheSame()
+    {
+        const auto llm = std::make_shared<StandInGate>(), tts = std::make_shared<StandInGate>();
+        StandInManners model, voice = failing();
+        model.gate = llm;
+        voice.gate = tts;
+        voice.faultAfterPieces = 1; // the filler begins to sound before its synthesis breaks
+        Call call({ .hears = { heardAs("sales") }, .answers = { says("Hello."), says("Sales is closed.") }, .llmManners = model,
+            .ttsManners = voice, .rendered = false });
+        for (const QString& sentence : { QStringLiteral("Hello."), QStringLiteral("Sales is closed.") })
+            call.rendered.insert(sentence, StandInTextToSpeech().audioOf(sentence));
+        const auto answer = [&] {
+            for (int i = 0; i < 5; ++i) {
+                llm->release(10);
+                call.quiet(20ms);
+            }
+        };
+        call.start();
+        answer();
+        QVERIFY(call.untilAgentIsSilent());
+        call.speak(900ms);
+        for (int i = 0; i < 500 && call.events(QStringLiteral("FILLER")).isEmpty(); ++i)
+            call.quiet(20ms);
+        QCOMPARE(call.events(QStringLiteral("FILLER")).size(), 1);
+        QCOMPARE(tts->release(), 1);
+        call.quiet(20ms);
+        QVERIFY(call.agentIsHeard());
+        answer();
+        QCOMPARE(call.turns.size(), 1); // it waits for the filler to be heard out
+        QCOMPARE(tts->release(), 1);
+        call.quiet(60ms);
+        QCOMPARE(call.events(QStringLiteral("TTS_ERR")).size(), 1);
+        QVERIFY(call.agentIsHeard());
+        QVERIFY(call.untilAgentIsSilent());
+        QCOMPARE(call.turns.size(), 2);
+        QCOMPARE(call.turns.last().heardText, QStringLiteral("Sales is closed."));
+        QVERIFY(call.longestSilenceOwed < 6000ms);
+    }
+
     void aSilentModelIsCoveredByFillerThenFallbackThenAMessage()
     {
         Call call({ .hears = { heardAs("sales") }, .answers = { says("Hello.") }, .llmManners = hanging(2) });

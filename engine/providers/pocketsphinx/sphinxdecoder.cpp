@@ -9,6 +9,7 @@
 #include <pocketsphinx.h>
 #include <sphinxbase/fe.h>
 #include <sphinxbase/feat.h>
+#include <sphinxbase/jsgf.h>
 
 namespace kav::providers {
 namespace {
@@ -18,6 +19,20 @@ constexpr qsizetype MaxSearches = 32;
 
 /// 15 s: longer utterances have known their mean for long.
 constexpr std::size_t SecondLookFrames = 1500;
+
+/// ps_set_jsgf_string(), which never frees the grammar that it parses: a few dozen KB for each decoder and grammar.
+bool addGrammar(ps_decoder_t* decoder, const QByteArray& name, const QByteArray& jsgf)
+{
+    const std::unique_ptr<jsgf_t, void (*)(jsgf_t*)> parsed(
+        jsgf_parse_string(jsgf.constData(), nullptr), [](jsgf_t* grammar) { jsgf_grammar_free(grammar); });
+    jsgf_rule_t* rule = parsed ? jsgf_get_public_rule(parsed.get()) : nullptr;
+    if (!rule)
+        return false;
+    const auto weight = float(cmd_ln_float_r(ps_get_config(decoder), "-lw"));
+    const std::unique_ptr<fsg_model_t, int (*)(fsg_model_t*)> model(
+        jsgf_build_fsg(parsed.get(), rule, ps_get_logmath(decoder), weight), &fsg_model_free);
+    return model && ps_set_fsg(decoder, name.constData(), model.get()) == 0; // which keeps a reference of its own
+}
 
 bool isFiller(const char* word)
 {
@@ -110,7 +125,7 @@ Result<void> SphinxDecoder::use(const CompiledGrammar& grammar)
         }
         if (m_grammars.size() >= MaxSearches)
             ps_unset_search(m_decoder, m_grammars.takeFirst().constData());
-        if (ps_set_jsgf_string(m_decoder, grammar.name.constData(), grammar.jsgf.constData()) < 0)
+        if (!addGrammar(m_decoder, grammar.name, grammar.jsgf))
             return Error{
                 Error::Code::Invalid, QStringLiteral("The recogniser cannot build the grammar."), takeSphinxErrors()};
     }
