@@ -81,15 +81,22 @@ void Playout::poll(Instant now, PlayoutSink& sink)
 }
 
 // The sink is always called last, with the books in order: it may come back with a cut when its socket is gone.
+//
+// In the steady state each tick sends one frame, however much ticks jitter: after the first frame of a poll the next needs
+// half a frame more room, so that a tick that comes a little early, and finds no room, is not followed by two.
 void Playout::sendDueFrames(Instant now, PlayoutSink& sink)
 {
+    const bool isRunning = m_runStart && m_bufferEnd >= now;
+    Milliseconds room = m_settings.lead;
     bool leadReached = false;
     while (m_open && !m_paused && m_cursor < m_sentences.size()) {
         const Sentence& sentence = m_sentences[m_cursor];
         if (m_nextFrame < sentence.endFrame()) {
-            leadReached = std::max(m_bufferEnd, now) + FrameDuration - now > m_settings.lead;
+            leadReached = std::max(m_bufferEnd, now) + FrameDuration - now > room;
             if (leadReached)
                 break;
+            if (isRunning)
+                room = m_settings.lead - FrameDuration / 2;
             sendFrame(sentence, now, sink);
         } else if (!sentence.ended) {
             break;
@@ -209,6 +216,11 @@ bool Playout::stopClock(Instant now)
 bool Playout::isPaused() const
 {
     return m_paused;
+}
+
+bool Playout::isWaitingForSound() const
+{
+    return m_open && !m_paused && (!m_runStart || m_starved);
 }
 
 bool Playout::isActive() const

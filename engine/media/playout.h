@@ -93,6 +93,9 @@ public:
     std::vector<HeardSentence> cut(Instant now, PlayoutSink& sink);
 
     bool isPaused() const;
+    /// The open speech has sound to begin with, or to go on with after it ran dry: worth a poll() before the next tick.
+    /// While sound flows, frames leave with the ticks, evenly.
+    bool isWaitingForSound() const;
     /// There is an open speech that is not drained (as of the last instant given to any method).
     bool isActive() const;
     /// At least one frame of the open speech has been sent.

@@ -790,7 +790,8 @@ void CallSession::pumpSpeech()
         return;
     speaking->pump(m_playout);
     // The first sound does not wait for the next tick.
-    m_playout.poll(m_now, *this);
+    if (m_playout.isWaitingForSound())
+        m_playout.poll(m_now, *this);
     if (m_speaking == Speaking::Answer && speaking->isHandedOver() && !std::exchange(m_completeSent, true)) {
         if (m_turn && !std::exchange(m_turn->speechLogged, true))
             logEvent(QStringLiteral("TTS_LEN_ms"), { { QStringLiteral("ms"), qint64(speaking->audioLength().count()) } });

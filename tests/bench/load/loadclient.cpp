@@ -26,6 +26,7 @@ using std::chrono::milliseconds;
 
 namespace {
     constexpr auto Frame = 20ms;
+    constexpr timeval Patience { 5, 0 }; // of every call that blocks
 
     int connectLoopback(uint16_t port)
     {
@@ -34,6 +35,10 @@ namespace {
         address.sin_family = AF_INET;
         address.sin_port = htons(port);
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        if (fd >= 0) {
+            ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &Patience, sizeof Patience);
+            ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &Patience, sizeof Patience); // connect() keeps to it too
+        }
         if (fd < 0 || ::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
             if (fd >= 0)
                 ::close(fd);
@@ -67,6 +72,7 @@ namespace {
 
     /// Half a second of a caller, as base64 of its 25 frames: line noise at some -65 dBFS, and over it, when `voiced`, two
     /// syllables of a harmonic buzz with formant-like weights. A sound that never changes is no voice to a good detector.
+    /// The first syllable begins at its loudest, so that the onset is a moment and not a matter of opinion.
     std::vector<std::string> halfSecond(bool voiced)
     {
         std::vector<std::string> frames;
@@ -81,7 +87,7 @@ namespace {
                     const double f = 140.0 * h;
                     const double weight
                         = std::exp(-std::pow((f - 600) / 350, 2)) + 0.6 * std::exp(-std::pow((f - 1500) / 400, 2)) + 0.05;
-                    value += 2600 * (0.55 - 0.45 * std::cos(2 * M_PI * 4 * t)) * weight * std::sin(2 * M_PI * f * t);
+                    value += 2600 * (0.55 + 0.45 * std::cos(2 * M_PI * 4 * t)) * weight * std::sin(2 * M_PI * f * t);
                 }
                 bytes[size_t(i)] = char(mulaw(int(value)));
             }
@@ -112,10 +118,10 @@ std::string base64(std::string_view bytes)
 struct LoadClient::Stream {
     int fd = -1;
     std::string sid, in, out;
-    uint64_t sequence = 1, chunk = 0;
+    uint64_t sequence = 1, chunk = 0, voicedChunk = 0;
     SteadyTime next, began, bufferEnd;
     std::deque<std::pair<SteadyTime, std::string>> marks;
-    bool wasVoiced = false, writing = false;
+    bool wasVoiced = false;
 };
 
 LoadClient::LoadClient(const Options& options)
@@ -180,6 +186,9 @@ bool LoadClient::openStream(int index)
         head += byte;
     if (head.find(" 101 ") == std::string::npos)
         return fail("no upgrade: " + head.substr(0, 200));
+    const int on = 1;
+    if (::setsockopt(stream->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) != 0)
+        return fail(std::string("SO_TIMESTAMPNS: ") + std::strerror(errno));
     ::fcntl(stream->fd, F_SETFL, ::fcntl(stream->fd, F_GETFL) | O_NONBLOCK);
     epoll_event event {};
     event.events = EPOLLIN;
@@ -234,15 +243,30 @@ void LoadClient::read(int index)
 {
     Stream& stream = *m_streams[size_t(index)];
     char buffer[16384];
+    WallTime arrived = std::chrono::system_clock::now();
     for (;;) {
-        const ssize_t n = ::recv(stream.fd, buffer, sizeof buffer, MSG_DONTWAIT);
-        if (n == 0) {
+        alignas(cmsghdr) char control[256];
+        iovec part { buffer, sizeof buffer };
+        msghdr message {};
+        message.msg_iov = &part;
+        message.msg_iovlen = 1;
+        message.msg_control = control;
+        message.msg_controllen = sizeof control;
+        const ssize_t n = ::recvmsg(stream.fd, &message, MSG_DONTWAIT);
+        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
             m_stats[size_t(index)].open = false;
             ::epoll_ctl(m_epoll, EPOLL_CTL_DEL, stream.fd, nullptr);
             return;
         }
         if (n < 0)
             break;
+        for (cmsghdr* header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+            if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_TIMESTAMPNS)
+                continue;
+            timespec stamp {};
+            std::memcpy(&stamp, CMSG_DATA(header), sizeof stamp);
+            arrived = WallTime(std::chrono::seconds(stamp.tv_sec) + std::chrono::nanoseconds(stamp.tv_nsec));
+        }
         stream.in.append(buffer, size_t(n));
         if (n < ssize_t(sizeof buffer))
             break;
@@ -263,7 +287,7 @@ void LoadClient::read(int index)
             break;
         const std::string_view payload(in.data() + at + head, length);
         if (opcode == 1) {
-            onText(index, payload, now);
+            onText(index, payload, now, arrived);
         } else if (opcode == 8) {
             m_stats[size_t(index)].open = false;
         } else if (opcode == 9) {
@@ -280,7 +304,7 @@ void LoadClient::read(int index)
     stream.in.erase(0, at);
 }
 
-void LoadClient::onText(int index, std::string_view text, SteadyTime now)
+void LoadClient::onText(int index, std::string_view text, SteadyTime now, WallTime arrived)
 {
     StreamStats& stats = m_stats[size_t(index)];
     Stream& stream = *m_streams[size_t(index)];
@@ -288,14 +312,14 @@ void LoadClient::onText(int index, std::string_view text, SteadyTime now)
     if (m_options.mode == Mode::Echo)
         return;
     if (text.find("\"event\":\"media\"") != std::string_view::npos) {
-        stats.mediaAt.push_back(now);
+        stats.mediaAt.push_back(arrived);
         stream.bufferEnd = std::max(stream.bufferEnd, now) + Frame;
     } else if (text.find("\"event\":\"mark\"") != std::string_view::npos) {
         const size_t at = text.find("\"name\":\"");
         const std::string_view name = text.substr(at + 8, text.find('"', at + 8) - at - 8);
         stream.marks.emplace_back(std::max(stream.bufferEnd, now), std::string(name));
     } else if (text.find("\"event\":\"clear\"") != std::string_view::npos) {
-        stats.clearAt.push_back(now);
+        stats.clearAt.push_back(arrived);
         stream.bufferEnd = now;
         for (auto& mark : stream.marks)
             mark.first = now;
@@ -315,14 +339,21 @@ void LoadClient::dueMarks(int index, SteadyTime now)
     }
 }
 
+int LoadClient::openStreams() const
+{
+    return int(std::count_if(m_stats.begin(), m_stats.end(), [](const StreamStats& stats) { return stats.open; }));
+}
+
 void LoadClient::resetStats()
 {
     for (StreamStats& stats : m_stats) {
         const bool open = stats.open;
         stats = {};
         stats.open = open;
+        stats.mediaAt.reserve(4096);
     }
-    m_worstOwn = microseconds(0);
+    m_ownLateness.clear();
+    m_ownLateness.reserve(m_stats.size() * 4096);
 }
 
 void LoadClient::run(milliseconds length, const std::function<bool(int, milliseconds)>& voiced)
@@ -343,16 +374,19 @@ void LoadClient::run(milliseconds length, const std::function<bool(int, millisec
         while (m_streams[size_t(turn)]->next <= now) {
             Stream& stream = *m_streams[size_t(turn)];
             StreamStats& stats = m_stats[size_t(turn)];
-            m_worstOwn = std::max(m_worstOwn, std::chrono::duration_cast<microseconds>(now - stream.next));
+            m_ownLateness.push_back(std::chrono::duration_cast<microseconds>(now - stream.next));
             if (stats.open) {
                 const bool loud = voiced(turn, std::chrono::duration_cast<milliseconds>(now - began));
-                if (loud && !stream.wasVoiced)
-                    stats.voiceFrom = now;
+                if (loud && !stream.wasVoiced) {
+                    stats.voiceFrom = std::chrono::system_clock::now();
+                    stream.voicedChunk = 0;
+                }
                 stream.wasVoiced = loud;
+                const std::string& payload = loud ? m_loud[stream.voicedChunk++ % 25] : m_quiet[stream.chunk % 25];
                 const int size = std::snprintf(text, sizeof text,
                     R"({"event":"media","sequenceNumber":"%llu","media":{"track":"inbound","chunk":"%llu","timestamp":"%lld","payload":"%s"},"streamSid":"%s"})",
                     static_cast<unsigned long long>(++stream.sequence), static_cast<unsigned long long>(stream.chunk + 1),
-                    static_cast<long long>(stream.chunk * 20), (loud ? m_loud : m_quiet)[stream.chunk % 25].c_str(), stream.sid.c_str());
+                    static_cast<long long>(stream.chunk * 20), payload.c_str(), stream.sid.c_str());
                 ++stream.chunk;
                 send(stream, { text, size_t(size) });
                 ++stats.sent;

@@ -11,19 +11,21 @@
 #include <vector>
 
 // A load caller: many Twilio-like streams from one thread over epoll, with no Qt and no allocation per frame, so that what
-// is measured is the server and not the measuring.
+// is measured is the server and not the measuring. Arrivals carry the kernel's own time stamps (SO_TIMESTAMPNS): a caller
+// that is slow to read does not make the server late.
 namespace kav::bench {
 
 using SteadyTime = std::chrono::steady_clock::time_point;
+/// The clock of the kernel's stamps. Only differences of moments some seconds apart are made of it.
+using WallTime = std::chrono::system_clock::time_point;
 
 /// What one stream saw.
 struct StreamStats final {
-    std::vector<SteadyTime> mediaAt; ///< arrival of each media message
-    std::vector<SteadyTime> clearAt;
-    SteadyTime voiceFrom {}; ///< when the first voiced frame of the present burst was sent
+    std::vector<WallTime> mediaAt; ///< arrival of each media message
+    std::vector<WallTime> clearAt;
+    WallTime voiceFrom {}; ///< when the first voiced frame of the present burst was sent
     uint64_t sent = 0, received = 0, marks = 0;
-    bool open = false, failed = false;
-    std::string failure;
+    bool open = false;
 };
 
 /// Drives `streams` WebSockets. Each sends one 20 ms media message per 20 ms, evenly spread over the period.
@@ -54,8 +56,9 @@ public:
     const std::vector<StreamStats>& stats() const { return m_stats; }
     void resetStats();
     const std::string& failure() const { return m_failure; }
-    /// How late the client itself sent its frames, worst case: a run in which this is large measured the client.
-    std::chrono::microseconds worstOwnLateness() const { return m_worstOwn; }
+    /// How late the client itself sent each frame: a run in which this is large measured the client.
+    const std::vector<std::chrono::microseconds>& ownLateness() const { return m_ownLateness; }
+    int openStreams() const;
 
 private:
     struct Stream;
@@ -63,7 +66,7 @@ private:
     void send(Stream& stream, std::string_view text);
     void flush(Stream& stream);
     void read(int index);
-    void onText(int index, std::string_view text, SteadyTime now);
+    void onText(int index, std::string_view text, SteadyTime now, WallTime arrived);
     void dueMarks(int index, SteadyTime now);
     bool fail(const std::string& why);
 
@@ -72,7 +75,7 @@ private:
     std::vector<std::unique_ptr<Stream>> m_streams;
     std::vector<StreamStats> m_stats;
     std::string m_failure;
-    std::chrono::microseconds m_worstOwn { 0 };
+    std::vector<std::chrono::microseconds> m_ownLateness;
     std::vector<std::string> m_quiet, m_loud; // base64 of the frames of half a second
 };
 
@@ -80,7 +83,7 @@ private:
 std::chrono::nanoseconds cpuOf(int pid, const std::string& threadName);
 /// Private memory of a process, bytes.
 uint64_t privateBytes(int pid);
-/// One blocking HTTP exchange on loopback; the whole answer, empty when there was none.
+/// One blocking HTTP exchange on loopback; the whole answer, empty when there was none within five seconds.
 std::string httpExchange(uint16_t port, const std::string& request);
 std::string base64(std::string_view bytes);
 
