@@ -9,6 +9,9 @@ namespace {
 // 8 samples a millisecond, 125 us each.
 constexpr std::chrono::microseconds SampleDuration{1'000'000 / SampleRate};
 
+// A tick that comes so much before its beat is that beat's: the one that set it was late.
+constexpr Milliseconds EarlyTick{5};
+
 } // namespace
 
 Playout::Playout(const Settings& settings)
@@ -24,6 +27,7 @@ quint32 Playout::beginSpeech()
     m_ended = m_paused = m_started = m_starved = false;
     m_cursor = m_nextFrame = m_runFirst = m_heardFloor = 0;
     m_runStart.reset();
+    m_nextDue.reset();
     return ++m_generation;
 }
 
@@ -82,21 +86,26 @@ void Playout::poll(Instant now, PlayoutSink& sink)
 
 // The sink is always called last, with the books in order: it may come back with a cut when its socket is gone.
 //
-// In the steady state each tick sends one frame, however much ticks jitter: after the first frame of a poll the next needs
-// half a frame more room, so that a tick that comes a little early, and finds no room, is not followed by two.
+// A run begins with as much as the lead allows, and so does sound that goes on after it ran dry. After that the polls
+// set the beat: by the lead alone, frames would fall due at instants that ticks, which jitter, come now before and now
+// after, and leave in pairs with gaps between.
 void Playout::sendDueFrames(Instant now, PlayoutSink& sink)
 {
-    const bool isRunning = m_runStart && m_bufferEnd >= now;
-    Milliseconds room = m_settings.lead;
-    bool leadReached = false;
+    const bool isBeginning = !m_runStart || m_bufferEnd < now || m_starved;
+    if (isBeginning)
+        m_nextDue.reset();
+    bool waits = false;
     while (m_open && !m_paused && m_cursor < m_sentences.size()) {
         const Sentence& sentence = m_sentences[m_cursor];
         if (m_nextFrame < sentence.endFrame()) {
-            leadReached = std::max(m_bufferEnd, now) + FrameDuration - now > room;
+            const bool leadReached = std::max(m_bufferEnd, now) + FrameDuration - now > m_settings.lead;
+            waits = leadReached || (m_nextDue && now + EarlyTick < *m_nextDue);
             if (leadReached)
+                m_nextDue.reset(); // out of step: the next poll that finds room sets the beat anew
+            if (waits)
                 break;
-            if (isRunning)
-                room = m_settings.lead - FrameDuration / 2;
+            if (!isBeginning)
+                m_nextDue = std::min(m_nextDue.value_or(now), now) + FrameDuration;
             sendFrame(sentence, now, sink);
         } else if (!sentence.ended) {
             break;
@@ -104,7 +113,7 @@ void Playout::sendDueFrames(Instant now, PlayoutSink& sink)
             finishSentence(sentence, now, sink);
         }
     }
-    m_starved = m_runStart && !leadReached;
+    m_starved = m_runStart && !waits;
 }
 
 void Playout::sendFrame(const Sentence& sentence, Instant now, PlayoutSink& sink)

@@ -157,6 +157,7 @@ private:
     std::optional<Instant> m_runStart;
     std::size_t m_runFirst = 0;
     std::size_t m_heardFloor = 0; // samples known to be heard, whatever the clock says
+    std::optional<Instant> m_nextDue; // of the next frame, once the polls of this run have a beat
     Instant m_bufferEnd; // when Twilio's buffer will be empty; across speeches
     Instant m_seen; // the latest instant given
 

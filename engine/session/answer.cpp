@@ -49,8 +49,8 @@ void Answer::giveUp()
 
 bool Answer::needsVoice() const
 {
-    return !m_failed
-        && std::any_of(m_sentences.begin(), m_sentences.end(), [](const Sentence& sentence) { return !sentence.requested; });
+    // They are asked for in order, so the last tells of all.
+    return !m_failed && !m_sentences.empty() && !m_sentences.back().requested;
 }
 
 void Answer::retry()

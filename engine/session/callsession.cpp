@@ -315,22 +315,29 @@ void CallSession::endNow(EndReason reason)
 
 void CallSession::dispatch(const turn::Event& event)
 {
-    m_events.push_back(event);
-    if (m_dispatching)
+    if (m_dispatching) {
+        m_events.push_back(event);
         return;
+    }
     m_dispatching = true;
+    decide(event); // most are frames and ticks that cause nothing: no queue is touched for them
     while (!m_events.empty() && m_phase != Phase::Ended) {
         const turn::Event next = std::move(m_events.front());
         m_events.pop_front();
-        const turn::Actions actions = m_machine.on(next, m_now);
-        for (const turn::Action& action : actions) {
-            std::visit([this](const auto& a) { perform(a); }, action);
-            if (m_phase == Phase::Ended)
-                break;
-        }
+        decide(next);
     }
     m_events.clear();
     m_dispatching = false;
+}
+
+void CallSession::decide(const turn::Event& event)
+{
+    const turn::Actions actions = m_machine.on(event, m_now);
+    for (const turn::Action& action : actions) {
+        std::visit([this](const auto& a) { perform(a); }, action);
+        if (m_phase == Phase::Ended)
+            break;
+    }
 }
 
 void CallSession::perform(const turn::action::StateChanged& action)

@@ -100,6 +100,7 @@ private:
 
     // turn machine
     void dispatch(const turn::Event& event);
+    void decide(const turn::Event& event);
     void perform(const turn::action::StateChanged& action);
     void perform(const turn::action::BeginUtterance& action);
     void perform(const turn::action::EndUtterance& action);

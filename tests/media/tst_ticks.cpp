@@ -43,6 +43,11 @@ Instant at(std::chrono::microseconds time)
     return Instant(1h) + time;
 }
 
+// Alone in a schedule, a call is first due one slot after it came.
+constexpr std::chrono::milliseconds Slot = TickSchedule::SlotDistance;
+constexpr std::chrono::milliseconds Period = TickSchedule::Period;
+constexpr std::size_t Slots = TickSchedule::SlotCount;
+
 } // namespace
 
 class TestTicks final : public QObject {
@@ -91,25 +96,23 @@ void TestTicks::callsAreSpreadOverTheSlots()
     TickSchedule schedule(lateness);
     QStringList log;
     std::vector<std::unique_ptr<Call>> calls;
-    for (const char name : QByteArray("abcdefgh")) {
-        calls.push_back(std::make_unique<Call>(QString(QLatin1Char(name)), &log));
+    for (std::size_t i = 0; i < 2 * Slots; ++i) {
+        calls.push_back(std::make_unique<Call>(QString::number(i), &log));
         schedule.add(*calls.back(), at(0us));
     }
-    QStringList expected{QStringLiteral("a e"), QStringLiteral("b f"), QStringLiteral("c g"), QStringLiteral("d h")};
-    for (int slot = 0; slot < 8; ++slot) {
+    for (std::size_t slot = 0; slot < 2 * Slots; ++slot) {
         log.clear();
-        schedule.run(at(Milliseconds(5 + 5 * slot)));
-        QCOMPARE(log.join(u' '), expected[slot % 4]);
+        schedule.run(at(Slot * (slot + 1)));
+        QCOMPARE(log.join(u' '), QStringLiteral("%1 %2").arg(slot % Slots).arg(slot % Slots + Slots));
     }
     // One who leaves makes room for the next who comes.
     schedule.remove(*calls[2]);
     Call late(QStringLiteral("late"), &log);
-    schedule.add(late, at(41ms));
+    schedule.add(late, at(2 * Period + 1ms));
     log.clear();
-    schedule.run(at(45ms));
-    schedule.run(at(50ms));
-    schedule.run(at(55ms));
-    QCOMPARE(log.join(u' '), QStringLiteral("a e b f g late"));
+    for (int slot = 1; slot <= 3; ++slot)
+        schedule.run(at(2 * Period + slot * Slot));
+    QCOMPARE(log.join(u' '), QStringLiteral("0 %1 1 %2 %3 late").arg(Slots).arg(Slots + 1).arg(Slots + 2));
 }
 
 void TestTicks::emptySlotsAreNoDeadlines()
@@ -119,14 +122,14 @@ void TestTicks::emptySlotsAreNoDeadlines()
     QCOMPARE(schedule.nextDeadline(), std::nullopt);
     Call call;
     schedule.add(call, at(0us));
-    QCOMPARE(schedule.nextDeadline(), at(5ms));
-    schedule.run(at(5ms));
-    QCOMPARE(schedule.nextDeadline(), at(25ms));
+    QCOMPARE(schedule.nextDeadline(), at(Slot));
+    schedule.run(at(Slot));
+    QCOMPARE(schedule.nextDeadline(), at(Slot + Period));
     schedule.remove(call);
     QCOMPARE(schedule.nextDeadline(), std::nullopt);
     schedule.run(at(1h)); // nobody, nothing, nothing missed
     schedule.add(call, at(2h));
-    QCOMPARE(schedule.nextDeadline(), at(2h + 5ms));
+    QCOMPARE(schedule.nextDeadline(), at(2h + Slot));
     QCOMPARE(schedule.counters().missed, 0u);
 }
 
@@ -137,7 +140,7 @@ void TestTicks::deadlinesDoNotDriftWithLateness()
     Call call;
     schedule.add(call, at(0us));
     for (int i = 0; i < 100; ++i) {
-        QCOMPARE(schedule.nextDeadline(), at(5ms + 20ms * i));
+        QCOMPARE(schedule.nextDeadline(), at(Slot + Period * i));
         schedule.run(*schedule.nextDeadline() + 7ms);
     }
     QCOMPARE(call.ticks, 100);
@@ -148,19 +151,20 @@ void TestTicks::whatWasMissedIsCountedAndNotReplayed()
     LatenessHistogram lateness;
     TickSchedule schedule(lateness);
     Call first, second, third;
-    schedule.add(first, at(0us)); // due at 5, 25, 45, ...
-    schedule.add(second, at(0us)); // due at 10, 30, 50, ...
-    schedule.add(third, at(0us)); // due at 15, 35, 55, ...
-    schedule.run(at(52ms)); // first missed 5 and 25; second 10 and 30; third 15
+    schedule.add(first, at(0us)); // due after one slot, and every period
+    schedule.add(second, at(0us)); // after two
+    schedule.add(third, at(0us)); // after three
+    const Instant now = at(2 * Period + 2 * Slot + Slot / 2);
+    schedule.run(now); // the first and the second missed two each, the third one
     QCOMPARE(first.ticks, 1);
     QCOMPARE(second.ticks, 1);
     QCOMPARE(third.ticks, 1);
-    QCOMPARE(first.last, at(52ms));
+    QCOMPARE(first.last, now);
     QCOMPARE(schedule.counters().ticks, 3u);
     QCOMPARE(schedule.counters().missed, 5u);
-    schedule.run(at(52ms));
+    schedule.run(now);
     QCOMPARE(schedule.counters().ticks, 3u); // once is enough
-    QCOMPARE(schedule.nextDeadline(), at(55ms)); // back in step at once
+    QCOMPARE(schedule.nextDeadline(), at(2 * Period + 3 * Slot)); // back in step at once
 }
 
 void TestTicks::theOneThatLeavesIsNotCalledAgain()
@@ -182,29 +186,29 @@ void TestTicks::aNeighbourCanBeSentAwayInATick()
     LatenessHistogram lateness;
     TickSchedule schedule(lateness);
     std::vector<std::unique_ptr<Call>> calls;
-    for (int i = 0; i < 12; ++i) {
+    for (std::size_t i = 0; i < 3 * Slots; ++i) {
         calls.push_back(std::make_unique<Call>());
         schedule.add(*calls.back(), at(0us));
     }
-    // 0, 4 and 8 share a slot. The first ends the second, before its turn, for good.
+    // The first of each round share a slot. The first ends the second, before its turn, for good.
     calls[0]->then = [&] {
-        schedule.remove(*calls[4]);
-        calls[4].reset();
+        schedule.remove(*calls[Slots]);
+        calls[Slots].reset();
         calls[0]->then = nullptr;
     };
-    schedule.run(at(5ms));
+    schedule.run(at(Slot));
     QCOMPARE(calls[0]->ticks, 1);
-    QCOMPARE(calls[8]->ticks, 1);
+    QCOMPARE(calls[2 * Slots]->ticks, 1);
     // And the last ends one that had its turn.
-    calls[8]->then = [&] {
+    calls[2 * Slots]->then = [&] {
         schedule.remove(*calls[0]);
         calls[0].reset();
-        calls[8]->then = nullptr;
+        calls[2 * Slots]->then = nullptr;
     };
-    schedule.run(at(25ms));
-    schedule.run(at(45ms));
-    QCOMPARE(calls[8]->ticks, 3);
-    QCOMPARE(schedule.count(), std::size_t(10));
+    schedule.run(at(Slot + Period));
+    schedule.run(at(Slot + 2 * Period));
+    QCOMPARE(calls[2 * Slots]->ticks, 3);
+    QCOMPARE(schedule.count(), 3 * Slots - 2);
 }
 
 void TestTicks::oneThatComesInATickWaits()
@@ -216,16 +220,16 @@ void TestTicks::oneThatComesInATickWaits()
     call.then = [&] {
         for (int i = 0; i < 100; ++i) { // enough to move any list
             newcomers.push_back(std::make_unique<Call>());
-            schedule.add(*newcomers.back(), at(5ms));
+            schedule.add(*newcomers.back(), at(Slot));
         }
         call.then = nullptr;
     };
     schedule.add(call, at(0us));
-    schedule.run(at(5ms));
+    schedule.run(at(Slot));
     for (const auto& newcomer : newcomers)
         QCOMPARE(newcomer->ticks, 0);
-    for (int ms = 6; ms <= 25; ++ms)
-        schedule.run(at(Milliseconds(ms)));
+    for (auto time = Slot + 1ms; time <= Slot + Period; time += 1ms)
+        schedule.run(at(time));
     for (const auto& newcomer : newcomers)
         QCOMPARE(newcomer->ticks, 1);
 }
@@ -237,10 +241,10 @@ void TestTicks::leavingAndComingBackInATickIsNoSecondCall()
     Call call;
     call.then = [&] {
         schedule.remove(call);
-        schedule.add(call, at(5ms));
+        schedule.add(call, at(Slot));
     };
     schedule.add(call, at(0us));
-    schedule.run(at(5ms));
+    schedule.run(at(Slot));
     QCOMPARE(call.ticks, 1);
     QCOMPARE(schedule.count(), std::size_t(1));
 }
@@ -265,7 +269,7 @@ void TestTicks::runningFromWithinATickDoesNothing()
     Call call;
     call.then = [&] { schedule.run(at(1s)); }; // as a nested event loop would
     schedule.add(call, at(0us));
-    schedule.run(at(5ms));
+    schedule.run(at(Slot));
     QCOMPARE(call.ticks, 1);
 }
 
@@ -275,10 +279,10 @@ void TestTicks::latenessIsCounted()
     TickSchedule schedule(lateness);
     Call call;
     schedule.add(call, at(0us));
-    schedule.run(at(5ms)); // on time
-    schedule.run(at(25ms + 60us));
-    schedule.run(at(45ms + 3000us));
-    schedule.run(at(200ms)); // due at 185
+    schedule.run(at(Slot)); // on time
+    schedule.run(at(Slot + Period + 60us));
+    schedule.run(at(Slot + 2 * Period + 3000us));
+    schedule.run(at(Slot + 9 * Period + 15ms));
     const auto snapshot = lateness.snapshot();
     QCOMPARE(snapshot.count, 4u);
     QCOMPARE(snapshot.buckets[0], 1u); // up to 50 us
