@@ -4,11 +4,9 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/websocket.hpp>
-
-#include <sys/prctl.h>
-
 #include <cstdio>
 #include <memory>
+#include <sys/prctl.h>
 
 namespace {
 

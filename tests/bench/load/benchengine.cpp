@@ -32,24 +32,27 @@ int main(int argc, char** argv)
         return 2;
     }
     loaded.config.ensureMediaKey();
-    const bool shortAnswers = qEnvironmentVariableIsSet("KAV_BENCH_SHORT_ANSWERS");
+    const bool shortAnswers = qEnvironmentVariableIsSet("BENCH_SHORT_ANSWERS");
     SystemClock clock;
     app::Engine engine(loaded.config, clock, [shortAnswers](const app::Engine::ScriptSource&) {
         providers::Makers makers;
         makers.speechToText = [] {
             test::StandInSpeechToText::Settings settings;
-            settings.script = { { QStringLiteral("hello there"), 0.9, { QStringLiteral("hello there") }, true } };
-            return Result<std::shared_ptr<providers::SpeechToText>>(std::make_shared<test::StandInSpeechToText>(settings));
+            settings.script = {{QStringLiteral("hello there"), 0.9, {QStringLiteral("hello there")}, true}};
+            return Result<std::shared_ptr<providers::SpeechToText>>(
+                std::make_shared<test::StandInSpeechToText>(settings));
         };
         makers.languageModel = [shortAnswers] {
             test::StandInLanguageModel::Settings settings;
             if (!shortAnswers) {
                 // One long answer keeps the agent speaking for the whole of a bench.
-                const QString text = QStringLiteral("This sentence is said over and over again by the agent. ").repeated(60);
+                const QString text =
+                    QStringLiteral("This sentence is said over and over again by the agent. ").repeated(60);
                 for (int i = 0; i < 20; ++i)
-                    settings.script.append({ text, {}, false });
+                    settings.script.append({text, {}, false});
             }
-            return Result<std::shared_ptr<providers::LanguageModel>>(std::make_shared<test::StandInLanguageModel>(settings));
+            return Result<std::shared_ptr<providers::LanguageModel>>(
+                std::make_shared<test::StandInLanguageModel>(settings));
         };
         makers.textToSpeech = [] {
             return Result<std::shared_ptr<providers::TextToSpeech>>(std::make_shared<test::StandInTextToSpeech>());

@@ -1,30 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs the engine under load and prints what was reached, as ratios and differences inside one run:
 //   bench_load [--calls 400] [--seconds 10] [--bin DIR] [--only start|load|memory|interruption|answer|recogniser]
-// Exits 1 when something could not be measured. A figure that was measured and is out of reach is marked MISSED and exits 0:
-// on a machine that others use, that is for a person to judge. README.md one folder up has the method.
+// Exits 1 when something could not be measured. A figure that was measured and is out of reach is marked MISSED and
+// exits 0: on a machine that others use, that is for a person to judge. README.md one folder up has the method.
 #include "tests/bench/load/loadclient.h"
-
-#include <fcntl.h>
-#include <poll.h>
-#include <sched.h>
-#include <signal.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <optional>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <vector>
 
 using namespace kav::bench;
@@ -40,8 +38,9 @@ struct Options {
     std::string bin;
 };
 
-/// Where things run. The load caller and the server under load get a core each, the two least busy ones, so that neither
-/// counts the other's noise; and with the right to, both go before other programs of the machine.
+/// Where things run. The load caller and the server under load get a core each, the two least busy ones, so that
+/// neither counts the other's noise; and with the right to, both are scheduled in real time, before other programs of
+/// the machine.
 struct Machine {
     int client = -1, server = -1; // -1: wherever the kernel likes
     bool before = false;
@@ -73,11 +72,17 @@ void pin(int core)
         throw std::runtime_error("sched_setaffinity: " + std::string(std::strerror(errno)));
 }
 
+bool setRealTime(bool on)
+{
+    sched_param parameter{};
+    parameter.sched_priority = on ? 1 : 0;
+    return ::sched_setscheduler(0, on ? SCHED_RR : SCHED_OTHER, &parameter) == 0;
+}
+
 /// Chooses the cores and pins this process.
 Machine settle()
 {
     Machine machine;
-    machine.before = ::setpriority(PRIO_PROCESS, 0, -15) == 0;
     cpu_set_t allowed;
     CPU_ZERO(&allowed);
     ::sched_getaffinity(0, sizeof allowed, &allowed);
@@ -93,8 +98,10 @@ Machine settle()
         machine.server = cores[0].second;
         machine.client = cores[1].second;
         pin(machine.client);
-        std::printf("machine: %zu cores; server on core %d, load caller on core %d, before the machine's other programs: %s\n", cores.size(),
-            machine.server, machine.client, machine.before ? "yes" : "no (no right to)");
+        machine.before = setRealTime(true);
+        std::printf("machine: %zu cores; server on core %d, load caller on core %d, in real time, before the machine's "
+                    "other programs: %s\n",
+            cores.size(), machine.server, machine.client, machine.before ? "yes" : "no (no right to)");
     } else {
         std::printf("machine: one core for server and load caller: their noise is in the figures\n");
     }
@@ -128,6 +135,8 @@ public:
             throw std::runtime_error("fork: " + std::string(std::strerror(errno)));
         if (m_pid == 0) {
             ::sched_setaffinity(0, sizeof set, &set);
+            if (core < 0)
+                setRealTime(false); // it has many threads and all the cores
             ::dup2(ends[1], 1);
             const int log = ::open(errors.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
             ::dup2(log, 2);
@@ -159,8 +168,9 @@ public:
                 m_text.erase(0, at + 1);
                 return text;
             }
-            pollfd fd { m_out, POLLIN, 0 };
-            const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+            pollfd fd{m_out, POLLIN, 0};
+            const auto left =
+                std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
             if (left.count() <= 0 || ::poll(&fd, 1, int(left.count())) <= 0)
                 throw std::runtime_error("a child said nothing in time" + lastError());
             char buffer[1024];
@@ -207,11 +217,18 @@ template <typename T> T percentile(std::vector<T> values, double p)
     return values[at];
 }
 
-const char* verdict(double value, double reach) { return value <= reach ? "reached" : "MISSED"; }
+const char* verdict(double value, double reach)
+{
+    return value <= reach ? "reached" : "MISSED";
+}
 
-bool silent(int, std::chrono::milliseconds) { return false; }
+bool silent(int, std::chrono::milliseconds)
+{
+    return false;
+}
 
-/// Per stream: how much later than on an even 20 ms grid each frame came; the grid is laid through the stream's earliest.
+/// Per stream: how much later than on an even 20 ms grid each frame came. The grid is laid through the stream's
+/// earliest, the first hundredth left out: one frame that came early must not make all the others late.
 std::vector<double> lateness(const LoadClient& client)
 {
     std::vector<double> late;
@@ -221,9 +238,9 @@ std::vector<double> lateness(const LoadClient& client)
         std::vector<double> offsets;
         for (size_t k = 0; k < stats.mediaAt.size(); ++k)
             offsets.push_back(Milli(stats.mediaAt[k] - stats.mediaAt[0]).count() - 20.0 * double(k));
-        const double earliest = *std::min_element(offsets.begin(), offsets.end());
+        const double earliest = percentile(offsets, 0.01);
         for (const double offset : offsets)
-            late.push_back(offset - earliest);
+            late.push_back(std::max(0.0, offset - earliest));
     }
     return late;
 }
@@ -235,11 +252,11 @@ struct Bench {
 
     std::vector<std::string> environment(const std::string& name) const
     {
-        return { "KAV_ADDRESS=127.0.0.1", "KAV_PORT=0", "KAV_DATA_DIR=" + (scratch / name).string(), "KAV_MEDIA_WORKERS=1",
-            "KAV_CAPACITY=2000", "QT_LOGGING_RULES=kav.*.info=false" };
+        return {"KAV_ADDRESS=127.0.0.1", "KAV_PORT=0", "KAV_DATA_DIR=" + (scratch / name).string(),
+            "KAV_MEDIA_WORKERS=1", "KAV_CAPACITY=2000", "QT_LOGGING_RULES=kav.*.info=false"};
     }
-    std::unique_ptr<Child> start(const std::string& name, const std::vector<std::string>& argv, const std::vector<std::string>& more = {},
-        bool pinned = true) const
+    std::unique_ptr<Child> start(const std::string& name, const std::vector<std::string>& argv,
+        const std::vector<std::string>& more = {}, bool pinned = true) const
     {
         auto all = environment(name);
         all.insert(all.end(), more.begin(), more.end());
@@ -247,7 +264,7 @@ struct Bench {
     }
     std::unique_ptr<Child> standIns(const std::string& name, const std::vector<std::string>& more = {}) const
     {
-        return start(name, { options.bin + "/bench_engine" }, more);
+        return start(name, {options.bin + "/bench_engine"}, more);
     }
 };
 
@@ -260,14 +277,14 @@ void openAll(LoadClient& client)
 void needOpen(const LoadClient& client)
 {
     if (client.openStreams() != int(client.stats().size()))
-        throw std::runtime_error("only " + std::to_string(client.openStreams()) + " of " + std::to_string(client.stats().size())
-            + " streams are still open");
+        throw std::runtime_error("only " + std::to_string(client.openStreams()) + " of "
+            + std::to_string(client.stats().size()) + " streams are still open");
 }
 
 /// One call from start to stop, so that what is made once is made.
 void warmUp(uint16_t port)
 {
-    LoadClient client({ port, 1, LoadClient::Mode::Twilio });
+    LoadClient client({port, 1, LoadClient::Mode::Twilio});
     openAll(client);
     client.run(1s, silent);
     client.close();
@@ -313,16 +330,18 @@ void benchStart(const Bench& bench)
 {
     std::vector<double> times;
     for (int i = 0; i < 25; ++i) {
-        const auto child = bench.start("start" + std::to_string(i), { bench.options.bin + "/kav-engine", "serve" },
-            { "DATABASE_URL=sqlite:////proc/no/such/place/calls.db" }, false);
-        const std::string answer = httpExchange(child->port(), "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
+        const auto child = bench.start("start" + std::to_string(i), {bench.options.bin + "/kav-engine", "serve"},
+            {"DATABASE_URL=sqlite:////proc/no/such/place/calls.db"}, false);
+        const std::string answer =
+            httpExchange(child->port(), "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
         times.push_back(Milli(std::chrono::steady_clock::now() - child->started()).count());
         if (answer.find(" 200 ") == std::string::npos)
             throw std::runtime_error("/healthz answered: " + answer.substr(0, 100));
     }
     const double median = percentile(times, 0.5);
-    std::printf("start: fork to the first answered /healthz, no database: median %.1f ms, p90 %.1f, worst %.1f of %zu (reach 30: %s)\n", median,
-        percentile(times, 0.9), percentile(times, 1.0), times.size(), verdict(median, 30));
+    std::printf("start: fork to the first answered /healthz, no database: median %.1f ms, p90 %.1f, worst %.1f of %zu "
+                "(reach 30: %s)\n",
+        median, percentile(times, 0.9), percentile(times, 1.0), times.size(), verdict(median, 30));
 }
 
 void benchLoad(const Bench& bench)
@@ -332,7 +351,7 @@ void benchLoad(const Bench& bench)
     Load idle, full, echo;
     {
         const auto engine = bench.standIns("idle");
-        LoadClient client({ engine->port(), 1, LoadClient::Mode::Twilio });
+        LoadClient client({engine->port(), 1, LoadClient::Mode::Twilio});
         openAll(client);
         idle = measure(*engine, client, length);
         addLateness(idle, client);
@@ -341,44 +360,50 @@ void benchLoad(const Bench& bench)
         const auto engine = bench.standIns("full");
         const uint16_t port = engine->port();
         warmUp(port);
-        LoadClient client({ port, calls, LoadClient::Mode::Twilio });
+        LoadClient client({port, calls, LoadClient::Mode::Twilio});
         openAll(client);
         full = measure(*engine, client, length);
         addLateness(full, client);
     }
     {
-        const auto beast = bench.start("echo", { bench.options.bin + "/beastecho" });
-        LoadClient client({ beast->port(), calls, LoadClient::Mode::Echo });
+        const auto beast = bench.start("echo", {bench.options.bin + "/beastecho"});
+        LoadClient client({beast->port(), calls, LoadClient::Mode::Echo});
         openAll(client);
         echo = measure(*beast, client, length);
         if (echo.received < echo.sent * 9 / 10)
             throw std::runtime_error("the echo lost messages");
     }
     const double perStream = 1.0 / calls / bench.options.seconds;
-    std::printf("load: %d calls, frames in %.1f/s and out %.1f/s a call: media worker %.1f %% of a core (reach 50: %s), all threads %.1f %%; "
+    std::printf("load: %d calls, frames in %.1f/s and out %.1f/s a call: media worker %.1f %% of a core (reach 50: "
+                "%s), all threads %.1f %%; "
                 "%.2f us a message\n",
-        calls, double(full.sent) * perStream, double(full.received) * perStream, 100 * full.cpuShare, verdict(full.cpuShare, 0.5),
-        100 * full.allCpuShare, full.cpuShare * 1e6 * bench.options.seconds / double(full.sent + full.received));
-    std::printf("load: Boost.Beast echoing the same messages %.1f %% of a core; ratio %.2f (reach 1.5: %s)\n", 100 * echo.cpuShare,
-        full.cpuShare / echo.cpuShare, verdict(full.cpuShare / echo.cpuShare, 1.5));
-    std::printf("pacing: lateness of outbound frames p50/p99/max %.2f/%.2f/%.2f ms at %d calls, floor (1 call) %.2f/%.2f/%.2f; p99 over the "
+        calls, double(full.sent) * perStream, double(full.received) * perStream, 100 * full.cpuShare,
+        verdict(full.cpuShare, 0.5), 100 * full.allCpuShare,
+        full.cpuShare * 1e6 * bench.options.seconds / double(full.sent + full.received));
+    std::printf("load: Boost.Beast echoing the same messages %.1f %% of a core; ratio %.2f (reach 1.5: %s)\n",
+        100 * echo.cpuShare, full.cpuShare / echo.cpuShare, verdict(full.cpuShare / echo.cpuShare, 1.5));
+    std::printf("pacing: lateness of outbound frames p50/p99/max %.2f/%.2f/%.2f ms at %d calls, floor (1 call) "
+                "%.2f/%.2f/%.2f; p99 over the "
                 "floor %.2f ms (reach 3: %s); the load caller's own p99 %.2f ms\n",
-        full.p50, full.p99, full.max, calls, idle.p50, idle.p99, idle.max, full.p99 - idle.p99, verdict(full.p99 - idle.p99, 3), full.ownP99);
+        full.p50, full.p99, full.max, calls, idle.p50, idle.p99, idle.max, full.p99 - idle.p99,
+        verdict(full.p99 - idle.p99, 3), full.ownP99);
 }
 
 /// Speaks for 900 ms out of every `period`, each caller at another time.
 auto speakingEvery(std::chrono::milliseconds period)
 {
-    return [period](int stream, std::chrono::milliseconds since) { return (since + std::chrono::milliseconds(61 * stream)) % period < 900ms; };
+    return [period](int stream, std::chrono::milliseconds since) {
+        return (since + std::chrono::milliseconds(61 * stream)) % period < 900ms;
+    };
 }
 
 void benchMemory(const Bench& bench)
 {
-    const auto engine = bench.standIns("memory", { "KAV_BENCH_SHORT_ANSWERS=1" });
+    const auto engine = bench.standIns("memory", {"BENCH_SHORT_ANSWERS=1"});
     const uint16_t port = engine->port();
     warmUp(port);
     const uint64_t before = privateBytes(engine->pid());
-    LoadClient client({ port, bench.options.calls, LoadClient::Mode::Twilio });
+    LoadClient client({port, bench.options.calls, LoadClient::Mode::Twilio});
     openAll(client);
     uint64_t most = 0;
     for (int second = 0; second < 20; ++second) {
@@ -389,7 +414,8 @@ void benchMemory(const Bench& bench)
     }
     needOpen(client);
     const double each = double(most - std::min(most, before)) / 1024 / bench.options.calls;
-    std::printf("memory: %.1f KB private a live call at the most of 20 s, %d calls that greet, listen and answer, recogniser not loaded "
+    std::printf("memory: %.1f KB private a live call at the most of 20 s, %d calls that greet, listen and answer, "
+                "recogniser not loaded "
                 "(reach 100: %s); engine before them %.1f MB\n",
         each, bench.options.calls, verdict(each, 100), double(before) / 1048576);
 }
@@ -398,7 +424,7 @@ void benchInterruption(const Bench& bench)
 {
     constexpr int calls = 40;
     const auto engine = bench.standIns("interrupt");
-    LoadClient client({ engine->port(), calls, LoadClient::Mode::Twilio });
+    LoadClient client({engine->port(), calls, LoadClient::Mode::Twilio});
     openAll(client);
     client.run(3s, silent);
     client.resetStats();
@@ -413,8 +439,10 @@ void benchInterruption(const Bench& bench)
         if (!stats.clearAt.empty())
             times.push_back(Milli(stats.clearAt.front() - stats.voiceFrom).count() + 20);
     if (times.size() < calls)
-        throw std::runtime_error("only " + std::to_string(times.size()) + " of " + std::to_string(calls) + " agents were silenced");
-    std::printf("interruption: voice onset to `clear` at the caller, minimum voice 200 ms: p50 %.1f ms, worst %.1f ms of %zu (reach 230: %s)\n",
+        throw std::runtime_error(
+            "only " + std::to_string(times.size()) + " of " + std::to_string(calls) + " agents were silenced");
+    std::printf("interruption: voice onset to `clear` at the caller, minimum voice 200 ms: p50 %.1f ms, worst %.1f ms "
+                "of %zu (reach 230: %s)\n",
         percentile(times, 0.5), percentile(times, 1.0), times.size(), verdict(percentile(times, 1.0), 230));
 }
 
@@ -422,8 +450,8 @@ void benchAnswer(const Bench& bench)
 {
     // The engine itself prints its own share of each answer, in microseconds, when it is asked to stop.
     constexpr int calls = 100;
-    const auto engine = bench.standIns("answer", { "KAV_BENCH_SHORT_ANSWERS=1" });
-    LoadClient client({ engine->port(), calls, LoadClient::Mode::Twilio });
+    const auto engine = bench.standIns("answer", {"BENCH_SHORT_ANSWERS=1"});
+    LoadClient client({engine->port(), calls, LoadClient::Mode::Twilio});
     openAll(client);
     client.run(std::chrono::seconds(bench.options.seconds * 2), speakingEvery(5s));
     needOpen(client);
@@ -434,26 +462,30 @@ void benchAnswer(const Bench& bench)
         if (line->rfind("ANSWER_US ", 0) == 0)
             shares.push_back(std::stod(line->substr(10)) / 1000);
     if (shares.size() < calls)
-        throw std::runtime_error("only " + std::to_string(shares.size()) + " answers of " + std::to_string(calls) + " calls");
-    std::printf("answer: end-of-utterance decision to first media frame, stand-ins at zero delay: p50 %.2f ms, p99 %.2f, worst %.2f of %zu "
+        throw std::runtime_error(
+            "only " + std::to_string(shares.size()) + " answers of " + std::to_string(calls) + " calls");
+    std::printf("answer: end-of-utterance decision to first media frame, stand-ins at zero delay: p50 %.2f ms, p99 "
+                "%.2f, worst %.2f of %zu "
                 "(reach 10: %s)\n",
-        percentile(shares, 0.5), percentile(shares, 0.99), percentile(shares, 1.0), shares.size(), verdict(percentile(shares, 0.99), 10));
+        percentile(shares, 0.5), percentile(shares, 0.99), percentile(shares, 1.0), shares.size(),
+        verdict(percentile(shares, 0.99), 10));
 }
 
 void benchRecogniser(const Bench& bench)
 {
     constexpr int calls = 40;
-    const auto engine = bench.start("recogniser", { bench.options.bin + "/kav-engine", "serve" }, {}, false);
+    const auto engine = bench.start("recogniser", {bench.options.bin + "/kav-engine", "serve"}, {}, false);
     const uint16_t port = engine->port();
     const auto until = std::chrono::steady_clock::now() + 20s;
-    while (httpExchange(port, "GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").find("\"stt\":\"ok\"")
+    while (httpExchange(port, "GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+               .find("\"stt\":\"ok\"")
         == std::string::npos) {
         if (std::chrono::steady_clock::now() > until)
             throw std::runtime_error("the recogniser never became ready");
         ::usleep(50'000);
     }
     const uint64_t before = privateBytes(engine->pid());
-    LoadClient client({ port, calls, LoadClient::Mode::Twilio });
+    LoadClient client({port, calls, LoadClient::Mode::Twilio});
     openAll(client);
     uint64_t most = 0;
     for (int second = 0; second < 20; ++second) {
@@ -462,7 +494,8 @@ void benchRecogniser(const Bench& bench)
         });
         most = std::max(most, privateBytes(engine->pid()));
     }
-    std::printf("memory: embedded recogniser and voice, %d calls that all spoke: %.0f KB a call (reported); engine before them %.1f MB, with "
+    std::printf("memory: embedded recogniser and voice, %d calls that all spoke: %.0f KB a call (reported); engine "
+                "before them %.1f MB, with "
                 "them %.1f MB\n",
         calls, double(most - std::min(most, before)) / 1024 / calls, double(before) / 1048576, double(most) / 1048576);
 }
@@ -471,8 +504,9 @@ void benchRecogniser(const Bench& bench)
 
 int main(int argc, char** argv)
 {
-    const std::pair<const char*, void (*)(const Bench&)> benches[] = { { "start", benchStart }, { "load", benchLoad }, { "memory", benchMemory },
-        { "interruption", benchInterruption }, { "answer", benchAnswer }, { "recogniser", benchRecogniser } };
+    const std::pair<const char*, void (*)(const Bench&)> benches[] = {{"start", benchStart}, {"load", benchLoad},
+        {"memory", benchMemory}, {"interruption", benchInterruption}, {"answer", benchAnswer},
+        {"recogniser", benchRecogniser}};
     Options options;
     options.bin = std::filesystem::path(argv[0]).parent_path().string();
     if (options.bin.empty())
@@ -486,13 +520,15 @@ int main(int argc, char** argv)
             options.seconds = std::atoi(value.c_str());
         else if (flag == "--bin" && !value.empty())
             options.bin = value;
-        else if (flag == "--only"
-            && std::any_of(std::begin(benches), std::end(benches), [&value](const auto& bench) { return value == bench.first; }))
+        else if (flag == "--only" && std::any_of(std::begin(benches), std::end(benches), [&value](const auto& bench) {
+                     return value == bench.first;
+                 }))
             only = value;
         else {
             std::fprintf(stderr,
                 "bench_load: '%s %s' is not understood\n"
-                "usage: bench_load [--calls N] [--seconds N] [--bin DIR] [--only start|load|memory|interruption|answer|recogniser]\n",
+                "usage: bench_load [--calls N] [--seconds N] [--bin DIR] [--only "
+                "start|load|memory|interruption|answer|recogniser]\n",
                 flag.c_str(), value.c_str());
             return 2;
         }
@@ -508,7 +544,7 @@ int main(int argc, char** argv)
             if (!only.empty() && only != name)
                 continue;
             try {
-                bench({ options, machine, scratch });
+                bench({options, machine, scratch});
             } catch (const std::exception& error) {
                 std::printf("%s: FAILED: %s\n", name, error.what());
                 status = 1;

@@ -1,22 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/bench/load/loadclient.h"
 
-#include <arpa/inet.h>
-#include <dirent.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
+#include <arpa/inet.h>
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <dirent.h>
+#include <fcntl.h>
 #include <fstream>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sstream>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace kav::bench {
 
@@ -25,77 +24,77 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
 namespace {
-    constexpr auto Frame = 20ms;
-    constexpr timeval Patience { 5, 0 }; // of every call that blocks
+constexpr auto Frame = 20ms;
+constexpr timeval Patience{5, 0}; // of every call that blocks
 
-    int connectLoopback(uint16_t port)
-    {
-        const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        sockaddr_in address {};
-        address.sin_family = AF_INET;
-        address.sin_port = htons(port);
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        if (fd >= 0) {
-            ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &Patience, sizeof Patience);
-            ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &Patience, sizeof Patience); // connect() keeps to it too
-        }
-        if (fd < 0 || ::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
-            if (fd >= 0)
-                ::close(fd);
-            return -1;
-        }
-        const int on = 1;
-        ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        return fd;
+int connectLoopback(uint16_t port)
+{
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (fd >= 0) {
+        ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &Patience, sizeof Patience);
+        ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &Patience, sizeof Patience); // connect() keeps to it too
     }
-
-    bool writeAll(int fd, std::string_view bytes)
-    {
-        while (!bytes.empty()) {
-            const ssize_t n = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-            if (n <= 0)
-                return false;
-            bytes.remove_prefix(size_t(n));
-        }
-        return true;
+    if (fd < 0 || ::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+        if (fd >= 0)
+            ::close(fd);
+        return -1;
     }
-
-    uint8_t mulaw(int sample)
-    {
-        const int sign = sample < 0 ? 0x80 : 0;
-        int magnitude = std::min(std::abs(sample), 32635) + 132;
-        int exponent = 7;
-        for (int mask = 0x4000; exponent > 0 && !(magnitude & mask); mask >>= 1)
-            --exponent;
-        return uint8_t(~(sign | (exponent << 4) | ((magnitude >> (exponent + 3)) & 0x0f)));
-    }
-
-    /// Half a second of a caller, as base64 of its 25 frames: line noise at some -65 dBFS, and over it, when `voiced`, two
-    /// syllables of a harmonic buzz with formant-like weights. A sound that never changes is no voice to a good detector.
-    /// The first syllable begins at its loudest, so that the onset is a moment and not a matter of opinion.
-    std::vector<std::string> halfSecond(bool voiced)
-    {
-        std::vector<std::string> frames;
-        uint32_t noise = 1;
-        for (int frame = 0; frame < 25; ++frame) {
-            std::string bytes(160, '\0');
-            for (int i = 0; i < 160; ++i) {
-                const double t = (frame * 160 + i) / 8000.0;
-                noise = noise * 1664525 + 1013904223;
-                double value = double(noise >> 16) / 65536 * 60 - 30;
-                for (int h = 1; voiced && h <= 22; ++h) {
-                    const double f = 140.0 * h;
-                    const double weight
-                        = std::exp(-std::pow((f - 600) / 350, 2)) + 0.6 * std::exp(-std::pow((f - 1500) / 400, 2)) + 0.05;
-                    value += 2600 * (0.55 + 0.45 * std::cos(2 * M_PI * 4 * t)) * weight * std::sin(2 * M_PI * f * t);
-                }
-                bytes[size_t(i)] = char(mulaw(int(value)));
-            }
-            frames.push_back(base64(bytes));
-        }
-        return frames;
-    }
+    const int on = 1;
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    return fd;
 }
+
+bool writeAll(int fd, std::string_view bytes)
+{
+    while (!bytes.empty()) {
+        const ssize_t n = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        if (n <= 0)
+            return false;
+        bytes.remove_prefix(size_t(n));
+    }
+    return true;
+}
+
+uint8_t mulaw(int sample)
+{
+    const int sign = sample < 0 ? 0x80 : 0;
+    int magnitude = std::min(std::abs(sample), 32635) + 132;
+    int exponent = 7;
+    for (int mask = 0x4000; exponent > 0 && !(magnitude & mask); mask >>= 1)
+        --exponent;
+    return uint8_t(~(sign | (exponent << 4) | ((magnitude >> (exponent + 3)) & 0x0f)));
+}
+
+/// Half a second of a caller, as base64 of its 25 frames: line noise at some -65 dBFS, and over it, when `voiced`, two
+/// syllables of a harmonic buzz with formant-like weights. A sound that never changes is no voice to a good detector.
+/// The first syllable begins at its loudest, so that the onset is a moment and not a matter of opinion.
+std::vector<std::string> halfSecond(bool voiced)
+{
+    std::vector<std::string> frames;
+    uint32_t noise = 1;
+    for (int frame = 0; frame < 25; ++frame) {
+        std::string bytes(160, '\0');
+        for (int i = 0; i < 160; ++i) {
+            const double t = (frame * 160 + i) / 8000.0;
+            noise = noise * 1664525 + 1013904223;
+            double value = double(noise >> 16) / 65536 * 60 - 30;
+            for (int h = 1; voiced && h <= 22; ++h) {
+                const double f = 140.0 * h;
+                const double weight =
+                    std::exp(-std::pow((f - 600) / 350, 2)) + 0.6 * std::exp(-std::pow((f - 1500) / 400, 2)) + 0.05;
+                value += 2600 * (0.55 + 0.45 * std::cos(2 * M_PI * 4 * t)) * weight * std::sin(2 * M_PI * f * t);
+            }
+            bytes[size_t(i)] = char(mulaw(int(value)));
+        }
+        frames.push_back(base64(bytes));
+    }
+    return frames;
+}
+} // namespace
 
 std::string base64(std::string_view bytes)
 {
@@ -190,7 +189,7 @@ bool LoadClient::openStream(int index)
     if (::setsockopt(stream->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) != 0)
         return fail(std::string("SO_TIMESTAMPNS: ") + std::strerror(errno));
     ::fcntl(stream->fd, F_SETFL, ::fcntl(stream->fd, F_GETFL) | O_NONBLOCK);
-    epoll_event event {};
+    epoll_event event{};
     event.events = EPOLLIN;
     event.data.u32 = uint32_t(index);
     ::epoll_ctl(m_epoll, EPOLL_CTL_ADD, stream->fd, &event);
@@ -199,8 +198,8 @@ bool LoadClient::openStream(int index)
     if (m_options.mode == Mode::Twilio) {
         send(*stream, R"({"event":"connected","protocol":"Call","version":"1.0.0"})");
         send(*stream,
-            R"({"event":"start","sequenceNumber":"1","start":{"accountSid":"AC)" + std::string(id) + R"(","streamSid":")" + stream->sid
-                + R"(","callSid":"CA)" + id
+            R"({"event":"start","sequenceNumber":"1","start":{"accountSid":"AC)" + std::string(id)
+                + R"(","streamSid":")" + stream->sid + R"(","callSid":"CA)" + id
                 + R"(","tracks":["inbound"],"mediaFormat":{"encoding":"audio/x-mulaw","sampleRate":8000,"channels":1},"customParameters":{}},"streamSid":")"
                 + stream->sid + "\"}");
     }
@@ -211,7 +210,7 @@ bool LoadClient::openStream(int index)
 
 void LoadClient::send(Stream& stream, std::string_view text)
 {
-    static constexpr uint8_t mask[4] = { 0x37, 0xfa, 0x21, 0x3d };
+    static constexpr uint8_t mask[4] = {0x37, 0xfa, 0x21, 0x3d};
     std::string& out = stream.out;
     out += char(0x81);
     if (text.size() < 126) {
@@ -246,8 +245,8 @@ void LoadClient::read(int index)
     WallTime arrived = std::chrono::system_clock::now();
     for (;;) {
         alignas(cmsghdr) char control[256];
-        iovec part { buffer, sizeof buffer };
-        msghdr message {};
+        iovec part{buffer, sizeof buffer};
+        msghdr message{};
         message.msg_iov = &part;
         message.msg_iovlen = 1;
         message.msg_control = control;
@@ -263,7 +262,7 @@ void LoadClient::read(int index)
         for (cmsghdr* header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
             if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_TIMESTAMPNS)
                 continue;
-            timespec stamp {};
+            timespec stamp{};
             std::memcpy(&stamp, CMSG_DATA(header), sizeof stamp);
             arrived = WallTime(std::chrono::seconds(stamp.tv_sec) + std::chrono::nanoseconds(stamp.tv_nsec));
         }
@@ -332,8 +331,8 @@ void LoadClient::dueMarks(int index, SteadyTime now)
     Stream& stream = *m_streams[size_t(index)];
     while (!stream.marks.empty() && stream.marks.front().first <= now) {
         send(stream,
-            R"({"event":"mark","sequenceNumber":")" + std::to_string(++stream.sequence) + R"(","streamSid":")" + stream.sid
-                + R"(","mark":{"name":")" + stream.marks.front().second + "\"}}");
+            R"({"event":"mark","sequenceNumber":")" + std::to_string(++stream.sequence) + R"(","streamSid":")"
+                + stream.sid + R"(","mark":{"name":")" + stream.marks.front().second + "\"}}");
         stream.marks.pop_front();
         ++m_stats[size_t(index)].marks;
     }
@@ -385,10 +384,11 @@ void LoadClient::run(milliseconds length, const std::function<bool(int, millisec
                 const std::string& payload = loud ? m_loud[stream.voicedChunk++ % 25] : m_quiet[stream.chunk % 25];
                 const int size = std::snprintf(text, sizeof text,
                     R"({"event":"media","sequenceNumber":"%llu","media":{"track":"inbound","chunk":"%llu","timestamp":"%lld","payload":"%s"},"streamSid":"%s"})",
-                    static_cast<unsigned long long>(++stream.sequence), static_cast<unsigned long long>(stream.chunk + 1),
-                    static_cast<long long>(stream.chunk * 20), payload.c_str(), stream.sid.c_str());
+                    static_cast<unsigned long long>(++stream.sequence),
+                    static_cast<unsigned long long>(stream.chunk + 1), static_cast<long long>(stream.chunk * 20),
+                    payload.c_str(), stream.sid.c_str());
                 ++stream.chunk;
-                send(stream, { text, size_t(size) });
+                send(stream, {text, size_t(size)});
                 ++stats.sent;
                 dueMarks(turn, now);
             }
@@ -396,7 +396,7 @@ void LoadClient::run(milliseconds length, const std::function<bool(int, millisec
             turn = (turn + 1) % count;
         }
         const auto wait = m_streams[size_t(turn)]->next - std::chrono::steady_clock::now();
-        timespec timeout { 0, std::max<long>(0, long(std::chrono::nanoseconds(wait).count())) };
+        timespec timeout{0, std::max<long>(0, long(std::chrono::nanoseconds(wait).count()))};
         epoll_event events[128];
         const int n = ::epoll_pwait2(m_epoll, events, 128, &timeout, nullptr);
         for (int i = 0; i < n; ++i)
@@ -409,8 +409,8 @@ void LoadClient::close()
     for (const auto& stream : m_streams) {
         if (m_options.mode == Mode::Twilio)
             send(*stream,
-                R"({"event":"stop","sequenceNumber":")" + std::to_string(++stream->sequence) + R"(","stop":{"accountSid":"AC","callSid":"CA"},"streamSid":")"
-                    + stream->sid + "\"}");
+                R"({"event":"stop","sequenceNumber":")" + std::to_string(++stream->sequence)
+                    + R"(","stop":{"accountSid":"AC","callSid":"CA"},"streamSid":")" + stream->sid + "\"}");
         static constexpr char goodbye[] = "\x88\x82\0\0\0\0\x03\xe8";
         stream->out.append(goodbye, 8);
         flush(*stream);
@@ -422,7 +422,7 @@ void LoadClient::close()
 
 std::chrono::nanoseconds cpuOf(int pid, const std::string& threadName)
 {
-    std::chrono::nanoseconds sum { 0 };
+    std::chrono::nanoseconds sum{0};
     const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
     DIR* dir = ::opendir(tasks.c_str());
     if (!dir)

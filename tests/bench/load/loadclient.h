@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
-// A load caller: many Twilio-like streams from one thread over epoll, with no Qt and no allocation per frame, so that what
-// is measured is the server and not the measuring. Arrivals carry the kernel's own time stamps (SO_TIMESTAMPNS): a caller
-// that is slow to read does not make the server late.
+// A load caller: many Twilio-like streams from one thread over epoll, with no Qt and no allocation per frame, so that
+// what is measured is the server and not the measuring. Arrivals carry the kernel's own time stamps (SO_TIMESTAMPNS): a
+// caller that is slow to read does not make the server late.
 namespace kav::bench {
 
 using SteadyTime = std::chrono::steady_clock::time_point;
@@ -23,7 +23,7 @@ using WallTime = std::chrono::system_clock::time_point;
 struct StreamStats final {
     std::vector<WallTime> mediaAt; ///< arrival of each media message
     std::vector<WallTime> clearAt;
-    WallTime voiceFrom {}; ///< when the first voiced frame of the present burst was sent
+    WallTime voiceFrom{}; ///< when the first voiced frame of the present burst was sent
     uint64_t sent = 0, received = 0, marks = 0;
     bool open = false;
 };
@@ -49,7 +49,8 @@ public:
     /// Opens every stream; false (with failure()) when one could not be opened.
     bool open();
     /// Streams for so long. `voiced(stream, sinceStart)` says whether that stream's caller speaks now.
-    void run(std::chrono::milliseconds length, const std::function<bool(int stream, std::chrono::milliseconds since)>& voiced);
+    void run(std::chrono::milliseconds length,
+        const std::function<bool(int stream, std::chrono::milliseconds since)>& voiced);
     /// Sends `stop` and closes.
     void close();
 
