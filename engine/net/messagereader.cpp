@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/net/messagereader.h"
 
+#include <QStringDecoder>
 #include <QUtf8StringView>
 #include <QtEndian>
 
@@ -76,6 +77,17 @@ MessageReader::Item MessageReader::incomplete(bool begun, Instant now)
 }
 
 MessageReader::Item MessageReader::next(std::span<char>& bytes, Instant now)
+{
+    if (m_isOver) {
+        bytes = {};
+        return incomplete(false, now);
+    }
+    const Item item = read(bytes, now);
+    m_isOver = item.kind == Kind::Close || item.kind == Kind::Fault;
+    return item;
+}
+
+MessageReader::Item MessageReader::read(std::span<char>& bytes, Instant now)
 {
     for (;;) {
         if (bytes.size() < 2)
@@ -171,6 +183,16 @@ MessageReader::Item MessageReader::data(quint8 opcode, bool final, QByteArrayVie
     if (!final)
         return {};
     return {.kind = kindOf(std::exchange(m_opcode, quint8(0))), .payload = m_message};
+}
+
+std::optional<QString> decodeText(QByteArrayView utf8)
+{
+    QStringDecoder decoder(
+        QStringDecoder::Utf8, QStringDecoder::Flag::Stateless | QStringDecoder::Flag::ConvertInitialBom);
+    QString text = decoder(utf8);
+    if (decoder.hasError())
+        return std::nullopt;
+    return text;
 }
 
 } // namespace kav::net

@@ -4,7 +4,9 @@
 #include "shared/core/clock.h"
 
 #include <QByteArray>
+#include <QString>
 
+#include <optional>
 #include <span>
 
 namespace kav::net {
@@ -21,7 +23,7 @@ public:
     };
     enum class Kind {
         Nothing, ///< the bytes end inside a frame, or between two
-        Text, ///< whether it is UTF-8 is left to whoever decodes it
+        Text, ///< whether it is UTF-8 is left to decodeText()
         Binary,
         Ping,
         Pong,
@@ -38,15 +40,18 @@ public:
     explicit MessageReader(const Limits& limits);
 
     /// The first item in `bytes`, unmasked in place; `bytes` is left with what follows it. At Nothing, what is left is
-    /// to be given again with more behind it. Not to be called again after a fault.
+    /// to be given again with more behind it. A close frame or a fault is the last item: what follows is swallowed.
     Item next(std::span<char>& bytes, Instant now);
 
     /// As of the last call, which gave Nothing: a frame has begun and not ended.
     bool isInsideFrame() const { return m_inside; }
     /// When the frame that is being received began. Only while isInsideFrame().
     Instant frameStarted() const { return m_started; }
+    /// Bytes of fragments kept; never over the limit of a message.
+    qsizetype keptBytes() const { return m_message.size(); }
 
 private:
+    Item read(std::span<char>& bytes, Instant now);
     Item incomplete(bool begun, Instant now);
     Item control(quint8 opcode, QByteArrayView payload, Instant now);
     /// Nothing when more fragments are to come.
@@ -60,6 +65,11 @@ private:
     Instant m_second{};
     int m_controlFrames = 0; // within the second that began at m_second
     bool m_inside = false;
+    bool m_isOver = false; // a close frame or a fault was given out
 };
+
+/// A text message as a string; nothing when it is not UTF-8. Stateless: a message ends where it ends. A byte order mark
+/// is part of it.
+std::optional<QString> decodeText(QByteArrayView utf8);
 
 } // namespace kav::net

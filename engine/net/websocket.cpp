@@ -7,7 +7,6 @@
 #include "shared/core/masking.h"
 
 #include <QSocketNotifier>
-#include <QStringDecoder>
 #include <QStringEncoder>
 #include <QTcpSocket>
 #include <QTimer>
@@ -235,14 +234,10 @@ void WebSocket::take(std::span<char>& bytes, Instant now)
 
 void WebSocket::takeText(QByteArrayView utf8)
 {
-    // Stateless: a message ends where it ends. A byte order mark is part of it.
-    QStringDecoder decoder(
-        QStringDecoder::Utf8, QStringDecoder::Flag::Stateless | QStringDecoder::Flag::ConvertInitialBom);
-    const QString text = decoder(utf8);
-    if (decoder.hasError())
+    if (const std::optional<QString> text = decodeText(utf8)) Q_EMIT
+        textReceived(*text);
+    else
         fail(CloseBadPayload, QStringLiteral("a text is not UTF-8"));
-    else Q_EMIT
-        textReceived(text);
 }
 
 /// The peer ends it: its own code is the answer.

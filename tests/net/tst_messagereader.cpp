@@ -59,6 +59,7 @@ private Q_SLOTS:
     void countsControlFramesPerSecond();
     void countsFragmentsOfOneMessage();
     void knowsWhenAFrameBegan();
+    void givesNothingAfterTheEnd();
     void ledgerCountsByAddress();
     void ledgerCountsIpv6ByHalf();
     void ledgerExemptsLoopback();
@@ -198,6 +199,19 @@ void TestMessageReader::knowsWhenAFrameBegan()
     QCOMPARE(feed.reader.frameStarted(), began);
     feed.give(frame.last(1), clock.now());
     QVERIFY(!feed.reader.isInsideFrame());
+}
+
+void TestMessageReader::givesNothingAfterTheEnd()
+{
+    for (const QByteArray& end : {clientFrame(Close, closePayload(1000)), clientFrame(3, "x")}) {
+        Feed feed{MessageReader({})};
+        feed.give(end);
+        feed.give(clientFrame(Text, "late") + clientFrame(Ping, {}));
+        feed.give(clientFrame(Text, "later").first(3));
+        QCOMPARE(feed.got.size(), 1);
+        QVERIFY(feed.pending.isEmpty());
+        QVERIFY(!feed.reader.isInsideFrame());
+    }
 }
 
 void TestMessageReader::ledgerCountsByAddress()
