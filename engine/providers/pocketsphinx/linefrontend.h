@@ -11,15 +11,11 @@
 
 namespace kav::providers {
 
+/// Pink noise is laid this far under the loudest 20 ms (tests/bench/digits chose it; the narrowband map is trained with
+/// it).
+inline constexpr double MaskDb = 35;
 inline constexpr int CepstrumSize = 13;
 using Cepstrum = std::array<float, CepstrumSize>;
-
-/// How a call's sound is made alike for an acoustic model; chosen on tests/bench/digits.
-struct LineFrontEndSettings final {
-    double maskDb = 0; ///< pink noise is laid this far under the loudest 20 ms; 0: none
-    Cepstrum priorMean{}; ///< cepstral mean of speech so made alike, before the caller's own is known
-    double priorFrames = 100; ///< how much heard speech the prior is worth
-};
 
 /// The line of one call as its recognition hears it: 8 kHz telephone sound in, 16 kHz sound of a constant loudness out.
 /// A little pink noise hides what telephone audio has and the models' training had not: digital silence, and the
@@ -29,7 +25,7 @@ class LineFrontEnd final {
 public:
     LineFrontEnd();
 
-    void begin(double maskDb);
+    void begin();
     /// Appends to `out`; the first 400 ms of an utterance are held until the loudness can be judged from them.
     void process(std::span<const qint16> pcm, std::vector<qint16>& out);
     /// Appends what is still held.
@@ -40,7 +36,6 @@ private:
 
     media::Resampler m_resampler;
     std::vector<qint16> m_held, m_level, m_up;
-    double m_maskDb = 0;
     double m_peak = 0; // power of the loudest 20 ms
     double m_gain = 0; // of the last sample; 0: not known yet
     std::size_t m_noiseAt = 0;
@@ -50,7 +45,11 @@ private:
 /// The running cepstral mean of one line under one acoustic model. A plain value.
 class CepstralMean final {
 public:
-    explicit CepstralMean(const LineFrontEndSettings& settings);
+    /// Of speech on a telephone as LineFrontEnd gives it, before this caller's own is known.
+    CepstralMean();
+    /// Of these frames alone.
+    explicit CepstralMean(std::span<const Cepstrum> frames);
+    void subtractFrom(std::span<Cepstrum> frames) const;
     /// Takes the mean of all speech so far, these frames included, from these frames.
     void normalise(std::span<Cepstrum> frames);
     /// As it is now.
@@ -61,7 +60,12 @@ public:
 private:
     std::array<double, CepstrumSize> m_sum{};
     double m_frames = 0;
-    double m_most = 0;
+};
+
+/// What the recogniser knows of one call's line from its earlier utterances. A plain object of the call's stream.
+struct LineMemory final {
+    LineFrontEnd line;
+    CepstralMean mean;
 };
 
 } // namespace kav::providers

@@ -2,8 +2,9 @@
 #include "engine/providers/pocketsphinx/pocketsphinx.h"
 
 #include "engine/media/audio.h"
-#include "engine/providers/pocketsphinx/decoderpair.h"
+#include "engine/providers/pocketsphinx/narrowbandmodel.h"
 #include "engine/providers/pocketsphinx/pocketsphinxstream.h"
+#include "engine/providers/pocketsphinx/sphinxdecoder.h"
 #include "engine/providers/pocketsphinx/sphinxgrammar.h"
 #include "shared/core/logging.h"
 
@@ -27,17 +28,6 @@ constexpr std::size_t PieceSamples = 800;
 constexpr std::size_t StepSamples = 4000;
 constexpr int PartialFrames = 20; ///< 200 ms
 
-QString digitsDictionaryOf(const PocketsphinxSettings& settings)
-{
-    const bool there = QFileInfo(settings.digitsModelDirectory + QStringLiteral("/means")).isReadable()
-        && QFileInfo(settings.digitsDictionary).isReadable();
-    if (!there && !settings.digitsModelDirectory.isEmpty())
-        qCWarning(lcStt).noquote()
-            << "no digits model in" << settings.digitsModelDirectory
-            << "(Debian package pocketsphinx-testdata): spoken numbers will be understood less well";
-    return there ? settings.digitsDictionary : QString();
-}
-
 } // namespace
 
 class StreamCore;
@@ -49,25 +39,23 @@ public:
         : settings(given)
         , pool(threads)
         , clock(time)
-        , general(AcousticModel::general(given.modelDirectory))
-        , digits(AcousticModel::digits(given.digitsModelDirectory))
-        , grammars(given.dictionary, digitsDictionaryOf(given))
+        , grammars(given.dictionary)
         , m_limit(std::max(1, given.decoders > 0 ? given.decoders : threads.maxThreadCount()))
     {
     }
 
     /// A decoder, preferably one that knows the grammar; or null: `asker` then waits, and grant() brings it one. Loads
     /// a new one where the limit allows, on this thread.
-    Result<std::unique_ptr<DecoderPair>> borrow(
+    Result<std::unique_ptr<SphinxDecoder>> borrow(
         const std::shared_ptr<StreamCore>& asker, const CompiledGrammar& grammar);
-    void giveBack(std::unique_ptr<DecoderPair> decoder);
+    void giveBack(std::unique_ptr<SphinxDecoder> decoder);
     /// Hands idle decoders to those who wait, utterances that have ended first.
     void serve();
 
     const PocketsphinxSettings settings;
     QThreadPool& pool;
     const Clock& clock;
-    const AcousticModel general, digits;
+    NarrowbandModel model; // set before the first decoder
     GrammarCompiler grammars;
 
     mutable std::mutex statisticsMutex;
@@ -81,7 +69,7 @@ private:
 
     const int m_limit;
     std::mutex m_mutex; // guards the rest
-    std::vector<std::unique_ptr<DecoderPair>> m_idle; // least recently used first
+    std::vector<std::unique_ptr<SphinxDecoder>> m_idle; // least recently used first
     int m_loaded = 0; // or being loaded
     std::deque<std::weak_ptr<StreamCore>> m_waiting; // first come first
 };
@@ -113,7 +101,7 @@ public:
 
     // ---- the pool, one thread at a time
     /// A decoder for a core that waits; null: ask again.
-    void grant(std::unique_ptr<DecoderPair> decoder);
+    void grant(std::unique_ptr<SphinxDecoder> decoder);
     /// Whether what it waits with has ended.
     bool isUrgent() const { return m_urgent; }
 
@@ -153,53 +141,50 @@ private:
     std::mutex m_mutex; // guards what follows, up to the blank line
     PocketsphinxStream* m_receiver = nullptr;
     std::deque<std::shared_ptr<Utterance>> m_utterances;
-    std::unique_ptr<DecoderPair> m_granted;
+    std::unique_ptr<SphinxDecoder> m_granted;
     bool m_scheduled = false; // a step is queued, runs, or waits for a decoder
     bool m_waiting = false; // for a decoder
 
-    std::unique_ptr<DecoderPair> m_decoder;
-    LineMemory m_memory{m_service->general, m_service->digits};
+    std::unique_ptr<SphinxDecoder> m_decoder;
+    LineMemory m_memory;
     std::vector<qint16> m_step;
 };
 
 // ---- the decoders
 // ----------------------------------------------------------------------------------------------------
 
-Result<std::unique_ptr<DecoderPair>> PocketsphinxSpeechToText::Service::borrow(
+Result<std::unique_ptr<SphinxDecoder>> PocketsphinxSpeechToText::Service::borrow(
     const std::shared_ptr<StreamCore>& asker, const CompiledGrammar& grammar)
 {
     {
         const std::scoped_lock lock(m_mutex);
         if (available() <= (asker && !asker->isUrgent() ? reserved() : 0)) {
             m_waiting.push_back(asker);
-            return std::unique_ptr<DecoderPair>();
+            return std::unique_ptr<SphinxDecoder>();
         }
         if (!m_idle.empty()) {
             auto chosen = std::find_if(
                 m_idle.begin(), m_idle.end(), [&](const auto& decoder) { return decoder->holds(grammar); });
             if (chosen == m_idle.end())
                 chosen = m_idle.begin();
-            std::unique_ptr<DecoderPair> decoder = std::move(*chosen);
+            std::unique_ptr<SphinxDecoder> decoder = std::move(*chosen);
             m_idle.erase(chosen);
             return decoder;
         }
         ++m_loaded;
     }
-    auto decoder = std::make_unique<DecoderPair>(general, digits);
-    const auto loaded = decoder->load();
-    if (!loaded) {
+    auto decoder = SphinxDecoder::create(model.directory());
+    if (!decoder) {
         const std::scoped_lock lock(m_mutex);
         --m_loaded;
     }
     countLoaded();
-    if (!loaded) {
+    if (!decoder)
         serve();
-        return loaded.error();
-    }
     return decoder;
 }
 
-void PocketsphinxSpeechToText::Service::giveBack(std::unique_ptr<DecoderPair> decoder)
+void PocketsphinxSpeechToText::Service::giveBack(std::unique_ptr<SphinxDecoder> decoder)
 {
     if (decoder) {
         const std::scoped_lock lock(m_mutex);
@@ -212,7 +197,7 @@ void PocketsphinxSpeechToText::Service::serve()
 {
     for (;;) {
         std::shared_ptr<StreamCore> next;
-        std::unique_ptr<DecoderPair> decoder;
+        std::unique_ptr<SphinxDecoder> decoder;
         {
             const std::scoped_lock lock(m_mutex);
             std::erase_if(m_waiting, [](const auto& waiting) { return waiting.expired(); });
@@ -343,7 +328,7 @@ void StreamCore::drop(int id)
 // ---- and on the pool
 // ---------------------------------------------------------------------------------------------------
 
-void StreamCore::grant(std::unique_ptr<DecoderPair> decoder)
+void StreamCore::grant(std::unique_ptr<SphinxDecoder> decoder)
 {
     {
         const std::scoped_lock lock(m_mutex);
@@ -451,7 +436,9 @@ StreamCore::Opening StreamCore::open(Utterance& utterance)
         }
         m_decoder = std::move(*borrowed);
     }
-    const auto ready = m_decoder->begin(*utterance.grammar, m_memory);
+    auto ready = m_decoder->use(*utterance.grammar);
+    if (ready)
+        ready = m_decoder->begin(m_memory);
     if (!ready) {
         fail(utterance, ready.error());
         return Opening::Failed;
@@ -644,6 +631,10 @@ Result<std::shared_ptr<PocketsphinxSpeechToText>> PocketsphinxSpeechToText::crea
             QStringLiteral("The pronouncing dictionary %1 cannot be read.").arg(settings.dictionary),
             QStringLiteral("Debian package pocketsphinx-en-us")};
     auto service = std::make_shared<Service>(settings, pool, clock);
+    auto model = NarrowbandModel::make(settings.modelDirectory);
+    if (!model)
+        return model.error();
+    service->model = std::move(*model);
     auto first = service->borrow(nullptr, CompiledGrammar{});
     if (!first)
         return first.error();

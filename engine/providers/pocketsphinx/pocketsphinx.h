@@ -16,10 +16,6 @@ namespace kav::providers {
 struct PocketsphinxSettings final {
     QString modelDirectory = QStringLiteral("/usr/share/pocketsphinx/model/en-us/en-us");
     QString dictionary = QStringLiteral("/usr/share/pocketsphinx/model/en-us/cmudict-en-us.dict");
-    /// A model of digits alone, for grammars of digits alone; where it is not installed they are left to the model
-    /// above.
-    QString digitsModelDirectory = QStringLiteral("/usr/share/pocketsphinx/test/data/tidigits/hmm");
-    QString digitsDictionary = QStringLiteral("/usr/share/pocketsphinx/test/data/tidigits/lm/tidigits.dic");
     int decoders = 0; ///< utterances decoded at a time, some 12 MB each; 0: as many as the pool has threads
     Milliseconds longestUtterance{60000}; ///< audio of one utterance that is kept; the rest is dropped and counted
     int waitingUtterances = 4; ///< of one call, not yet understood; a further one fails at once

@@ -41,57 +41,36 @@ bool isFiller(const char* word)
 
 } // namespace
 
-AcousticModel AcousticModel::general(const QString& directory)
-{
-    AcousticModel model;
-    model.directory = directory;
-    model.line.maskDb = 40;
-    model.line.priorMean = {43.0f, 10.0f, -10.0f, 20.0f, -5.0f, -3.0f, 6.0f, -10.0f, 3.0f, -2.0f, -2.5f, 6.0f, -4.0f};
-    return model;
-}
-
-AcousticModel AcousticModel::digits(const QString& directory)
-{
-    AcousticModel model;
-    model.directory = directory;
-    model.wordInsertion = 1e-2;
-    model.line.maskDb = 24;
-    model.line.priorMean = {46.0f, -0.8f, 0.6f, -0.5f, -0.7f, -0.5f, -0.35f, -0.2f, -0.2f, -0.2f, -0.3f, -0.3f, -0.25f};
-    return model;
-}
-
-Result<std::unique_ptr<SphinxDecoder>> SphinxDecoder::create(const AcousticModel& model)
+Result<std::unique_ptr<SphinxDecoder>> SphinxDecoder::create(const QString& modelDirectory, const SphinxTuning& tuning)
 {
     captureSphinxErrors();
     takeSphinxErrors();
     // The library ends the process when a file of the model is missing: look first.
-    const QDir directory(model.directory);
-    for (const char* name : {"feat.params", "mdef", "means", "sendump", "transition_matrices", "variances"}) {
+    const QDir directory(modelDirectory);
+    for (const char* name :
+        {"feat.params", "mdef", "means", "noisedict", "sendump", "transition_matrices", "variances"}) {
         const QFileInfo file(directory.filePath(QLatin1String(name)));
         if (!file.isFile() || !file.isReadable())
             return Error{Error::Code::NotFound,
                 QStringLiteral("The acoustic model has no readable file %1.").arg(file.filePath()),
-                QStringLiteral("Debian packages pocketsphinx-en-us and pocketsphinx-testdata")};
+                QStringLiteral("Debian package pocketsphinx-en-us")};
     }
     // The mean is the caller's, not the decoder's, so it is taken away here. Silence is the grammar's to find: a
     // detector that removes it eats the ends of digits.
-    const QByteArray path = QFile::encodeName(model.directory);
+    const QByteArray path = QFile::encodeName(modelDirectory);
     cmd_ln_t* config = cmd_ln_init(nullptr, ps_args(), 1, "-hmm", path.constData(), "-cmn", "none", "-remove_silence",
-        "no", "-bestpath", "no", nullptr);
+        "no", "-bestpath", "no", "-compallsen", tuning.allSenones ? "yes" : "no", nullptr);
     if (!config)
         return Error{Error::Code::Internal, QStringLiteral("The recogniser refused its settings."), takeSphinxErrors()};
-    const QByteArray fillers = QFile::encodeName(directory.filePath(QStringLiteral("noisedict")));
-    if (directory.exists(QStringLiteral("noisedict")))
-        cmd_ln_set_str_r(config, "-fdict", fillers.constData());
-    cmd_ln_set_float_r(config, "-wip", model.wordInsertion);
-    cmd_ln_set_float_r(config, "-silprob", model.silenceProbability);
-    cmd_ln_set_float_r(config, "-fillprob", model.fillerProbability);
-    cmd_ln_set_float_r(config, "-lw", model.languageWeight);
+    cmd_ln_set_float_r(config, "-wip", tuning.wordInsertion);
+    cmd_ln_set_float_r(config, "-silprob", tuning.silenceProbability);
+    cmd_ln_set_float_r(config, "-fillprob", tuning.fillerProbability);
+    cmd_ln_set_float_r(config, "-lw", tuning.languageWeight);
     ps_decoder_t* decoder = ps_init(config);
     cmd_ln_free_r(config);
     if (!decoder)
         return Error{Error::Code::Unavailable,
-            QStringLiteral("The recogniser cannot load the acoustic model %1.").arg(model.directory),
+            QStringLiteral("The recogniser cannot load the acoustic model %1.").arg(modelDirectory),
             takeSphinxErrors()};
     // feat.params of the model overrules what was asked for above; the normalisation must be ours alone.
     ps_get_feat(decoder)->cmn = CMN_NONE;
@@ -110,7 +89,7 @@ SphinxDecoder::~SphinxDecoder()
 
 Result<void> SphinxDecoder::use(const CompiledGrammar& grammar)
 {
-    Q_ASSERT(!m_open);
+    Q_ASSERT(!m_memory);
     takeSphinxErrors();
     if (!m_grammars.contains(grammar.name)) {
         for (const Pronunciation& pronunciation : grammar.pronunciations) {
@@ -137,40 +116,53 @@ Result<void> SphinxDecoder::use(const CompiledGrammar& grammar)
     return {};
 }
 
-Result<void> SphinxDecoder::begin()
+Result<void> SphinxDecoder::begin(LineMemory& memory)
 {
-    Q_ASSERT(!m_open);
+    Q_ASSERT(!m_memory);
     if (ps_start_utt(m_decoder) < 0)
         return Error{
             Error::Code::Internal, QStringLiteral("The recogniser cannot begin an utterance."), takeSphinxErrors()};
     fe_start_utt(ps_get_fe(m_decoder));
     m_heard.clear();
-    m_open = true;
+    m_memory = &memory;
+    m_memory->line.begin();
+    m_memory->mean.begin();
     return {};
 }
 
-void SphinxDecoder::process(std::span<const qint16> sound, CepstralMean& mean)
+void SphinxDecoder::process(std::span<const qint16> pcm)
 {
-    Q_ASSERT(m_open);
-    const int16* samples = sound.data();
-    std::size_t left = sound.size();
+    Q_ASSERT(m_memory);
+    m_sound.clear();
+    m_memory->line.process(pcm, m_sound);
+    hear(false);
+}
+
+/// Turns m_sound into cepstra and looks for words in them.
+void SphinxDecoder::hear(bool last)
+{
     m_frames.clear();
+    fe_t* frontEnd = ps_get_fe(m_decoder);
     std::array<Cepstrum, 64> block;
     std::array<mfcc_t*, block.size()> rows{};
     for (std::size_t i = 0; i < block.size(); ++i)
         rows[i] = block[i].data();
+    const int16* samples = m_sound.data();
+    std::size_t left = m_sound.size();
     while (left > 0) {
         int32 frames = int32(block.size());
-        const std::size_t before = left;
-        if (fe_process_frames(ps_get_fe(m_decoder), &samples, &left, rows.data(), &frames, nullptr) < 0)
+        if (fe_process_frames(frontEnd, &samples, &left, rows.data(), &frames, nullptr) < 0)
             break;
         m_frames.insert(m_frames.end(), block.begin(), block.begin() + frames);
-        if (left == before && frames == 0)
-            break;
+    }
+    if (last) {
+        int32 frames = 0;
+        if (fe_end_utt(frontEnd, block[0].data(), &frames) >= 0 && frames > 0)
+            m_frames.push_back(block[0]);
     }
     if (m_heard.size() < SecondLookFrames)
         m_heard.insert(m_heard.end(), m_frames.begin(), m_frames.end());
-    mean.normalise(m_frames);
+    m_memory->mean.normalise(m_frames);
     search(m_frames);
 }
 
@@ -197,6 +189,7 @@ Hypothesis SphinxDecoder::hypothesis()
     // Without a hypothesis there are no segments either; asking for them then costs a warning.
     if (!ps_get_hyp(m_decoder, &score))
         return result;
+    result.path = score * 1e-4;
     QStringList words;
     double total = 0;
     double worst = 0;
@@ -225,30 +218,24 @@ Hypothesis SphinxDecoder::hypothesis()
     return result;
 }
 
-void SphinxDecoder::end(CepstralMean& mean)
+void SphinxDecoder::end()
 {
-    Q_ASSERT(m_open);
-    Cepstrum last{};
-    int32 frames = 0;
-    if (fe_end_utt(ps_get_fe(m_decoder), last.data(), &frames) >= 0 && frames > 0) {
-        m_frames.assign(1, last);
-        m_heard.push_back(last);
-        mean.normalise(m_frames);
-        search(m_frames);
-    }
+    Q_ASSERT(m_memory);
+    m_sound.clear();
+    m_memory->line.finish(m_sound);
+    hear(true);
     ps_end_utt(m_decoder);
-    m_open = false;
-    if (m_heard.size() >= SecondLookFrames || ps_start_utt(m_decoder) < 0)
+    m_memory = nullptr;
+    if (m_heard.empty() || m_heard.size() >= SecondLookFrames || ps_start_utt(m_decoder) < 0)
         return;
-    CepstralMean own(LineFrontEndSettings{.priorFrames = 0});
-    own.normalise(m_heard);
+    CepstralMean(std::span<const Cepstrum>(m_heard)).subtractFrom(m_heard);
     search(m_heard);
     ps_end_utt(m_decoder);
 }
 
 void SphinxDecoder::abandon()
 {
-    if (!std::exchange(m_open, false))
+    if (!std::exchange(m_memory, nullptr))
         return;
     Cepstrum last{};
     int32 frames = 0;

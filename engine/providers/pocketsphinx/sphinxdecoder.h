@@ -24,30 +24,26 @@ struct Hypothesis final {
     double wordScore =
         0; ///< log likelihood a frame of the words against the best of all sounds; 0 is perfect, less is worse
     double worstWordScore = 0; ///< of the word that fits worst
+    double path =
+        0; ///< log likelihood of the whole utterance, for comparing hypotheses of one utterance under one model
     int frames = 0; ///< inside words
 };
 
-/// An acoustic model, and what the search and the front end are told when it is used; the values are chosen on
-/// tests/bench/digits (RECOGNITION.md has the figures).
-struct AcousticModel final {
-    QString directory;
+/// What the search is told of speech in general; chosen on tests/bench/digits (RECOGNITION.md has the figures).
+struct SphinxTuning final {
     double wordInsertion = 1e-3; ///< probability factor for each word: less means fewer short words in noise
     double silenceProbability = 0.3; ///< of a pause between two words
     double fillerProbability = 1e-8; ///< of a noise between two words
     double languageWeight = 6.5; ///< of the grammar's (and the three above) probabilities against the sound's
-    LineFrontEndSettings line;
-
-    /// The en-us model of Debian's pocketsphinx-en-us: any words.
-    static AcousticModel general(const QString& directory);
-    /// The tidigits model of Debian's pocketsphinx-testdata, which knows nothing but digits, by the sound below 4 kHz.
-    static AcousticModel digits(const QString& directory);
+    bool allSenones = true; ///< scores against the best of all sounds, not only of those the grammar expects
 };
 
 /// One pocketsphinx decoder: an acoustic model, the words of the grammars it has met, and their searches. Costs some 12
 /// MB, so decoders are pooled and lent for one utterance at a time. Any one thread at a time.
 class SphinxDecoder final {
 public:
-    static Result<std::unique_ptr<SphinxDecoder>> create(const AcousticModel& model);
+    static Result<std::unique_ptr<SphinxDecoder>> create(
+        const QString& modelDirectory, const SphinxTuning& tuning = {});
     ~SphinxDecoder();
     Q_DISABLE_COPY_MOVE(SphinxDecoder)
 
@@ -56,29 +52,32 @@ public:
     /// Makes `grammar` the one to listen for; not inside an utterance.
     Result<void> use(const CompiledGrammar& grammar);
 
-    Result<void> begin();
-    /// 16 kHz sound from a LineFrontEnd; `mean` is the caller's under this model.
-    void process(std::span<const qint16> sound, CepstralMean& mean);
+    /// An utterance of the call whose line this is; borrowed until end() or abandon().
+    Result<void> begin(LineMemory& memory);
+    /// 8 kHz sound of the call.
+    void process(std::span<const qint16> pcm);
     /// Costs a walk back through the search; cheap.
     Hypothesis hypothesis();
     /// Ends the utterance; hypothesis() is then the final one. An utterance of a usual length is gone through once more
     /// with its own cepstral mean, which nobody knows before its end: that costs about a hundredth of its length, and
     /// halves the errors.
-    void end(CepstralMean& mean);
+    void end();
     /// Ends it without any interest in what was said.
     void abandon();
 
 private:
     explicit SphinxDecoder(ps_decoder_s* decoder);
 
+    void hear(bool last);
     void search(std::span<Cepstrum> normalised);
 
     ps_decoder_s* m_decoder = nullptr;
     std::vector<Cepstrum> m_heard; // the utterance so far, as the front end gave it
     std::vector<Cepstrum> m_frames;
+    std::vector<qint16> m_sound;
+    LineMemory* m_memory = nullptr; // of the open utterance
     QSet<QByteArray> m_words;
     QList<QByteArray> m_grammars; // least recently used first
-    bool m_open = false;
 };
 
 } // namespace kav::providers

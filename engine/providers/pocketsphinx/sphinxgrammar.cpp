@@ -92,10 +92,9 @@ QString takeSphinxErrors()
     return QString::fromUtf8(std::exchange(capturedErrors(), {})).trimmed();
 }
 
-GrammarCompiler::GrammarCompiler(const QString& dictionary, const QString& digitsDictionary)
+GrammarCompiler::GrammarCompiler(const QString& dictionaryPath)
+    : m_dictionaryPath(dictionaryPath)
 {
-    m_dictionary.path = dictionary;
-    m_digitsDictionary.path = digitsDictionary;
     captureSphinxErrors();
 }
 
@@ -148,12 +147,7 @@ Result<std::shared_ptr<const CompiledGrammar>> GrammarCompiler::compile(const Re
 
     QList<QByteArray> sorted(words.cbegin(), words.cend());
     std::sort(sorted.begin(), sorted.end());
-    grammar->digits =
-        !m_digitsDictionary.path.isEmpty() && std::all_of(sorted.cbegin(), sorted.cend(), [](const QByteArray& word) {
-            return std::any_of(DigitWords.begin(), DigitWords.end(), [&](const char* digit) { return word == digit; });
-        });
-    Dictionary& dictionary = grammar->digits ? m_digitsDictionary : m_dictionary;
-    if (const auto looked = look(dictionary, sorted, grammar->pronunciations); !looked) {
+    if (const auto looked = look(sorted, grammar->pronunciations); !looked) {
         Error error = looked.error();
         error.message = QStringLiteral("Grammar %1: %2").arg(name, error.message);
         return error;
@@ -165,18 +159,18 @@ Result<std::shared_ptr<const CompiledGrammar>> GrammarCompiler::compile(const Re
     return std::shared_ptr<const CompiledGrammar>(grammar);
 }
 
-Result<void> GrammarCompiler::look(Dictionary& dictionary, const QList<QByteArray>& words, QList<Pronunciation>& found)
+Result<void> GrammarCompiler::look(const QList<QByteArray>& words, QList<Pronunciation>& found)
 {
     QSet<QByteArray> missing;
     for (const QByteArray& word : words) {
-        if (!dictionary.words.contains(word))
+        if (!m_words.contains(word))
             missing.insert(word);
     }
     if (!missing.isEmpty()) {
-        QFile file(dictionary.path);
+        QFile file(m_dictionaryPath);
         if (!file.open(QIODevice::ReadOnly))
             return Error{Error::Code::Io,
-                QStringLiteral("the pronouncing dictionary %1 cannot be read.").arg(dictionary.path),
+                QStringLiteral("the pronouncing dictionary %1 cannot be read.").arg(m_dictionaryPath),
                 file.errorString()};
         const QByteArray text = file.readAll();
         for (qsizetype at = 0; at < text.size();) {
@@ -192,13 +186,13 @@ Result<void> GrammarCompiler::look(Dictionary& dictionary, const QList<QByteArra
             const qsizetype bracket = line.indexOf('(');
             const QByteArray base(line.constData(), bracket > 0 && bracket < space ? bracket : space);
             if (missing.contains(base))
-                dictionary.words[base].append({QByteArray(line.constData(), space), line.mid(space).simplified()});
+                m_words[base].append({QByteArray(line.constData(), space), line.mid(space).simplified()});
         }
     }
     QStringList unknown;
     for (const QByteArray& word : words) {
-        const auto known = dictionary.words.constFind(word);
-        if (known == dictionary.words.constEnd())
+        const auto known = m_words.constFind(word);
+        if (known == m_words.constEnd())
             unknown += QStringLiteral("\"%1\"").arg(QString::fromUtf8(word));
         else
             found += *known;
@@ -206,7 +200,7 @@ Result<void> GrammarCompiler::look(Dictionary& dictionary, const QList<QByteArra
     if (!unknown.isEmpty())
         return Error{Error::Code::NotFound,
             QStringLiteral("the pronouncing dictionary does not hold %1.").arg(unknown.join(QStringLiteral(", "))),
-            dictionary.path};
+            m_dictionaryPath};
     return {};
 }
 

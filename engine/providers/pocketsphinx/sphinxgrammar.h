@@ -24,30 +24,25 @@ struct CompiledGrammar final {
     QByteArray name; ///< unique among all grammars of the process: the name of the decoder's search
     QByteArray jsgf;
     QList<Pronunciation> pronunciations;
-    bool digits = false; ///< it says nothing but digits, and its words are those of the digits model
 };
 
 /// Compiles grammars against a pronouncing dictionary of which only the words in use are kept in memory. Shared by the
 /// streams of one recogniser; any thread. Reads a file: never on a thread that must not block.
 class GrammarCompiler final {
 public:
-    /// Grammars of nothing but digits take their words from `digitsDictionary`, where one is given.
-    GrammarCompiler(const QString& dictionary, const QString& digitsDictionary);
+    explicit GrammarCompiler(const QString& dictionaryPath);
 
     /// The grammar of `context`: its JSGF; else its phrases as alternatives; else, where digits are expected, any
     /// digits. Fails with the line of the parser for bad JSGF, and with the words that the dictionary does not hold.
     Result<std::shared_ptr<const CompiledGrammar>> compile(const RecognitionContext& context);
 
 private:
-    struct Dictionary final {
-        QString path;
-        QHash<QByteArray, QList<Pronunciation>> words; ///< looked up so far
-    };
-    static Result<void> look(Dictionary& dictionary, const QList<QByteArray>& words, QList<Pronunciation>& found);
+    Result<void> look(const QList<QByteArray>& words, QList<Pronunciation>& found);
 
+    const QString m_dictionaryPath;
     std::mutex m_mutex;
     QHash<QByteArray, std::shared_ptr<const CompiledGrammar>> m_grammars; // by text
-    Dictionary m_dictionary, m_digitsDictionary;
+    QHash<QByteArray, QList<Pronunciation>> m_words; // looked up so far
     int m_made = 0;
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/providers/pocketsphinx/decoderpair.h"
+#include "engine/providers/pocketsphinx/narrowbandmodel.h"
+#include "engine/providers/pocketsphinx/sphinxdecoder.h"
 #include "tests/bench/digits/speechcorpus.h"
 
 #include <QCoreApplication>
@@ -9,8 +10,8 @@
 #include <cstdlib>
 
 // How well spoken numbers and wishes are understood, by speaker and by line:
-//   bench_digits [strings-per-row] [digits|general] [speaker...]
-// "general" leaves the digits to the model for words.
+//   bench_digits [strings-per-row] [speaker...]
+// KAV_STOCK=1: with the acoustic model as it comes. KAV_WIP, KAV_SIL, KAV_LW: other values of SphinxTuning.
 
 using namespace kav;
 using namespace kav::bench;
@@ -19,21 +20,11 @@ using namespace kav::providers;
 namespace {
 
 const QString Model = QStringLiteral("/usr/share/pocketsphinx/model/en-us/");
-const QString Digits = QStringLiteral("/usr/share/pocketsphinx/test/data/tidigits/");
 
 double fromEnvironment(const char* name, double otherwise)
 {
     const QByteArray value = qgetenv(name);
     return value.isEmpty() ? otherwise : value.toDouble();
-}
-
-void tune(AcousticModel& model)
-{
-    model.line.maskDb = fromEnvironment("KAV_MASK", model.line.maskDb);
-    model.wordInsertion = fromEnvironment("KAV_WIP", model.wordInsertion);
-    model.silenceProbability = fromEnvironment("KAV_SIL", model.silenceProbability);
-    model.languageWeight = fromEnvironment("KAV_LW", model.languageWeight);
-    model.line.priorFrames = fromEnvironment("KAV_PRIOR", model.line.priorFrames);
 }
 
 } // namespace
@@ -43,19 +34,29 @@ int main(int argc, char** argv)
     QCoreApplication app(argc, argv);
     const QStringList arguments = app.arguments().mid(1);
     const int count = arguments.isEmpty() ? 40 : arguments[0].toInt();
-    const bool byDigits = arguments.value(1, QStringLiteral("digits")) == u"digits";
-    QStringList speakers = arguments.mid(2);
+    QStringList speakers = arguments.mid(1);
     if (speakers.isEmpty())
         speakers = {QStringLiteral("allison"), QStringLiteral("rms"), QStringLiteral("slt"), QStringLiteral("awb"),
             QStringLiteral("kal")};
 
-    AcousticModel general =
-        AcousticModel::general(qEnvironmentVariable("KAV_GENERAL", Model + QStringLiteral("en-us")));
-    AcousticModel digits = AcousticModel::digits(Digits + QStringLiteral("hmm"));
-    tune(general);
-    tune(digits);
-    GrammarCompiler compiler(Model + QStringLiteral("cmudict-en-us.dict"),
-        byDigits ? Digits + QStringLiteral("lm/tidigits.dic") : QString());
+    SphinxTuning tuning;
+    tuning.wordInsertion = fromEnvironment("KAV_WIP", tuning.wordInsertion);
+    tuning.silenceProbability = fromEnvironment("KAV_SIL", tuning.silenceProbability);
+    tuning.languageWeight = fromEnvironment("KAV_LW", tuning.languageWeight);
+    tuning.allSenones = fromEnvironment("KAV_ALL", tuning.allSenones) != 0;
+    const auto model = NarrowbandModel::make(Model + QStringLiteral("en-us"));
+    if (!model) {
+        std::fprintf(stderr, "%s\n", qPrintable(toString(model.error())));
+        return 1;
+    }
+    const auto made = SphinxDecoder::create(
+        qEnvironmentVariableIsSet("KAV_STOCK") ? Model + QStringLiteral("en-us") : model->directory(), tuning);
+    if (!made) {
+        std::fprintf(stderr, "%s\n", qPrintable(toString(made.error())));
+        return 1;
+    }
+    SphinxDecoder& decoder = **made;
+    GrammarCompiler compiler(Model + QStringLiteral("cmudict-en-us.dict"));
     RecognitionContext context;
     context.digits = true;
     const auto grammar = compiler.compile(context);
@@ -68,7 +69,10 @@ int main(int argc, char** argv)
         {QStringLiteral("white 20"), Noise::White, 20, 0}, {QStringLiteral("pink 20"), Noise::Pink, 20, 0},
         {QStringLiteral("white 10"), Noise::White, 10, 0}, {QStringLiteral("pink 10"), Noise::Pink, 10, 0},
         {QStringLiteral("pink 20 -15"), Noise::Pink, 20, -15}};
-    DecoderPair decoder(general, digits);
+    if (const auto used = decoder.use(**grammar); !used) {
+        std::fprintf(stderr, "%s\n", qPrintable(toString(used.error())));
+        return 1;
+    }
     for (const QString& speaker : speakers) {
         const QList<Saying> sayings =
             digitStrings(speaker, count, 7, 0, 300, 7) + digitStrings(speaker, count / 4, 7, 500, 500, 8);
@@ -82,8 +86,8 @@ int main(int argc, char** argv)
                 const auto pcm = throughLine(saying.speech, line, seed++);
                 audio += double(pcm.size()) / 8000;
                 const auto start = std::chrono::steady_clock::now();
-                LineMemory memory(general, digits);
-                if (const auto begun = decoder.begin(**grammar, memory); !begun) {
+                LineMemory memory;
+                if (const auto begun = decoder.begin(memory); !begun) {
                     std::fprintf(stderr, "%s\n", qPrintable(toString(begun.error())));
                     return 1;
                 }
@@ -91,10 +95,11 @@ int main(int argc, char** argv)
                     decoder.process(std::span(pcm).subspan(at, std::min<std::size_t>(800, pcm.size() - at)));
                 decoder.end();
                 took += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+                if (qEnvironmentVariableIsSet("KAV_SHOW"))
+                    std::printf("\n  %s\n  %s", qPrintable(saying.text), qPrintable(decoder.hypothesis().text));
                 errors.count(
                     saying.text, decoder.hypothesis().text.replace(QStringLiteral("oh"), QStringLiteral("zero")));
-                decoder.abandon();
-                const Cepstrum mean = (byDigits ? memory.digitsMean : memory.generalMean).value();
+                const Cepstrum mean = memory.mean.value();
                 for (int i = 0; i < CepstrumSize; ++i)
                     means[i] += mean[i] / sayings.size();
             }
