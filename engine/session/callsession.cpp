@@ -716,8 +716,11 @@ void CallSession::onAnswerFinished(int turn, const providers::Expectation& next,
     }
     expect(next);
     m_answer->finishText();
-    if (m_answer->isEmpty())
-        dispatch(turn::event::AnswerFailed { turn });
+    if (m_answer->isEmpty()) {
+        // Not a word: the machine covers it with a line, unless the call was to end here.
+        m_completeSent = true;
+        dispatch(turn::event::AnswerComplete { turn, endCall });
+    }
 }
 
 void CallSession::onAnswerFailed(int turn, const Error& error)

@@ -163,6 +163,19 @@ private Q_SLOTS:
     }
 
     // ---- promise 3: no dead air ----
+    void aModelThatEndsTheCallWithoutAWordGetsAGoodbye()
+    {
+        Call call({ .hears = { heardAs("that is all") }, .answers = { says("Hello."), says("", true) } });
+        call.start();
+        QVERIFY(call.untilAgentSpeaks());
+        QVERIFY(call.untilAgentIsSilent());
+        call.speak(800ms);
+        QVERIFY(call.untilEnded());
+        QCOMPARE(call.end->reason, EndReason::Completed);
+        QCOMPARE(call.events(QStringLiteral("GOODBYE")).size(), 1);
+        QCOMPARE(call.events(QStringLiteral("FALLBACK")).size(), 0);
+    }
+
     void anAnswerThatWaitsForABrokenFillerIsSaidAllTheSame()
     {
         const auto llm = std::make_shared<StandInGate>(), tts = std::make_shared<StandInGate>();
