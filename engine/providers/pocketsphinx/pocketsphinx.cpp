@@ -401,7 +401,12 @@ void StreamCore::step()
 
 StreamCore::Opening StreamCore::open(Utterance& utterance)
 {
-    if (utterance.samples == 0) {
+    bool isSilent = false;
+    {
+        const std::scoped_lock lock(m_mutex); // the stream may be writing
+        isSilent = utterance.samples == 0;
+    }
+    if (isSilent) {
         // Nothing was said: no decoder is needed to know it.
         const int id = utterance.id;
         retire(utterance);
