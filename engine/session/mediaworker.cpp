@@ -43,9 +43,9 @@ void MediaWorker::start()
         m_anchor.get(),
         [this] {
             m_tick = std::make_unique<media::WorkerTick>(m_tickSettings);
-            auto* timer = new QTimer(m_anchor.get());
-            connect(timer, &QTimer::timeout, m_anchor.get(), [this] { beat(); });
-            timer->start(std::chrono::milliseconds(500));
+            m_beatTimer = std::make_unique<QTimer>();
+            connect(m_beatTimer.get(), &QTimer::timeout, m_anchor.get(), [this] { beat(); });
+            m_beatTimer->start(std::chrono::milliseconds(500));
             beat();
         },
         Qt::BlockingQueuedConnection);
@@ -65,6 +65,7 @@ void MediaWorker::stop()
             m_host->closeAll(1001, QStringLiteral("engine stopped"));
             m_host.reset();
             m_tick.reset();
+            m_beatTimer.reset();
         },
         Qt::BlockingQueuedConnection);
     m_thread.quit();

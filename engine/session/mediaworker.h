@@ -13,6 +13,8 @@
 #include <memory>
 #include <vector>
 
+QT_FORWARD_DECLARE_CLASS(QTimer)
+
 namespace kav::session {
 
 /// One media thread and everything that lives on it: the host that completes stream upgrades, the tick, the sessions.
@@ -57,6 +59,7 @@ private:
     std::unique_ptr<QObject> m_anchor; // lives on the thread: context of what is posted to it
     std::unique_ptr<net::WebSocketHost> m_host;
     std::unique_ptr<media::WorkerTick> m_tick;
+    std::unique_ptr<QTimer> m_beatTimer;
     std::vector<std::unique_ptr<CallSession>> m_sessions; // worker thread only
     std::atomic<int> m_live { 0 };
     std::atomic<qint64> m_lastBeat { 0 }; // steady clock, ns
