@@ -6,6 +6,7 @@
 #include "shared/core/logging.h"
 #include "shared/core/masking.h"
 
+#include <QPointer>
 #include <QSocketNotifier>
 #include <QStringEncoder>
 #include <QTcpSocket>
@@ -41,7 +42,8 @@ constexpr quint16 CloseBadPayload = 1007;
 constexpr quint16 ClosePolicy = 1008;
 constexpr int MissedPings = 2;
 constexpr Milliseconds WatchEvery{1000};
-constexpr std::size_t ReadBytes = 64 * 1024;
+// Of one socket a round: what a peer may hold up the others with. Ten media messages, or 683 empty frames.
+constexpr std::size_t ReadBytes = 4 * 1024;
 constexpr qsizetype LongestHead = 10; // of a frame from a server, which does not mask
 constexpr qsizetype CloseReasonBytes = 123; // a control frame holds 125, the code takes two
 constexpr int EventsPerRound = 512;
@@ -101,6 +103,8 @@ struct WebSocketHost::Private final {
     std::unique_ptr<QSocketNotifier> notifier;
     QTimer* timer = nullptr;
     std::unordered_set<WebSocket*> sockets;
+    WebSocket* reading = nullptr; // whose signals are being emitted; null again once it is deleted
+    bool isInRound = false;
     std::atomic<int> open{0};
     // Of one socket at a time, so that none needs its own.
     std::vector<char> received;
@@ -137,6 +141,7 @@ struct WebSocket::Private final {
     quint16 code = CloseAbnormal;
     quint32 pingNumber = 0;
     int pingsUnanswered = 0;
+    bool isPingOut = false; // the last one has no answer yet
     std::optional<Milliseconds> roundTrip;
     bool isClosing = false; // a close frame was sent, or the connection is lost
     bool byPeer = false; // that began it
@@ -152,8 +157,18 @@ WebSocket::WebSocket(std::unique_ptr<Private> priv, QObject* parent)
 
 WebSocket::~WebSocket()
 {
-    if (d->fd >= 0)
-        ::close(d->fd);
+    if (d->host.reading == this)
+        d->host.reading = nullptr;
+    disconnectFromPeer();
+}
+
+void WebSocket::disconnectFromPeer()
+{
+    if (d->fd < 0)
+        return;
+    // Not left to close(): a child between fork() and exec() has the socket as well, and events would go on for it.
+    ::epoll_ctl(d->host.poller, EPOLL_CTL_DEL, d->fd, nullptr);
+    ::close(std::exchange(d->fd, -1));
 }
 
 void WebSocket::onReady(quint32 events)
@@ -190,7 +205,8 @@ void WebSocket::read()
         d->partial.append(bytes.data(), qsizetype(bytes.size()));
         bytes = {d->partial.data(), std::size_t(d->partial.size())};
     }
-    take(bytes, now);
+    if (!take(bytes, now))
+        return;
     if (bytes.empty() || d->isClosing)
         d->partial = {};
     else if (isContinued)
@@ -199,13 +215,15 @@ void WebSocket::read()
         d->partial = QByteArray(bytes.data(), qsizetype(bytes.size()));
 }
 
-void WebSocket::take(std::span<char>& bytes, Instant now)
+/// False when a slot has deleted this.
+bool WebSocket::take(std::span<char>& bytes, Instant now)
 {
-    while (!d->isClosing) {
+    const WebSocketHost::Private& host = d->host;
+    do {
         const MessageReader::Item item = d->reader.next(bytes, now);
         switch (item.kind) {
         case MessageReader::Kind::Nothing:
-            return;
+            return true;
         case MessageReader::Kind::Text:
             takeText(item.payload);
             break;
@@ -219,8 +237,10 @@ void WebSocket::take(std::span<char>& bytes, Instant now)
                 closeFor(ClosePolicy, QStringLiteral("send queue over its limit"), false);
             break;
         case MessageReader::Kind::Pong:
-            if (item.payload == QByteArray::number(d->pingNumber))
+            if (d->isPingOut && item.payload == QByteArray::number(d->pingNumber)) {
+                d->isPingOut = false;
                 d->roundTrip = elapsed(d->pinged, now);
+            }
             break;
         case MessageReader::Kind::Close:
             takeClose(item.code, item.payload);
@@ -229,7 +249,8 @@ void WebSocket::take(std::span<char>& bytes, Instant now)
             fail(item.code, QLatin1String(item.fault));
             break;
         }
-    }
+    } while (host.reading == this && !d->isClosing);
+    return host.reading == this;
 }
 
 void WebSocket::takeText(QByteArrayView utf8)
@@ -299,6 +320,8 @@ void WebSocket::transmit(QByteArrayView bytes)
 
 void WebSocket::writeQueued()
 {
+    if (d->unsent.isEmpty())
+        return;
     const ssize_t sent =
         ::send(d->fd, d->unsent.constData(), std::size_t(d->unsent.size()), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0 && (errno == EAGAIN || errno == EINTR))
@@ -349,7 +372,7 @@ void WebSocket::drop()
 {
     if (d->fd < 0)
         return;
-    ::close(std::exchange(d->fd, -1)); // leaves the epoll set with it: there is no other descriptor of the socket
+    disconnectFromPeer();
     d->isAnnounced = false; // finish() comes once more, to delete
     announce();
 }
@@ -363,9 +386,10 @@ void WebSocket::announce()
 
 void WebSocket::finish()
 {
+    const QPointer<WebSocket> self = this;
     if (!std::exchange(d->isClosed, true)) Q_EMIT
         closed(d->byPeer, d->code, logSafe(d->reason));
-    if (d->fd < 0)
+    if (self && d->fd < 0)
         deleteLater();
 }
 
@@ -407,6 +431,7 @@ void WebSocket::ping()
         return;
     ++d->pingsUnanswered;
     d->pinged = d->clock.now();
+    d->isPingOut = true;
     // Numbered, so that a late answer to an earlier one is not taken for a short way.
     send(OpcodePing, QByteArray::number(++d->pingNumber));
 }
@@ -450,8 +475,9 @@ WebSocketHost::WebSocketHost(
 
 WebSocketHost::~WebSocketHost()
 {
-    // Not ~QObject: the sockets use what the host holds to the end.
-    qDeleteAll(findChildren<WebSocket*>(Qt::FindDirectChildrenOnly));
+    // Not ~QObject: the sockets use what the host holds to the end. One by one: a slot of one may delete another.
+    while (!d->sockets.empty())
+        delete *d->sockets.begin();
     d->notifier.reset();
     if (d->poller >= 0)
         ::close(d->poller);
@@ -462,23 +488,33 @@ int WebSocketHost::openSockets() const
     return d->open.load(std::memory_order_relaxed);
 }
 
+/// Without a descriptor to be had the upgrade fails, and the next one tries again.
+bool WebSocketHost::isStarted()
+{
+    if (d->poller >= 0)
+        return true;
+    d->poller = ::epoll_create1(EPOLL_CLOEXEC);
+    if (d->poller < 0) {
+        const int error = errno;
+        qCWarning(
+            lcNet, "no epoll for the host of WebSockets '%ls': %s", qUtf16Printable(d->name), strerrordesc_np(error));
+        return false;
+    }
+    d->received.resize(ReadBytes);
+    d->notifier = std::make_unique<QSocketNotifier>(d->poller, QSocketNotifier::Read);
+    connect(d->notifier.get(), &QSocketNotifier::activated, this, &WebSocketHost::onReady);
+    d->timer = new QTimer(this);
+    connect(d->timer, &QTimer::timeout, this, &WebSocketHost::sweep);
+    d->timer->start(WatchEvery);
+    return true;
+}
+
 void WebSocketHost::accept(QTcpSocket* socket, const UpgradeRequest& request)
 {
     KAV_ASSERT_THREAD(this);
-    if (d->poller < 0) {
-        d->poller = ::epoll_create1(EPOLL_CLOEXEC);
-        if (d->poller < 0)
-            qFatal("no epoll for the host of WebSockets '%s': %s", qPrintable(d->name), strerrordesc_np(errno));
-        d->received.resize(ReadBytes);
-        d->notifier = std::make_unique<QSocketNotifier>(d->poller, QSocketNotifier::Read);
-        connect(d->notifier.get(), &QSocketNotifier::activated, this, &WebSocketHost::onReady);
-        d->timer = new QTimer(this);
-        connect(d->timer, &QTimer::timeout, this, &WebSocketHost::sweep);
-        d->timer->start(WatchEvery);
-    }
     socket->flush(); // an answer to a request before the upgrade
-    const bool isUsable = socket->state() == QAbstractSocket::ConnectedState && socket->bytesAvailable() == 0
-        && socket->bytesToWrite() == 0;
+    const bool isUsable = isStarted() && socket->state() == QAbstractSocket::ConnectedState
+        && socket->bytesAvailable() == 0 && socket->bytesToWrite() == 0;
     const int fd = isUsable ? ::fcntl(int(socket->socketDescriptor()), F_DUPFD_CLOEXEC, 0) : -1;
     char early = 0;
     if (fd < 0 || ::recv(fd, &early, 1, MSG_PEEK | MSG_DONTWAIT) >= 0) {
@@ -494,6 +530,15 @@ void WebSocketHost::accept(QTcpSocket* socket, const UpgradeRequest& request)
     socket->abort(); // gives up its own descriptor only; the object stays for those who count connections by its end
 
     auto* const web = new WebSocket(std::make_unique<WebSocket::Private>(*d, request, fd), this);
+    epoll_event wanted{EPOLLIN, {.ptr = web}};
+    if (::epoll_ctl(d->poller, EPOLL_CTL_ADD, fd, &wanted) != 0) {
+        const int error = errno;
+        qCWarning(lcNet, "the host of WebSockets '%ls' cannot watch one more: %s", qUtf16Printable(d->name),
+            strerrordesc_np(error));
+        delete web;
+        socket->deleteLater();
+        return;
+    }
     socket->setParent(web);
     d->sockets.insert(web);
     d->open.fetch_add(1, std::memory_order_relaxed);
@@ -501,19 +546,31 @@ void WebSocketHost::accept(QTcpSocket* socket, const UpgradeRequest& request)
         d->sockets.erase(web);
         d->open.fetch_sub(1, std::memory_order_relaxed);
     });
-    epoll_event wanted{EPOLLIN, {.ptr = web}};
-    ::epoll_ctl(d->poller, EPOLL_CTL_ADD, fd, &wanted);
     web->transmit(switchingProtocols(request, d->subprotocols));
     Q_EMIT connected(web);
 }
 
 void WebSocketHost::onReady()
 {
+    if (d->isInRound) {
+        // A slot turns the event loop: what is being read must stay as it is. Off, or that loop would spin.
+        d->notifier->setEnabled(false);
+        return;
+    }
+    d->isInRound = true;
     std::array<epoll_event, EventsPerRound> events;
     const int count = ::epoll_wait(d->poller, events.data(), int(events.size()), 0);
-    // None of them is deleted meanwhile: sockets go by the event loop.
-    for (int i = 0; i < count; ++i)
-        static_cast<WebSocket*>(events[std::size_t(i)].data.ptr)->onReady(events[std::size_t(i)].events);
+    for (int i = 0; i < count; ++i) {
+        auto* const socket = static_cast<WebSocket*>(events[std::size_t(i)].data.ptr);
+        // A slot of one before may have deleted it. A new one at its address finds that nothing is to be done.
+        if (!d->sockets.contains(socket))
+            continue;
+        d->reading = socket;
+        socket->onReady(events[std::size_t(i)].events);
+    }
+    d->reading = nullptr;
+    d->isInRound = false;
+    d->notifier->setEnabled(true);
 }
 
 void WebSocketHost::closeAll(quint16 code, const QString& reason)

@@ -32,7 +32,8 @@ struct WebSocketLimits final {
 
 /// The server's end of one WebSocket (RFC 6455), with limits and watchdogs. Child of its host; belongs to the host's
 /// thread; deletes itself some time after closed(). Emits textReceived, then closed exactly once, never from inside a
-/// call to one of its methods.
+/// call to one of its methods. A slot may delete it or another one, but not their host; while a slot turns the event
+/// loop, the host reads nothing.
 ///
 /// Not a QWebSocket: with hundreds of calls on a thread most of the time went into the chain of signals, notifiers and
 /// buffers behind one. Here a message costs one recv() or one send(), and the host watches all its sockets together.
@@ -70,7 +71,7 @@ private:
     explicit WebSocket(std::unique_ptr<Private> priv, QObject* parent);
     void onReady(quint32 events);
     void read();
-    void take(std::span<char>& bytes, Instant now);
+    bool take(std::span<char>& bytes, Instant now);
     void takeText(QByteArrayView utf8);
     void takeClose(quint16 code, QByteArrayView reason);
     void send(quint8 opcode, QByteArrayView payload);
@@ -80,6 +81,7 @@ private:
     void fail(quint16 code, const QString& reason);
     void sendClose(quint16 code, const QString& reason);
     void drop();
+    void disconnectFromPeer();
     void announce();
     void finish();
     void sweep(Instant now);
@@ -113,6 +115,7 @@ private:
     /// Takes the socket over. On the host's thread, with the socket moved there and its head read off it.
     void accept(QTcpSocket* socket, const UpgradeRequest& request);
     void onReady();
+    bool isStarted();
 
     struct Private;
     std::unique_ptr<Private> d;

@@ -11,12 +11,15 @@
 #include <QTest>
 #include <QThread>
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 using namespace kav;
 using namespace kav::net;
 using namespace kav::test;
 
-/// Upgrades through the front door, and every limit and watchdog of a WebSocket. The host lives on this thread but where a
-/// test says otherwise.
+/// Upgrades through the front door, and every limit and watchdog of a WebSocket. The host lives on this thread but
+/// where a test says otherwise.
 class TestWebSocket final : public QObject {
     Q_OBJECT
 private Q_SLOTS:
@@ -61,6 +64,18 @@ private Q_SLOTS:
     void keepsTheListenersCountUntilTheSocketIsGone();
     void leaksNothingAfterThousandsOfAbusiveConnections();
     void sendsEachMessageInOneWrite();
+
+    void servesTheOthersBetweenTheFramesOfAFlood();
+    void allowsASlotToEndItsSocket_data();
+    void allowsASlotToEndItsSocket();
+    void allowsASlotToDeleteAnotherSocket();
+    void allowsASlotToTurnTheEventLoop();
+    void keepsTheOrderWhileThePeerIsSlow();
+    void survivesAPeerThatGoesDuringAWrite();
+    void endsWhenBothCloseAtOnce();
+    void ignoresPongsThatNobodyAskedFor();
+    void refusesWithoutDescriptors();
+    void freesOpenSocketsWithTheirHost();
 
 private:
     void makeHost(const WebSocketLimits& limits = {});
@@ -766,6 +781,246 @@ void TestWebSocket::sendsEachMessageInOneWrite()
         QTRY_COMPARE(arrivals.size(), before + 1);
         QCOMPARE(arrivals.last(), 384);
     }
+}
+
+void TestWebSocket::servesTheOthersBetweenTheFramesOfAFlood()
+{
+    m_echoes = false;
+    const auto flooding = open();
+    const auto calling = open();
+    qsizetype before = -1;
+    connect(m_last, &WebSocket::textReceived, this, [this, &before] { before = m_texts - 1; });
+    // All of both is in the kernel before the host's turn comes.
+    flooding->send(clientFrame(Text, {}).repeated(10000));
+    calling->send(clientFrame(Text, "media"));
+    QTRY_COMPARE(m_texts, 10001);
+    QVERIFY(before >= 0);
+    QVERIFY2(before < 1000, qPrintable(QString::number(before)));
+}
+
+void TestWebSocket::allowsASlotToEndItsSocket_data()
+{
+    QTest::addColumn<bool>("deletes");
+    QTest::addColumn<QByteArray>("bytes");
+    for (const bool deletes : {false, true}) {
+        const char* const way = deletes ? "deletes" : "closes";
+        QTest::addRow("text, %s", way) << deletes << clientFrame(Text, "end").repeated(3);
+        QTest::addRow("text and the start of one, %s", way)
+            << deletes << QByteArray(clientFrame(Text, "end") + clientFrame(Text, "end").first(4));
+        QTest::addRow("binary, %s", way) << deletes << clientFrame(Binary, "end").repeated(3);
+        QTest::addRow("fragments, %s", way)
+            << deletes << QByteArray(clientFrame(Text, "e", false) + clientFrame(Continuation, "nd")).repeated(3);
+    }
+}
+
+void TestWebSocket::allowsASlotToEndItsSocket()
+{
+    QFETCH(bool, deletes);
+    QFETCH(QByteArray, bytes);
+    m_echoes = false;
+    const auto client = open();
+    const QPointer<WebSocket> socket = m_last;
+    int calls = 0;
+    const auto end = [&] {
+        ++calls;
+        if (deletes)
+            delete socket;
+        else
+            socket->close(1000, QStringLiteral("enough"));
+    };
+    connect(socket, &WebSocket::textReceived, this, end);
+    connect(socket, &WebSocket::binaryReceived, this, end);
+    m_clock.advance(Milliseconds(1));
+    client->send(bytes.first(3)); // so that the rest comes to what was kept
+    QTRY_COMPARE(socket->lastReceived(), m_clock.now());
+    client->send(bytes.sliced(3));
+    QVERIFY(client->waitClosed());
+    QTRY_VERIFY(!socket);
+    QCOMPARE(calls, 1);
+    QCOMPARE(m_endings.size(), deletes ? 0 : 1);
+}
+
+void TestWebSocket::allowsASlotToDeleteAnotherSocket()
+{
+    m_echoes = false;
+    const auto first = open();
+    const QPointer<WebSocket> a = m_last;
+    const auto second = open();
+    const QPointer<WebSocket> b = m_last;
+    // Whichever comes first ends the other, whose event is in the same round.
+    connect(a, &WebSocket::textReceived, this, [&b] { delete b; });
+    connect(b, &WebSocket::textReceived, this, [&a] { delete a; });
+    first->send(clientFrame(Text, "one"));
+    second->send(clientFrame(Text, "two"));
+    QTRY_COMPARE(m_host->openSockets(), 1);
+    QTRY_COMPARE(m_texts, 1);
+    QVERIFY(!a != !b);
+}
+
+void TestWebSocket::allowsASlotToTurnTheEventLoop()
+{
+    m_echoes = false;
+    const auto client = open();
+    const auto leaving = open();
+    const QPointer<WebSocket> left = m_last;
+    const auto socket = m_host->findChild<WebSocket*>();
+    QVERIFY(socket && socket != left);
+    QByteArray got;
+    connect(socket, &WebSocket::textReceived, this, [&](const QString& text) {
+        got += text.toUtf8() + ' ';
+        if (text != QLatin1String("a"))
+            return;
+        // While this message is being handled more comes, from here and from the other side.
+        client->send(clientFrame(Text, QByteArray(200, 'd')));
+        leaving->abort();
+        for (int i = 0; i < 20; ++i)
+            QCoreApplication::processEvents();
+        got += "turned ";
+    });
+    const QByteArray bytes = clientFrame(Text, "a") + clientFrame(Text, "b") + clientFrame(Text, "c");
+    client->send(bytes.first(2));
+    QCoreApplication::processEvents();
+    client->send(bytes.sliced(2));
+    QTRY_COMPARE(m_texts, 4);
+    QCOMPARE(got, "a turned b c " + QByteArray(200, 'd') + ' ');
+    QVERIFY(socket->isOpen());
+    QTRY_VERIFY(!left);
+}
+
+void TestWebSocket::keepsTheOrderWhileThePeerIsSlow()
+{
+    WebSocketLimits limits;
+    limits.sendQueueBytes = 64 * 1024 * 1024;
+    makeHost(limits);
+    const auto client = open();
+    // What the kernel does not take waits, and what comes then waits behind it, pongs and the close frame as well.
+    const int messages = 300;
+    for (int i = 0; i < messages; ++i) {
+        QVERIFY(m_last->sendText(QString::number(i) + QString(60000, u'x')));
+        if (i == messages / 2)
+            client->send(clientFrame(Ping, "between"));
+    }
+    QCoreApplication::processEvents();
+    m_last->close(1000, {});
+    QVERIFY(!m_last->sendText(QStringLiteral("late")));
+    int pongs = 0;
+    for (int i = 0; i < messages;) {
+        const auto frame = client->frame();
+        QVERIFY(frame);
+        if (frame->opcode == Pong) {
+            ++pongs;
+            continue;
+        }
+        QCOMPARE(frame->payload, QByteArray::number(i) + QByteArray(60000, 'x'));
+        ++i;
+    }
+    auto last = client->frame();
+    if (last && last->opcode == Pong) {
+        ++pongs;
+        last = client->frame();
+    }
+    QCOMPARE(last->closeCode(), 1000);
+    QCOMPARE(pongs, 1);
+    QVERIFY(client->waitClosed());
+}
+
+void TestWebSocket::survivesAPeerThatGoesDuringAWrite()
+{
+    for (const bool resets : {false, true}) {
+        m_endings.clear();
+        const auto client = open();
+        client->stopReading();
+        // Broken or not, a connection that has not been read since takes what it is given.
+        for (int i = 0; i < 300 && m_last->sendText(QString(32 * 1024, u'x')); ++i) {
+            if (resets && i == 20)
+                client->abort();
+        }
+        client->abort();
+        QTRY_COMPARE(m_endings.size(), 1);
+        QTRY_COMPARE(m_host->openSockets(), 0);
+    }
+}
+
+void TestWebSocket::endsWhenBothCloseAtOnce()
+{
+    const auto client = open();
+    client->send(clientFrame(Text, "unread") + clientFrame(Close, closePayload(3000)));
+    m_last->close(1001, QStringLiteral("drain"));
+    QCOMPARE(client->frame()->closeCode(), 1001);
+    QVERIFY(!client->frame()); // one close frame is enough
+    QVERIFY(client->waitClosed());
+    QTRY_COMPARE(m_endings.size(), 1);
+    QVERIFY(!m_endings.first().byPeer);
+    QCOMPARE(m_endings.first().code, 1001);
+    QCOMPARE(m_texts, 0);
+}
+
+void TestWebSocket::ignoresPongsThatNobodyAskedFor()
+{
+    const auto client = open();
+    const auto give = [&](const QByteArray& payload) {
+        m_clock.advance(Milliseconds(7));
+        client->send(clientFrame(Pong, payload));
+        QTRY_COMPARE(m_last->lastReceived(), m_clock.now());
+    };
+    give("0");
+    QVERIFY(!m_last->roundTrip());
+    m_last->ping();
+    const QByteArray asked = client->frame()->payload;
+    give("77");
+    QVERIFY(!m_last->roundTrip());
+    give(asked);
+    QCOMPARE(m_last->roundTrip(), Milliseconds(14));
+    give(asked);
+    QCOMPARE(m_last->roundTrip(), Milliseconds(14));
+}
+
+void TestWebSocket::refusesWithoutDescriptors()
+{
+    (void)open(); // sanitizers need descriptors to look at a type for the first time
+    makeHost(); // one that has no descriptor of its own yet
+    rlimit normal{};
+    QCOMPARE(::getrlimit(RLIMIT_NOFILE, &normal), 0);
+    std::vector<int> taken;
+    m_listener->setUpgradeHandler([&](const HttpRequest&) -> UpgradeVerdict {
+        const rlimit low{.rlim_cur = 256, .rlim_max = normal.rlim_max};
+        ::setrlimit(RLIMIT_NOFILE, &low);
+        for (int fd = ::dup(0); fd >= 0; fd = ::dup(0))
+            taken.push_back(fd);
+        return Upgrade{m_host.get(), {}};
+    });
+    RawClient client(m_port, upgradeHead());
+    const bool isClosed = client.waitClosed();
+    for (const int fd : taken)
+        ::close(fd);
+    ::setrlimit(RLIMIT_NOFILE, &normal);
+    QVERIFY(!taken.empty());
+    QVERIFY(isClosed);
+    QVERIFY(client.received.isEmpty());
+    m_listener->setUpgradeHandler([this](const HttpRequest&) -> UpgradeVerdict { return Upgrade{m_host.get(), {}}; });
+    const auto after = open();
+    after->send(clientFrame(Text, "fine"));
+    QCOMPARE(after->frame()->payload, "fine");
+}
+
+void TestWebSocket::freesOpenSocketsWithTheirHost()
+{
+    const qsizetype descriptors = openDescriptors();
+    std::vector<std::unique_ptr<RawClient>> clients;
+    std::vector<QPointer<WebSocket>> sockets;
+    for (int i = 0; i < 4; ++i) {
+        clients.push_back(open());
+        sockets.emplace_back(m_last);
+    }
+    sockets[0]->close(1000, {}); // its closed() is still to come
+    connect(sockets[1], &QObject::destroyed, this, [&sockets] { delete sockets[2]; });
+    connect(sockets[2], &QObject::destroyed, this, [&sockets] { delete sockets[1]; });
+    clients[3]->send(clientFrame(Text, "unread"));
+    m_host.reset();
+    for (const auto& client : clients)
+        QVERIFY(client->waitClosed());
+    clients.clear();
+    QTRY_COMPARE(openDescriptors(), descriptors);
 }
 
 QTEST_GUILESS_MAIN(TestWebSocket)
