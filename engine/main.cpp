@@ -47,7 +47,8 @@ int serve(const app::Config& config)
     std::fflush(stdout);
 
     QObject::connect(&signalsToStop, &app::StopSignals::stopRequested, &engine, &app::Engine::drain);
-    QObject::connect(&engine, &app::Engine::drained, QCoreApplication::instance(), &QCoreApplication::quit, Qt::QueuedConnection);
+    QObject::connect(
+        &engine, &app::Engine::drained, QCoreApplication::instance(), &QCoreApplication::quit, Qt::QueuedConnection);
     // The port is taken; what follows may be slow or fail, and requests are answered all the while.
     QTimer::singleShot(0, &engine, &app::Engine::begin);
     return QCoreApplication::exec();
@@ -68,7 +69,8 @@ int call(const QStringList& args)
 {
     QThreadPool speechPool;
     QTextStream out(stdout), err(stderr);
-    return telephony::runCallCommand(args, qgetenv("TWILIO_AUTH_TOKEN"),
+    return telephony::runCallCommand(
+        args, qgetenv("TWILIO_AUTH_TOKEN"),
         [&speechPool](const QString& text) { return app::renderNow(speechPool, text); }, out, err);
 }
 
@@ -84,7 +86,7 @@ int main(int argc, char** argv)
 
     const auto line = app::parseCommandLine(QCoreApplication::arguments().mid(1));
     if (!line) {
-        printErrors({ line.error().message, QStringLiteral("try: kav-engine --help") });
+        printErrors({line.error().message, QStringLiteral("try: kav-engine --help")});
         return Usage;
     }
     switch (line->command) {
@@ -110,7 +112,7 @@ int main(int argc, char** argv)
     if (line->command == app::Command::Calls) {
         const auto parsed = app::takeCallsArguments(args);
         if (!parsed) {
-            printErrors({ parsed.error().message });
+            printErrors({parsed.error().message});
             return Usage;
         }
         query = *parsed;

@@ -12,91 +12,99 @@
 namespace kav::app {
 
 namespace {
-    void print(const QString& line) { std::printf("%s\n", qPrintable(line)); }
-
-    void print(const QJsonObject& object) { print(QString::fromUtf8(QJsonDocument(object).toJson(QJsonDocument::Compact))); }
-
-    QJsonObject rowToJson(const calllog::CallRow& row)
-    {
-        QJsonObject json { { QStringLiteral("call"), row.callId }, { QStringLiteral("from"), row.from }, { QStringLiteral("to"), row.to },
-            { QStringLiteral("started"), row.startedAt.toString(Qt::ISODateWithMs) },
-            { QStringLiteral("reason"), endReasonName(row.reason) }, { QStringLiteral("durationMs"), qint64(row.duration.count()) },
-            { QStringLiteral("turns"), row.turns } };
-        if (row.endedAt)
-            json.insert(QStringLiteral("ended"), row.endedAt->toString(Qt::ISODateWithMs));
-        return json;
-    }
-
-    QString rowToText(const calllog::CallRow& row)
-    {
-        return QStringLiteral("%1  %2  %3 -> %4  %5 s  %6 turns  %7")
-            .arg(row.startedAt.toString(Qt::ISODate), row.callId, row.from, row.to)
-            .arg(double(row.duration.count()) / 1000, 0, 'f', 1)
-            .arg(row.turns)
-            .arg(row.endedAt ? endReasonName(row.reason) : QStringLiteral("live"));
-    }
-
-    QString ms(const std::optional<Milliseconds>& value)
-    {
-        return value ? QString::number(value->count()) : QStringLiteral("-");
-    }
-
-    int printCalls(const calllog::Queries& queries, const CallsQuery& query)
-    {
-        calllog::CallFilter filter;
-        filter.limit = query.limit;
-        filter.text = query.text;
-        const auto page = queries.calls(filter);
-        if (!page) {
-            std::fprintf(stderr, "kav-engine: %s\n", qPrintable(page.error().message));
-            return 1;
-        }
-        for (const calllog::CallRow& row : page->calls) {
-            if (query.json)
-                print(rowToJson(row));
-            else
-                print(rowToText(row));
-        }
-        return 0;
-    }
-
-    int printCall(const calllog::Queries& queries, const CallsQuery& query)
-    {
-        const auto detail = queries.call(query.callId);
-        if (!detail) {
-            std::fprintf(stderr, "kav-engine: %s\n", qPrintable(detail.error().message));
-            return 1;
-        }
-        const QJsonObject facts = detail->ended.value(QStringLiteral("facts")).toObject();
-        if (query.json) {
-            QJsonObject json = rowToJson(detail->call);
-            QJsonArray turns, events;
-            for (const auto& turn : detail->turns)
-                turns.append(calllog::turnToJson(turn.turn));
-            for (const auto& event : detail->events)
-                events.append(event.data);
-            json.insert(QStringLiteral("facts"), facts);
-            json.insert(QStringLiteral("turns"), turns);
-            json.insert(QStringLiteral("events"), events);
-            print(json);
-            return 0;
-        }
-        print(rowToText(detail->call));
-        for (const auto& stored : detail->turns) {
-            const TurnRecord& turn = stored.turn;
-            print(QStringLiteral("  turn %1 (%2%3%4)  caller: %5").arg(turn.number).arg(turnInputName(turn.input),
-                turn.interrupted ? QStringLiteral(", interrupted") : QString(), turn.fallback ? QStringLiteral(", fallback") : QString(),
-                turn.callerText.isEmpty() ? QStringLiteral("-") : turn.callerText));
-            print(QStringLiteral("      agent: %1").arg(turn.heardText.isEmpty() ? QStringLiteral("-") : turn.heardText));
-            print(QStringLiteral("      ms: pause %1, recognition %2, thinking %3, voice %4; the caller waited %5")
-                      .arg(ms(turn.latency.endOfUtterance), ms(turn.latency.recognition), ms(turn.latency.thinking),
-                          ms(turn.latency.synthesis), ms(turn.latency.total)));
-        }
-        for (auto it = facts.begin(); it != facts.end(); ++it)
-            print(QStringLiteral("  %1: %2").arg(it.key(), it.value().toString()));
-        return 0;
-    }
+void print(const QString& line)
+{
+    std::printf("%s\n", qPrintable(line));
 }
+
+void print(const QJsonObject& object)
+{
+    print(QString::fromUtf8(QJsonDocument(object).toJson(QJsonDocument::Compact)));
+}
+
+QJsonObject rowToJson(const calllog::CallRow& row)
+{
+    QJsonObject json{{QStringLiteral("call"), row.callId}, {QStringLiteral("from"), row.from},
+        {QStringLiteral("to"), row.to}, {QStringLiteral("started"), row.startedAt.toString(Qt::ISODateWithMs)},
+        {QStringLiteral("reason"), endReasonName(row.reason)},
+        {QStringLiteral("durationMs"), qint64(row.duration.count())}, {QStringLiteral("turns"), row.turns}};
+    if (row.endedAt)
+        json.insert(QStringLiteral("ended"), row.endedAt->toString(Qt::ISODateWithMs));
+    return json;
+}
+
+QString rowToText(const calllog::CallRow& row)
+{
+    return QStringLiteral("%1  %2  %3 -> %4  %5 s  %6 turns  %7")
+        .arg(row.startedAt.toString(Qt::ISODate), row.callId, row.from, row.to)
+        .arg(double(row.duration.count()) / 1000, 0, 'f', 1)
+        .arg(row.turns)
+        .arg(row.endedAt ? endReasonName(row.reason) : QStringLiteral("live"));
+}
+
+QString ms(const std::optional<Milliseconds>& value)
+{
+    return value ? QString::number(value->count()) : QStringLiteral("-");
+}
+
+int printCalls(const calllog::Queries& queries, const CallsQuery& query)
+{
+    calllog::CallFilter filter;
+    filter.limit = query.limit;
+    filter.text = query.text;
+    const auto page = queries.calls(filter);
+    if (!page) {
+        std::fprintf(stderr, "kav-engine: %s\n", qPrintable(page.error().message));
+        return 1;
+    }
+    for (const calllog::CallRow& row : page->calls) {
+        if (query.json)
+            print(rowToJson(row));
+        else
+            print(rowToText(row));
+    }
+    return 0;
+}
+
+int printCall(const calllog::Queries& queries, const CallsQuery& query)
+{
+    const auto detail = queries.call(query.callId);
+    if (!detail) {
+        std::fprintf(stderr, "kav-engine: %s\n", qPrintable(detail.error().message));
+        return 1;
+    }
+    const QJsonObject facts = detail->ended.value(QStringLiteral("facts")).toObject();
+    if (query.json) {
+        QJsonObject json = rowToJson(detail->call);
+        QJsonArray turns, events;
+        for (const auto& turn : detail->turns)
+            turns.append(calllog::turnToJson(turn.turn));
+        for (const auto& event : detail->events)
+            events.append(event.data);
+        json.insert(QStringLiteral("facts"), facts);
+        json.insert(QStringLiteral("turns"), turns);
+        json.insert(QStringLiteral("events"), events);
+        print(json);
+        return 0;
+    }
+    print(rowToText(detail->call));
+    for (const auto& stored : detail->turns) {
+        const TurnRecord& turn = stored.turn;
+        print(QStringLiteral("  turn %1 (%2%3%4)  caller: %5")
+                  .arg(turn.number)
+                  .arg(turnInputName(turn.input), turn.interrupted ? QStringLiteral(", interrupted") : QString(),
+                      turn.fallback ? QStringLiteral(", fallback") : QString(),
+                      turn.callerText.isEmpty() ? QStringLiteral("-") : turn.callerText));
+        print(QStringLiteral("      agent: %1").arg(turn.heardText.isEmpty() ? QStringLiteral("-") : turn.heardText));
+        print(QStringLiteral("      ms: pause %1, recognition %2, thinking %3, voice %4; the caller waited %5")
+                  .arg(ms(turn.latency.endOfUtterance), ms(turn.latency.recognition), ms(turn.latency.thinking),
+                      ms(turn.latency.synthesis), ms(turn.latency.total)));
+    }
+    for (auto it = facts.begin(); it != facts.end(); ++it)
+        print(QStringLiteral("  %1: %2").arg(it.key(), it.value().toString()));
+    return 0;
+}
+} // namespace
 
 Result<CallsQuery> takeCallsArguments(QStringList& args)
 {
@@ -108,7 +116,7 @@ Result<CallsQuery> takeCallsArguments(QStringList& args)
             query.json = true;
         } else if (word == QLatin1String("--text") || word == QLatin1String("--limit")) {
             if (args.isEmpty())
-                return Error { Error::Code::Invalid, word + QStringLiteral(" takes a value"), {} };
+                return Error{Error::Code::Invalid, word + QStringLiteral(" takes a value"), {}};
             const QString value = args.takeFirst();
             if (word == QLatin1String("--text")) {
                 query.text = value;
@@ -117,7 +125,8 @@ Result<CallsQuery> takeCallsArguments(QStringList& args)
             bool isNumber = false;
             query.limit = value.toInt(&isNumber);
             if (!isNumber || query.limit < 1 || query.limit > 500)
-                return Error { Error::Code::Invalid, QStringLiteral("--limit takes a number from 1 to 500, not '%1'").arg(value), {} };
+                return Error{Error::Code::Invalid,
+                    QStringLiteral("--limit takes a number from 1 to 500, not '%1'").arg(value), {}};
         } else if (!word.startsWith(QLatin1Char('-')) && query.callId.isEmpty() && left.isEmpty()) {
             query.callId = word;
         } else {

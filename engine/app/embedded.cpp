@@ -22,7 +22,7 @@ Engine::MakersSource embeddedMakers(const std::shared_ptr<QThreadPool>& speechPo
         makers.languageModel = [script]() -> Result<std::shared_ptr<providers::LanguageModel>> {
             const auto dialog = script();
             if (!dialog)
-                return Error { Error::Code::Unavailable, QStringLiteral("there is no usable dialog file"), {} };
+                return Error{Error::Code::Unavailable, QStringLiteral("there is no usable dialog file"), {}};
             return std::shared_ptr<providers::LanguageModel>(std::make_shared<dialog::Receptionist>(dialog));
         };
         makers.textToSpeech = [speechPool] { return providers::FliteTextToSpeech::create(*speechPool); };
@@ -38,8 +38,9 @@ Result<QByteArray> renderNow(QThreadPool& speechPool, const QString& text)
     QByteArray mulaw;
     std::optional<Error> failure;
     QEventLoop loop;
-    const auto speech = (*voice)->speak({ text, QStringLiteral("en-US"), {} });
-    QObject::connect(speech.get(), &providers::Speech::audio, &loop, [&mulaw](const QByteArray& piece) { mulaw += piece; });
+    const auto speech = (*voice)->speak({text, QStringLiteral("en-US"), {}});
+    QObject::connect(
+        speech.get(), &providers::Speech::audio, &loop, [&mulaw](const QByteArray& piece) { mulaw += piece; });
     QObject::connect(speech.get(), &providers::Speech::finished, &loop, &QEventLoop::quit);
     QObject::connect(speech.get(), &providers::Speech::failed, &loop, [&](const Error& error) {
         failure = error;

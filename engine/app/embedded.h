@@ -11,8 +11,8 @@
 
 namespace kav::app {
 
-/// The providers that need no key and no network: pocketsphinx, the scripted receptionist, flite. The pool is shared with
-/// the makers, which may be at work when the engine is gone; `clock` is borrowed for as long as the process runs.
+/// The providers that need no key and no network: pocketsphinx, the scripted receptionist, flite. The pool is shared
+/// with the makers, which may be at work when the engine is gone; `clock` is borrowed for as long as the process runs.
 Engine::MakersSource embeddedMakers(const std::shared_ptr<QThreadPool>& speechPool, const Clock& clock);
 
 /// One sentence in the embedded voice, 8 kHz mu-law; blocks until it is made. For commands, never for calls.

@@ -13,39 +13,42 @@
 #include <algorithm>
 
 // Q_INIT_RESOURCE must stand outside of any namespace: a static library's resources are registered by hand.
-static void registerBuiltInDialog() { Q_INIT_RESOURCE(dialogs); }
+static void registerBuiltInDialog()
+{
+    Q_INIT_RESOURCE(dialogs);
+}
 
 namespace kav::app {
 
 namespace {
-    // A worker that has not turned its loop for so long is not ready for calls.
-    constexpr Milliseconds WorkerSilence { 3000 };
-    // Between the spoken goodbye of a drain's deadline and the end.
-    constexpr Milliseconds GoodbyeTime { 20000 };
-    // A webhook's answer waits no longer for the journal than this.
-    constexpr Milliseconds LongestKeepWait { 250 };
-    // How often a drain looks at its deadlines: a handshake that fails ends in nobody's signal.
-    constexpr Milliseconds DrainCheck { 250 };
+// A worker that has not turned its loop for so long is not ready for calls.
+constexpr Milliseconds WorkerSilence{3000};
+// Between the spoken goodbye of a drain's deadline and the end.
+constexpr Milliseconds GoodbyeTime{20000};
+// A webhook's answer waits no longer for the journal than this.
+constexpr Milliseconds LongestKeepWait{250};
+// How often a drain looks at its deadlines: a handshake that fails ends in nobody's signal.
+constexpr Milliseconds DrainCheck{250};
 
-    webhooks::RequestGuard::Settings guardSettings(const Config& config)
-    {
-        webhooks::RequestGuard::Settings settings;
-        settings.authToken = config.twilioAuthToken.toUtf8();
-        settings.accountSid = config.twilioAccountSid;
-        if (!config.publicUrl.isEmpty()) {
-            if (const auto url = webhooks::PublicUrl::parse(config.publicUrl))
-                settings.publicUrl = *url;
-        }
-        return settings;
+webhooks::RequestGuard::Settings guardSettings(const Config& config)
+{
+    webhooks::RequestGuard::Settings settings;
+    settings.authToken = config.twilioAuthToken.toUtf8();
+    settings.accountSid = config.twilioAccountSid;
+    if (!config.publicUrl.isEmpty()) {
+        if (const auto url = webhooks::PublicUrl::parse(config.publicUrl))
+            settings.publicUrl = *url;
     }
-
-    webhooks::StreamTokens streamTokens(const Config& config)
-    {
-        if (auto tokens = webhooks::StreamTokens::create(config.mediaKey, config.mediaTokenTtl))
-            return std::move(tokens).value();
-        return webhooks::StreamTokens::withRandomKey(config.mediaTokenTtl);
-    }
+    return settings;
 }
+
+webhooks::StreamTokens streamTokens(const Config& config)
+{
+    if (auto tokens = webhooks::StreamTokens::create(config.mediaKey, config.mediaTokenTtl))
+        return std::move(tokens).value();
+    return webhooks::StreamTokens::withRandomKey(config.mediaTokenTtl);
+}
+} // namespace
 
 Engine::Engine(const Config& config, const Clock& clock, MakersSource makers)
     : m_config(config)
@@ -65,7 +68,8 @@ Engine::Engine(const Config& config, const Clock& clock, MakersSource makers)
     hooks.hasRoom = [this] { return hasRoom(); };
     hooks.isDraining = draining;
     hooks.linesFor = [this](const QString&) {
-        return m_config.language.startsWith(QLatin1String("he")) ? webhooks::CallerLines::hebrew() : webhooks::CallerLines::english();
+        return m_config.language.startsWith(QLatin1String("he")) ? webhooks::CallerLines::hebrew()
+                                                                 : webhooks::CallerLines::english();
     };
     hooks.log = [this](const calllog::Entry& entry) {
         if (m_callLog)
@@ -79,7 +83,8 @@ Engine::Engine(const Config& config, const Clock& clock, MakersSource makers)
             m_registry->textToSpeech();
         }
     };
-    m_routes = std::make_unique<webhooks::WebhookRoutes>(m_guard, m_tokens, m_clock, webhooks::WebhookRoutes::Settings {}, std::move(hooks));
+    m_routes = std::make_unique<webhooks::WebhookRoutes>(
+        m_guard, m_tokens, m_clock, webhooks::WebhookRoutes::Settings{}, std::move(hooks));
 
     webhooks::MediaGate::Hooks gate;
     gate.leastLoaded = [this] { return chooseWorker(); };
@@ -143,13 +148,13 @@ void Engine::startCallLog()
 
 void Engine::respondWhenKept(quint64 entry, const net::Responder& responder, const net::HttpResponse& response)
 {
-    // An answer tells Twilio that its news was taken: it goes out when the journal has it on disk. A disk that stalls must
-    // not keep a caller waiting, though, so there is a limit.
+    // An answer tells Twilio that its news was taken: it goes out when the journal has it on disk. A disk that stalls
+    // must not keep a caller waiting, though, so there is a limit.
     if (entry == 0 || m_callLog->status().durable >= entry) {
         responder.respond(response);
         return;
     }
-    m_unkept.push_back({ entry, m_clock.now(), responder, response });
+    m_unkept.push_back({entry, m_clock.now(), responder, response});
     if (!m_unkeptTimer.isActive())
         m_unkeptTimer.start(LongestKeepWait);
 }
@@ -178,7 +183,8 @@ void Engine::loadDialog()
     auto loaded = dialog::DialogScript::load(m_config.dialogFile);
     if (!loaded) {
         registerBuiltInDialog();
-        qCCritical(lcApp).noquote() << "the dialog cannot be used, the built-in receptionist serves instead:" << loaded.error().message;
+        qCCritical(lcApp).noquote() << "the dialog cannot be used, the built-in receptionist serves instead:"
+                                    << loaded.error().message;
         QFile builtIn(QStringLiteral(":/kav/dialogs/receptionist.toml"));
         if (builtIn.open(QIODevice::ReadOnly))
             loaded = dialog::DialogScript::parse(builtIn.readAll(), QStringLiteral("built-in receptionist"));
@@ -197,12 +203,16 @@ std::shared_ptr<const dialog::DialogScript> Engine::ScriptSlot::get()
     return script;
 }
 
-std::shared_ptr<const dialog::DialogScript> Engine::script() const { return m_script->get(); }
+std::shared_ptr<const dialog::DialogScript> Engine::script() const
+{
+    return m_script->get();
+}
 
 void Engine::startProviders()
 {
-    m_registry = std::make_unique<providers::ProviderRegistry>(m_makersSource([slot = m_script] { return slot->get(); }), m_config.providers, m_clock);
-    m_renderer = std::make_unique<providers::LineRenderer>(m_rendered, providers::LineRenderer::Settings {}, m_clock);
+    m_registry = std::make_unique<providers::ProviderRegistry>(
+        m_makersSource([slot = m_script] { return slot->get(); }), m_config.providers, m_clock);
+    m_renderer = std::make_unique<providers::LineRenderer>(m_rendered, providers::LineRenderer::Settings{}, m_clock);
     connect(m_renderer.get(), &providers::LineRenderer::finished, this, [this](int rendered, int failed) {
         qCInfo(lcTts) << "lines rendered:" << rendered << "failed:" << failed;
         m_linesDone = true;
@@ -248,29 +258,32 @@ void Engine::startWorkers()
     m_context.messages = m_messages.get();
     m_context.serviceLines = [this] {
         const auto dialog = script();
-        return dialog ? dialog->lines() : dialog::ServiceLines {};
+        return dialog ? dialog->lines() : dialog::ServiceLines{};
     };
     m_context.log = [this](const calllog::Entry& entry) { m_callLog->append(entry); };
     m_context.claimsOf = [](const QByteArray& tag) {
         const auto claims = webhooks::StreamClaims::fromTag(tag);
-        return claims ? session::StreamClaims { claims->callSid, claims->accountSid } : session::StreamClaims {};
+        return claims ? session::StreamClaims{claims->callSid, claims->accountSid} : session::StreamClaims{};
     };
 
     const int count = m_config.mediaWorkerCount(QThread::idealThreadCount());
     for (int i = 0; i < count; ++i) {
         m_counters.push_back(&m_metrics->addWorker());
-        auto worker = std::make_unique<session::MediaWorker>(i + 1, m_context, *m_counters.back(), m_config.mediaSocket);
-        connect(worker.get(), &session::MediaWorker::callStarted, this, [this](const QString& callId) { m_streams.started(callId); });
-        connect(worker.get(), &session::MediaWorker::turnEnded, this, [this](const QString& callId, const TurnRecord& turn) {
-            m_metrics->turnEnded(turn.input, turn.latency);
-            if (turn.fallback)
-                m_metrics->fallbackPlayed();
-            Q_EMIT turnEnded(callId, turn);
-        });
-        connect(worker.get(), &session::MediaWorker::interruptionEnded, this,
-            [this](bool confirmed) {
-                m_metrics->interruption(confirmed ? metrics::InterruptionOutcome::Confirmed : metrics::InterruptionOutcome::Resumed);
+        auto worker =
+            std::make_unique<session::MediaWorker>(i + 1, m_context, *m_counters.back(), m_config.mediaSocket);
+        connect(worker.get(), &session::MediaWorker::callStarted, this,
+            [this](const QString& callId) { m_streams.started(callId); });
+        connect(worker.get(), &session::MediaWorker::turnEnded, this,
+            [this](const QString& callId, const TurnRecord& turn) {
+                m_metrics->turnEnded(turn.input, turn.latency);
+                if (turn.fallback)
+                    m_metrics->fallbackPlayed();
+                Q_EMIT turnEnded(callId, turn);
             });
+        connect(worker.get(), &session::MediaWorker::interruptionEnded, this, [this](bool confirmed) {
+            m_metrics->interruption(
+                confirmed ? metrics::InterruptionOutcome::Confirmed : metrics::InterruptionOutcome::Resumed);
+        });
         connect(worker.get(), &session::MediaWorker::callEnded, this, &Engine::onCallEnded);
         worker->start();
         m_workers.push_back(std::move(worker));
@@ -290,9 +303,15 @@ void Engine::onCallEnded(const session::CallEnd& end)
         continueDrain();
 }
 
-int Engine::liveCalls() const { return m_streams.open(m_clock.now()); }
+int Engine::liveCalls() const
+{
+    return m_streams.open(m_clock.now());
+}
 
-bool Engine::hasRoom() const { return !m_workers.empty() && liveCalls() < m_capacity; }
+bool Engine::hasRoom() const
+{
+    return !m_workers.empty() && liveCalls() < m_capacity;
+}
 
 net::WebSocketHost* Engine::chooseWorker()
 {
@@ -309,8 +328,9 @@ net::WebSocketHost* Engine::chooseWorker()
 bool Engine::workersAlive() const
 {
     const Instant now = m_clock.now();
-    return !m_workers.empty()
-        && std::all_of(m_workers.begin(), m_workers.end(), [now](const auto& worker) { return worker->isAlive(now, WorkerSilence); });
+    return !m_workers.empty() && std::all_of(m_workers.begin(), m_workers.end(), [now](const auto& worker) {
+        return worker->isAlive(now, WorkerSilence);
+    });
 }
 
 // ---- HTTP -----------------------------------------------------------------------------------------------------------
@@ -357,7 +377,7 @@ QString Engine::stageState(providers::Stage stage) const
 net::HttpResponse Engine::readiness() const
 {
     const bool workers = workersAlive();
-    const calllog::Status log = m_callLog ? m_callLog->status() : calllog::Status {};
+    const calllog::Status log = m_callLog ? m_callLog->status() : calllog::Status{};
     QString database = QStringLiteral("down");
     switch (log.database) {
     case calllog::Status::Database::Ok:
@@ -371,14 +391,16 @@ net::HttpResponse Engine::readiness() const
     }
     const bool draining = m_drain != DrainStep::No;
     const int calls = liveCalls();
-    // The database counts where one was asked for; the embedded default's absence is shown, and the journal keeps the log.
+    // The database counts where one was asked for; the embedded default's absence is shown, and the journal keeps the
+    // log.
     const bool databaseMissing = database == QLatin1String("down") && !m_config.callLog.databaseUrl.isEmpty();
     const bool ready = workers && !databaseMissing && !draining && calls < m_capacity;
-    QJsonObject json { { QStringLiteral("ready"), ready }, { QStringLiteral("ws"), workers ? QStringLiteral("ok") : QStringLiteral("down") },
-        { QStringLiteral("db"), database }, { QStringLiteral("stt"), stageState(providers::Stage::SpeechToText) },
-        { QStringLiteral("tts"), stageState(providers::Stage::TextToSpeech) },
-        { QStringLiteral("llm"), stageState(providers::Stage::LanguageModel) }, { QStringLiteral("draining"), draining },
-        { QStringLiteral("calls"), calls }, { QStringLiteral("capacity"), m_capacity } };
+    QJsonObject json{{QStringLiteral("ready"), ready},
+        {QStringLiteral("ws"), workers ? QStringLiteral("ok") : QStringLiteral("down")},
+        {QStringLiteral("db"), database}, {QStringLiteral("stt"), stageState(providers::Stage::SpeechToText)},
+        {QStringLiteral("tts"), stageState(providers::Stage::TextToSpeech)},
+        {QStringLiteral("llm"), stageState(providers::Stage::LanguageModel)}, {QStringLiteral("draining"), draining},
+        {QStringLiteral("calls"), calls}, {QStringLiteral("capacity"), m_capacity}};
     if (database == QLatin1String("down") && !log.reason.isEmpty())
         json.insert(QStringLiteral("db_reason"), log.reason);
     return net::HttpResponse::json(ready ? 200 : 503, QJsonDocument(json).toJson(QJsonDocument::Compact) + '\n');
@@ -386,8 +408,8 @@ net::HttpResponse Engine::readiness() const
 
 net::HttpResponse Engine::version() const
 {
-    const QJsonObject json { { QStringLiteral("version"), versionString() }, { QStringLiteral("commit"), commitString() },
-        { QStringLiteral("qt"), QString::fromLatin1(qVersion()) }, { QStringLiteral("deploy_id"), m_config.deployId } };
+    const QJsonObject json{{QStringLiteral("version"), versionString()}, {QStringLiteral("commit"), commitString()},
+        {QStringLiteral("qt"), QString::fromLatin1(qVersion())}, {QStringLiteral("deploy_id"), m_config.deployId}};
     return net::HttpResponse::json(200, QJsonDocument(json).toJson(QJsonDocument::Compact) + '\n');
 }
 
@@ -424,8 +446,8 @@ void Engine::drain()
 void Engine::finishDrain()
 {
     m_drainTimer.stop();
-    if (std::exchange(m_drain, DrainStep::Done) != DrainStep::Done)
-        Q_EMIT drained();
+    if (std::exchange(m_drain, DrainStep::Done) != DrainStep::Done) Q_EMIT
+        drained();
 }
 
 void Engine::continueDrain()

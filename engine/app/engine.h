@@ -31,14 +31,14 @@ namespace kav::app {
 /// (main). There are no globals and no singletons beside it.
 ///
 /// Order of a start, and the reason for it: listen() takes the port and nothing else; only when the port answers does
-/// begin() make the workers, the call log and the providers, each off this thread. A request that arrives in between gets
-/// an answer; nothing that hangs or fails in begin() can take the port away.
+/// begin() make the workers, the call log and the providers, each off this thread. A request that arrives in between
+/// gets an answer; nothing that hangs or fails in begin() can take the port away.
 class Engine final : public QObject {
     Q_OBJECT
 public:
     using ScriptSource = std::function<std::shared_ptr<const dialog::DialogScript>()>;
-    /// What speech and mind the engine has: the embedded ones in the product, stand-ins in tests and benches. Called once,
-    /// from begin(); the makers themselves run on the registry's threads, and ask for the dialog there.
+    /// What speech and mind the engine has: the embedded ones in the product, stand-ins in tests and benches. Called
+    /// once, from begin(); the makers themselves run on the registry's threads, and ask for the dialog there.
     using MakersSource = std::function<providers::Makers(const ScriptSource& script)>;
 
     Engine(const Config& config, const Clock& clock, MakersSource makers);
@@ -48,8 +48,8 @@ public:
     Result<QString> listen();
     /// Everything else. Once, after listen().
     void begin();
-    /// Takes no more calls, lets the live ones end (until the drain deadline, then with a goodbye), then emits drained().
-    /// A second time: live calls are ended at once.
+    /// Takes no more calls, lets the live ones end (until the drain deadline, then with a goodbye), then emits
+    /// drained(). A second time: live calls are ended at once.
     void drain();
 
     /// Streams let in and not over, those included whose handshake is still under way.

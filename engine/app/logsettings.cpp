@@ -7,7 +7,7 @@ namespace kav::app {
 
 void applyLogSettings(const Config& config)
 {
-    static const QStringList levels { QStringLiteral("debug"), QStringLiteral("info"), QStringLiteral("warning") };
+    static const QStringList levels{QStringLiteral("debug"), QStringLiteral("info"), QStringLiteral("warning")};
     const qsizetype least = levels.indexOf(config.logLevel); // -1 for "error": none of these
     QStringList rules;
     for (qsizetype i = 0; i < levels.size(); ++i) {

@@ -70,8 +70,8 @@ void Answer::addSentences(const QStringList& sentences)
         sentence.text = text;
         m_sentences.push_back(std::move(sentence));
     }
-    if (first)
-        Q_EMIT firstSentence();
+    if (first) Q_EMIT
+        firstSentence();
     request();
 }
 
@@ -101,13 +101,13 @@ void Answer::request()
         if (!tts)
             return; // retry() asks again; the turn machine's deadline stands meanwhile
         sentence.requested = true;
-        sentence.speech = tts->speak({ sentence.text, m_language, {} });
+        sentence.speech = tts->speak({sentence.text, m_language, {}});
         connect(sentence.speech.get(), &providers::Speech::audio, this,
             [this, index](const QByteArray& mulaw) { onAudio(index, mulaw); });
         connect(sentence.speech.get(), &providers::Speech::finished, this, [this, index] { onComplete(index); });
         connect(sentence.speech.get(), &providers::Speech::failed, this, [this](const Error& error) {
-            if (!std::exchange(m_failed, true))
-                Q_EMIT failed(error);
+            if (!std::exchange(m_failed, true)) Q_EMIT
+                failed(error);
         });
     }
 }
@@ -166,7 +166,8 @@ void Answer::pump(media::Playout& playout)
             sentence.opened = true;
         }
         if (!sentence.audio.isEmpty()) {
-            playout.appendAudio({ reinterpret_cast<const quint8*>(sentence.audio.constData()), size_t(sentence.audio.size()) });
+            playout.appendAudio(
+                {reinterpret_cast<const quint8*>(sentence.audio.constData()), size_t(sentence.audio.size())});
             sentence.audio.clear();
         }
         if (!sentence.complete)
@@ -180,6 +181,9 @@ void Answer::pump(media::Playout& playout)
     }
 }
 
-Milliseconds Answer::audioLength() const { return media::durationOf(size_t(m_audioBytes)); }
+Milliseconds Answer::audioLength() const
+{
+    return media::durationOf(size_t(m_audioBytes));
+}
 
 } // namespace kav::session

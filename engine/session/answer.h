@@ -14,8 +14,8 @@
 
 namespace kav::session {
 
-/// One answer on its way from words to sound: cuts the text into sentences, takes each from the rendered lines or has it
-/// synthesised (a sentence ahead of the one that sounds), and hands the audio to playout in order once told to.
+/// One answer on its way from words to sound: cuts the text into sentences, takes each from the rendered lines or has
+/// it synthesised (a sentence ahead of the one that sounds), and hands the audio to playout in order once told to.
 /// Owned by its CallSession, lives on its worker. Emits audioReady once, then progressed; failed at most once.
 class Answer final : public QObject {
     Q_OBJECT
@@ -36,7 +36,8 @@ public:
     void giveUp();
     /// A sentence waits for a synthesiser.
     bool needsVoice() const;
-    /// A synthesiser may have become ready since, or enough have been played: called on ticks, cheap when nothing waits.
+    /// A synthesiser may have become ready since, or enough have been played: called on ticks, cheap when nothing
+    /// waits.
     void retry();
 
     /// Moves all audio in hand to `playout`, and ends the speech there when everything has been moved.
@@ -75,7 +76,7 @@ private:
     // How many sentences may be in synthesis at once: one sounding, one ready behind it.
     static constexpr int Ahead = 2;
     // Audio made ahead of what is heard: more would be thrown away, and paid for, at an interruption.
-    static constexpr Milliseconds Lookahead { 10000 };
+    static constexpr Milliseconds Lookahead{10000};
 
     const int m_turn;
     const QString m_language;

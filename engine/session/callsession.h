@@ -27,7 +27,7 @@ namespace kav::session {
 struct CallEnd final {
     QString callId;
     EndReason reason = EndReason::None;
-    Milliseconds duration { 0 };
+    Milliseconds duration{0};
     int turns = 0;
     media::Playout::Counters playout;
     media::InboundAudio::Counters inbound;
@@ -45,9 +45,9 @@ struct OpenTurn final {
     quint64 framesBefore = 0;
 };
 
-/// One call, from the stream's 101 to its end: feeds the caller's audio to voice detection, recogniser and turn machine,
-/// and does what the machine says. Owned by its MediaWorker, lives on that worker for its whole life; deleted by it after
-/// ended(). Emits ended exactly once, whatever happens.
+/// One call, from the stream's 101 to its end: feeds the caller's audio to voice detection, recogniser and turn
+/// machine, and does what the machine says. Owned by its MediaWorker, lives on that worker for its whole life; deleted
+/// by it after ended(). Emits ended exactly once, whatever happens.
 ///
 /// Events are handled one at a time: what an action causes is queued behind the actions before it, so the machine never
 /// re-enters. Nothing here blocks or waits; time comes from the worker's tick.
@@ -169,7 +169,7 @@ private:
 
     // The caller's last second, for the start of an utterance that is known only after it began.
     static constexpr size_t PreRollFrames = 50;
-    std::array<media::PcmFrame, PreRollFrames> m_recent {};
+    std::array<media::PcmFrame, PreRollFrames> m_recent{};
     size_t m_recentCount = 0;
     Instant m_lastVoice;
 

@@ -35,6 +35,9 @@ std::optional<QString> Keypad::tick(Instant now)
     return now - m_lastKey >= pause ? take() : std::nullopt;
 }
 
-std::optional<QString> Keypad::take() { return std::exchange(m_keys, {}); }
+std::optional<QString> Keypad::take()
+{
+    return std::exchange(m_keys, {});
+}
 
 } // namespace kav::session

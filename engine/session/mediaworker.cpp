@@ -11,29 +11,33 @@
 namespace kav::session {
 
 namespace {
-    SessionContext contextOf(SessionContext context, metrics::WorkerCounters& counters)
-    {
-        context.counters = &counters;
-        return context;
-    }
+SessionContext contextOf(SessionContext context, metrics::WorkerCounters& counters)
+{
+    context.counters = &counters;
+    return context;
 }
+} // namespace
 
-MediaWorker::MediaWorker(int index, const SessionContext& context, metrics::WorkerCounters& counters, const net::WebSocketLimits& limits,
-    const media::WorkerTick::Settings& tick)
+MediaWorker::MediaWorker(int index, const SessionContext& context, metrics::WorkerCounters& counters,
+    const net::WebSocketLimits& limits, const media::WorkerTick::Settings& tick)
     : m_index(index)
     , m_context(contextOf(context, counters))
     , m_tickSettings(tick)
     , m_anchor(std::make_unique<QObject>())
     , m_host(std::make_unique<net::WebSocketHost>(
-          QStringLiteral("kav"), QStringList { QStringLiteral("audio.twilio.com") }, limits, *context.clock))
+          QStringLiteral("kav"), QStringList{QStringLiteral("audio.twilio.com")}, limits, *context.clock))
 {
     m_thread.setObjectName(QStringLiteral("media-%1").arg(index));
     m_anchor->moveToThread(&m_thread);
     m_host->moveToThread(&m_thread);
-    connect(m_host.get(), &net::WebSocketHost::connected, m_anchor.get(), [this](net::WebSocket* socket) { onConnected(socket); });
+    connect(m_host.get(), &net::WebSocketHost::connected, m_anchor.get(),
+        [this](net::WebSocket* socket) { onConnected(socket); });
 }
 
-MediaWorker::~MediaWorker() { stop(); }
+MediaWorker::~MediaWorker()
+{
+    stop();
+}
 
 void MediaWorker::start()
 {
@@ -74,7 +78,7 @@ void MediaWorker::stop()
 
 bool MediaWorker::isAlive(Instant now, Milliseconds within) const
 {
-    const Instant last { std::chrono::nanoseconds(m_lastBeat.load(std::memory_order_relaxed)) };
+    const Instant last{std::chrono::nanoseconds(m_lastBeat.load(std::memory_order_relaxed))};
     return m_thread.isRunning() && now - last <= within;
 }
 
@@ -96,7 +100,8 @@ void MediaWorker::onConnected(net::WebSocket* socket)
     auto session = std::make_unique<CallSession>(
         std::make_unique<WebSocketChannel>(*socket), m_context.claimsOf(socket->tag()), m_context);
     CallSession* const call = session.get();
-    connect(call, &CallSession::turnEnded, this,
+    connect(
+        call, &CallSession::turnEnded, this,
         [this, call](const TurnRecord& turn) { Q_EMIT turnEnded(call->callId(), turn); }, Qt::DirectConnection);
     connect(call, &CallSession::interruptionEnded, this, &MediaWorker::interruptionEnded, Qt::DirectConnection);
     connect(
@@ -107,9 +112,10 @@ void MediaWorker::onConnected(net::WebSocket* socket)
             m_live.fetch_sub(1, std::memory_order_relaxed);
             Q_EMIT callEnded(end);
             // The session is on the stack of its own signal: it goes on the next turn of the loop.
-            QMetaObject::invokeMethod(m_anchor.get(), [this, call] {
-                std::erase_if(m_sessions, [call](const auto& held) { return held.get() == call; });
-            }, Qt::QueuedConnection);
+            QMetaObject::invokeMethod(
+                m_anchor.get(),
+                [this, call] { std::erase_if(m_sessions, [call](const auto& held) { return held.get() == call; }); },
+                Qt::QueuedConnection);
         },
         Qt::DirectConnection);
     m_live.fetch_add(1, std::memory_order_relaxed);

@@ -23,8 +23,8 @@ namespace kav::session {
 class MediaWorker final : public QObject {
     Q_OBJECT
 public:
-    MediaWorker(int index, const SessionContext& context, metrics::WorkerCounters& counters, const net::WebSocketLimits& limits,
-        const media::WorkerTick::Settings& tick = {});
+    MediaWorker(int index, const SessionContext& context, metrics::WorkerCounters& counters,
+        const net::WebSocketLimits& limits, const media::WorkerTick::Settings& tick = {});
     ~MediaWorker() override; ///< stop()s
 
     void start();
@@ -61,8 +61,8 @@ private:
     std::unique_ptr<media::WorkerTick> m_tick;
     std::unique_ptr<QTimer> m_beatTimer;
     std::vector<std::unique_ptr<CallSession>> m_sessions; // worker thread only
-    std::atomic<int> m_live { 0 };
-    std::atomic<qint64> m_lastBeat { 0 }; // steady clock, ns
+    std::atomic<int> m_live{0};
+    std::atomic<qint64> m_lastBeat{0}; // steady clock, ns
 };
 
 } // namespace kav::session

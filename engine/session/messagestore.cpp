@@ -20,7 +20,8 @@ MessageStore::MessageStore(const QString& directory)
 MessageStore::~MessageStore()
 {
     // Queued behind everything that was posted.
-    QMetaObject::invokeMethod(m_anchor.get(), [this] { m_open.clear(); }, Qt::BlockingQueuedConnection);
+    QMetaObject::invokeMethod(
+        m_anchor.get(), [this] { m_open.clear(); }, Qt::BlockingQueuedConnection);
     m_thread.quit();
     m_thread.wait();
 }

@@ -16,8 +16,9 @@
 namespace kav::session {
 
 /// Keeps callers' recorded messages as WAV files, readable by their owner only. Disks stall and media workers must not:
-/// the files live on a thread of the store's own, and audio reaches it in pieces of half a second. A message is on disk as
-/// it is spoken, so a crash keeps what was said. Owned by the composition root; the methods may be called from any thread.
+/// the files live on a thread of the store's own, and audio reaches it in pieces of half a second. A message is on disk
+/// as it is spoken, so a crash keeps what was said. Owned by the composition root; the methods may be called from any
+/// thread.
 class MessageStore final : public QObject {
     Q_OBJECT
 public:

@@ -27,7 +27,7 @@ struct Settings final {
     media::InboundAudio::Settings inbound;
     QString language = QStringLiteral("en-US"); ///< when the stream's parameters name none
     bool openingProtected = false; ///< the greeting cannot be interrupted
-    Milliseconds startWait { 10000 }; ///< from the 101 to `start`
+    Milliseconds startWait{10000}; ///< from the 101 to `start`
     int badMessages = 50; ///< malformed messages of one stream before it is refused (1008)
 };
 

@@ -10,16 +10,18 @@ WebSocketChannel::WebSocketChannel(net::WebSocket& socket)
 {
     connect(&socket, &net::WebSocket::textReceived, this, &MediaChannel::received);
     connect(&socket, &net::WebSocket::binaryReceived, this, [this] { Q_EMIT binaryReceived(); });
-    connect(&socket, &net::WebSocket::closed, this,
-        [this](bool byPeer, quint16 code, const QString& reason) {
-            m_socket.clear();
-            Q_EMIT closed(byPeer, QStringLiteral("%1 %2").arg(code).arg(reason).trimmed());
-        });
+    connect(&socket, &net::WebSocket::closed, this, [this](bool byPeer, quint16 code, const QString& reason) {
+        m_socket.clear();
+        Q_EMIT closed(byPeer, QStringLiteral("%1 %2").arg(code).arg(reason).trimmed());
+    });
     // One round trip is measured however short the call will be.
     socket.ping();
 }
 
-bool WebSocketChannel::send(const QString& text) { return m_socket && m_socket->sendText(text); }
+bool WebSocketChannel::send(const QString& text)
+{
+    return m_socket && m_socket->sendText(text);
+}
 
 void WebSocketChannel::close(quint16 code, const QString& reason)
 {

@@ -3,8 +3,14 @@
 
 namespace kav {
 
-Instant SystemClock::now() const { return std::chrono::steady_clock::now(); }
+Instant SystemClock::now() const
+{
+    return std::chrono::steady_clock::now();
+}
 
-QDateTime SystemClock::wallNow() const { return QDateTime::currentDateTimeUtc(); }
+QDateTime SystemClock::wallNow() const
+{
+    return QDateTime::currentDateTimeUtc();
+}
 
 } // namespace kav

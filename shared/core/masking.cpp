@@ -17,7 +17,8 @@ QString maskNumber(QStringView number)
     const bool hasCountry = number.startsWith(QLatin1Char('+')) && digits >= 10;
     const qsizetype head = hasCountry ? 4 : 0;
     const qsizetype tail = digits >= 7 ? 4 : 2;
-    return number.left(head).toString() + QString(number.size() - head - tail, QChar(0x2022)) + number.right(tail).toString();
+    return number.left(head).toString() + QString(number.size() - head - tail, QChar(0x2022))
+        + number.right(tail).toString();
 }
 
 QString logSafe(QStringView text, qsizetype limit)

@@ -3,15 +3,18 @@
 
 #include <exception>
 
-// The only way in which Kav includes toml++: every file alike, or the linker would mix two libraries of one name. For .cpp
-// files only. toml++ 3.3 asserts on some texts that are no TOML ("a = [}"), aborting or running into undefined behaviour;
-// here its assertions throw, in every kind of build. Look a text over with tomlTrouble() first.
+// The only way in which Kav includes toml++: every file alike, or the linker would mix two libraries of one name. For
+// .cpp files only. toml++ 3.3 asserts on some texts that are no TOML ("a = [}"), aborting or running into undefined
+// behaviour; here its assertions throw, in every kind of build. Look a text over with tomlTrouble() first.
 namespace kav {
 
 /// toml++ found itself in a state that it holds to be impossible: the text is not TOML.
 class TomlAssertion final : public std::exception { };
 
-[[noreturn]] inline void onTomlAssertion() { throw TomlAssertion(); }
+[[noreturn]] inline void onTomlAssertion()
+{
+    throw TomlAssertion();
+}
 
 } // namespace kav
 

@@ -59,7 +59,7 @@ struct LatencyParts final {
     /// End of the caller's words -> first media frame of the answer on the wire: what the caller waits.
     std::optional<std::chrono::milliseconds> total;
     /// Commit -> first media frame: all that engine and providers took, the caller's pause left out. Not stored.
-    std::optional<std::chrono::microseconds> answer {};
+    std::optional<std::chrono::microseconds> answer{};
 
     bool operator==(const LatencyParts&) const = default;
 };

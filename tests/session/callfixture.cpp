@@ -16,9 +16,10 @@ using namespace std::chrono_literals;
 
 QString startMessage(const QString& callSid, const QString& encoding, int sampleRate)
 {
-    return QString::fromUtf8(R"({"event":"start","sequenceNumber":"1","start":{"accountSid":"AC1","streamSid":"MZ1","callSid":"%1",)"
-                             R"("tracks":["inbound"],"mediaFormat":{"encoding":"%2","sampleRate":%3,"channels":1},)"
-                             R"("customParameters":{"from":"+15551230001","to":"+15551230002"}},"streamSid":"MZ1"})")
+    return QString::fromUtf8(
+        R"({"event":"start","sequenceNumber":"1","start":{"accountSid":"AC1","streamSid":"MZ1","callSid":"%1",)"
+        R"("tracks":["inbound"],"mediaFormat":{"encoding":"%2","sampleRate":%3,"channels":1},)"
+        R"("customParameters":{"from":"+15551230001","to":"+15551230002"}},"streamSid":"MZ1"})")
         .arg(callSid, encoding)
         .arg(sampleRate);
 }
@@ -26,13 +27,14 @@ QString startMessage(const QString& callSid, const QString& encoding, int sample
 QList<std::pair<const char*, QString>> oddMessages()
 {
     return {
-        { "an unknown event", QString::fromUtf8(R"({"event":"sparkle","streamSid":"MZ1"})") },
-        { "a second start", startMessage(QStringLiteral("CA1")) },
-        { "a second connected", QString::fromUtf8(R"({"event":"connected","protocol":"Call","version":"1.0.0"})") },
-        { "a mark nobody sent", QString::fromUtf8(R"({"event":"mark","sequenceNumber":"3","streamSid":"MZ1","mark":{"name":"x"}})") },
-        { "audio of the other track",
+        {"an unknown event", QString::fromUtf8(R"({"event":"sparkle","streamSid":"MZ1"})")},
+        {"a second start", startMessage(QStringLiteral("CA1"))},
+        {"a second connected", QString::fromUtf8(R"({"event":"connected","protocol":"Call","version":"1.0.0"})")},
+        {"a mark nobody sent",
+            QString::fromUtf8(R"({"event":"mark","sequenceNumber":"3","streamSid":"MZ1","mark":{"name":"x"}})")},
+        {"audio of the other track",
             QString::fromUtf8(
-                R"({"event":"media","sequenceNumber":"3","media":{"track":"outbound","chunk":"1","timestamp":"20","payload":"////"},"streamSid":"MZ1"})") },
+                R"({"event":"media","sequenceNumber":"3","media":{"track":"outbound","chunk":"1","timestamp":"20","payload":"////"},"streamSid":"MZ1"})")},
     };
 }
 
@@ -53,7 +55,7 @@ void ScriptedChannel::close(quint16 code, const QString&)
 Call::Call(const Setup& setup)
 {
     providers::Makers makers;
-    const auto never = [] { return Error { Error::Code::Unavailable, QStringLiteral("not configured"), {} }; };
+    const auto never = [] { return Error{Error::Code::Unavailable, QStringLiteral("not configured"), {}}; };
     makers.speechToText = [setup, never]() -> Result<std::shared_ptr<providers::SpeechToText>> {
         if (!setup.haveStt)
             return never();
@@ -78,7 +80,7 @@ Call::Call(const Setup& setup)
         settings.manners = setup.ttsManners;
         return std::shared_ptr<providers::TextToSpeech>(std::make_shared<StandInTextToSpeech>(settings));
     };
-    m_registry = std::make_unique<providers::ProviderRegistry>(std::move(makers), providers::RegistrySettings {}, clock);
+    m_registry = std::make_unique<providers::ProviderRegistry>(std::move(makers), providers::RegistrySettings{}, clock);
     m_registry->warmUp();
     const auto settled = [this] {
         for (const auto& status : m_registry->statuses())
@@ -91,7 +93,8 @@ Call::Call(const Setup& setup)
 
     if (setup.rendered) {
         const StandInTextToSpeech voice;
-        for (const QString& line : { Lines.filler, Lines.fallback, Lines.noInputFirst, Lines.noInputSecond, Lines.noInputGoodbye, Lines.endGoodbye })
+        for (const QString& line : {Lines.filler, Lines.fallback, Lines.noInputFirst, Lines.noInputSecond,
+                 Lines.noInputGoodbye, Lines.endGoodbye})
             for (dialog::SentenceSplitter splitter; const QString& sentence : splitter.add(line) + splitter.finish())
                 rendered.insert(sentence, voice.audioOf(sentence));
     }
@@ -110,11 +113,12 @@ Call::Call(const Setup& setup)
     m_session = std::make_unique<session::CallSession>(std::move(channel), setup.claims, m_context);
     QObject::connect(m_session.get(), &session::CallSession::turnEnded, m_session.get(),
         [this](const TurnRecord& turn) { turns.append(turn); });
-    QObject::connect(m_session.get(), &session::CallSession::ended, m_session.get(), [this](const session::CallEnd& how) {
-        if (end)
-            qFatal("a call ended twice");
-        end = how;
-    });
+    QObject::connect(
+        m_session.get(), &session::CallSession::ended, m_session.get(), [this](const session::CallEnd& how) {
+            if (end)
+                qFatal("a call ended twice");
+            end = how;
+        });
     m_owedSince = clock.now();
 }
 
@@ -140,14 +144,16 @@ void Call::start(const QString& callSid)
 
 void Call::press(char key)
 {
-    receive(QString::fromUtf8(R"({"event":"dtmf","streamSid":"MZ1","sequenceNumber":"%1","dtmf":{"track":"inbound_track","digit":"%2"}})")
+    receive(QString::fromUtf8(
+        R"({"event":"dtmf","streamSid":"MZ1","sequenceNumber":"%1","dtmf":{"track":"inbound_track","digit":"%2"}})")
                 .arg(++m_sequence)
                 .arg(QLatin1Char(key)));
 }
 
 void Call::stop()
 {
-    receive(QString::fromUtf8(R"({"event":"stop","sequenceNumber":"%1","stop":{"accountSid":"AC1","callSid":"CA1"},"streamSid":"MZ1"})")
+    receive(QString::fromUtf8(
+        R"({"event":"stop","sequenceNumber":"%1","stop":{"accountSid":"AC1","callSid":"CA1"},"streamSid":"MZ1"})")
                 .arg(++m_sequence));
 }
 
@@ -174,11 +180,17 @@ void Call::play()
         const QJsonObject message = sent.at(m_taken++);
         const QString event = message.value(QStringLiteral("event")).toString();
         if (event == QLatin1String("media")) {
-            const QByteArray mulaw = QByteArray::fromBase64(
-                message.value(QStringLiteral("media")).toObject().value(QStringLiteral("payload")).toString().toLatin1());
-            echo(m_buffer.media({ reinterpret_cast<const quint8*>(mulaw.constData()), size_t(mulaw.size()) }, clock.now()));
+            const QByteArray mulaw = QByteArray::fromBase64(message.value(QStringLiteral("media"))
+                                                                .toObject()
+                                                                .value(QStringLiteral("payload"))
+                                                                .toString()
+                                                                .toLatin1());
+            echo(m_buffer.media(
+                {reinterpret_cast<const quint8*>(mulaw.constData()), size_t(mulaw.size())}, clock.now()));
         } else if (event == QLatin1String("mark")) {
-            echo(m_buffer.mark(message.value(QStringLiteral("mark")).toObject().value(QStringLiteral("name")).toString(), clock.now()));
+            echo(
+                m_buffer.mark(message.value(QStringLiteral("mark")).toObject().value(QStringLiteral("name")).toString(),
+                    clock.now()));
         } else if (event == QLatin1String("clear")) {
             echo(m_buffer.clear(clock.now()));
         } else {
@@ -191,20 +203,23 @@ void Call::echo(const std::vector<QString>& marks)
 {
     for (const QString& name : marks)
         Q_EMIT m_channel->received(
-            QString::fromUtf8(R"({"event":"mark","sequenceNumber":"%1","streamSid":"MZ1","mark":{"name":"%2"}})").arg(++m_sequence).arg(name));
+            QString::fromUtf8(R"({"event":"mark","sequenceNumber":"%1","streamSid":"MZ1","mark":{"name":"%2"}})")
+                .arg(++m_sequence)
+                .arg(name));
 }
 
 void Call::step(std::optional<bool> voiced)
 {
     clock.advance(20ms);
     if (voiced) {
-        media::PcmFrame pcm {};
+        media::PcmFrame pcm{};
         if (*voiced) {
             for (qint16& sample : pcm) {
                 double value = 0;
                 for (int h = 1; h <= 20; ++h) {
                     const double f = 140.0 * h;
-                    value += (std::exp(-std::pow((f - 600) / 350, 2)) + 0.6 * std::exp(-std::pow((f - 1500) / 400, 2)) + 0.05)
+                    value += (std::exp(-std::pow((f - 600) / 350, 2)) + 0.6 * std::exp(-std::pow((f - 1500) / 400, 2))
+                                 + 0.05)
                         * std::sin(2 * M_PI * f * m_phase / 8000);
                 }
                 // Four syllables a second: what does not change is no voice but a hum.
@@ -213,15 +228,16 @@ void Call::step(std::optional<bool> voiced)
                 m_phase += 1;
             }
         }
-        media::MulawFrame mulaw {};
+        media::MulawFrame mulaw{};
         media::encodeMulaw(pcm, mulaw);
-        const QByteArray payload = QByteArray(reinterpret_cast<const char*>(mulaw.data()), qsizetype(mulaw.size())).toBase64();
-        Q_EMIT m_channel->received(
-            QString::fromUtf8(R"({"event":"media","sequenceNumber":"%1","media":{"track":"inbound","chunk":"%2","timestamp":"%3","payload":"%4"},"streamSid":"MZ1"})")
-                .arg(++m_sequence)
-                .arg(++m_chunk)
-                .arg(m_streamMs)
-                .arg(QString::fromLatin1(payload)));
+        const QByteArray payload =
+            QByteArray(reinterpret_cast<const char*>(mulaw.data()), qsizetype(mulaw.size())).toBase64();
+        Q_EMIT m_channel->received(QString::fromUtf8(
+            R"({"event":"media","sequenceNumber":"%1","media":{"track":"inbound","chunk":"%2","timestamp":"%3","payload":"%4"},"streamSid":"MZ1"})")
+                                       .arg(++m_sequence)
+                                       .arg(++m_chunk)
+                                       .arg(m_streamMs)
+                                       .arg(QString::fromLatin1(payload)));
     }
     m_streamMs += 20;
     if (!end)
@@ -236,19 +252,19 @@ void Call::step(std::optional<bool> voiced)
 
 void Call::run(Milliseconds length, bool voiced)
 {
-    for (Milliseconds done { 0 }; done < length; done += 20ms)
+    for (Milliseconds done{0}; done < length; done += 20ms)
         step(voiced);
 }
 
 void Call::nothing(Milliseconds length)
 {
-    for (Milliseconds done { 0 }; done < length; done += 20ms)
+    for (Milliseconds done{0}; done < length; done += 20ms)
         step(std::nullopt);
 }
 
 bool Call::untilAgentIsSilent(Milliseconds limit)
 {
-    for (Milliseconds done { 0 }; done < limit; done += 20ms) {
+    for (Milliseconds done{0}; done < limit; done += 20ms) {
         if (end || (!agentIsHeard() && m_session->state() == TurnState::Listening))
             return true;
         step(false);
@@ -258,7 +274,7 @@ bool Call::untilAgentIsSilent(Milliseconds limit)
 
 bool Call::untilAgentSpeaks(Milliseconds limit)
 {
-    for (Milliseconds done { 0 }; done < limit; done += 20ms) {
+    for (Milliseconds done{0}; done < limit; done += 20ms) {
         if (agentIsHeard())
             return true;
         step(false);
@@ -268,7 +284,7 @@ bool Call::untilAgentSpeaks(Milliseconds limit)
 
 bool Call::untilEnded(Milliseconds limit)
 {
-    for (Milliseconds done { 0 }; done < limit && !end; done += 20ms)
+    for (Milliseconds done{0}; done < limit && !end; done += 20ms)
         step(false);
     return end.has_value();
 }

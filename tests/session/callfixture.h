@@ -26,18 +26,19 @@ public:
     std::optional<quint16> closedWith;
 };
 
-/// One call against stand-in providers, with Twilio's buffer on the other end of the line. Time moves in frames of 20 ms:
-/// each step delivers the caller's frame, ticks the session, plays what it sent and returns the marks that were reached.
+/// One call against stand-in providers, with Twilio's buffer on the other end of the line. Time moves in frames of 20
+/// ms: each step delivers the caller's frame, ticks the session, plays what it sent and returns the marks that were
+/// reached.
 class Call final {
 public:
     struct Setup final {
-        QList<StandInUtterance> hears {}; ///< what the recogniser makes of the caller's utterances, in order
-        QList<StandInAnswer> answers {}; ///< the opening first
-        StandInManners sttManners {}, llmManners {}, ttsManners {};
+        QList<StandInUtterance> hears{}; ///< what the recogniser makes of the caller's utterances, in order
+        QList<StandInAnswer> answers{}; ///< the opening first
+        StandInManners sttManners{}, llmManners{}, ttsManners{};
         bool haveStt = true, haveLlm = true, haveTts = true;
         bool rendered = true; ///< the service lines are in the store
-        session::Settings settings {};
-        session::StreamClaims claims { QStringLiteral("CA1"), QStringLiteral("AC1") };
+        session::Settings settings{};
+        session::StreamClaims claims{QStringLiteral("CA1"), QStringLiteral("AC1")};
     };
 
     explicit Call(const Setup& setup);
@@ -72,7 +73,7 @@ public:
     providers::RenderedLines rendered;
     /// Longest stretch in which the agent owed the caller a sound and gave none: from the end of the caller's voice, or
     /// from the start, to the agent's next sound.
-    Milliseconds longestSilenceOwed { 0 };
+    Milliseconds longestSilenceOwed{0};
 
     session::CallSession& session() { return *m_session; }
     ScriptedChannel& channel() { return *m_channel; }
@@ -98,11 +99,12 @@ private:
 };
 
 /// Twilio's `start`.
-QString startMessage(const QString& callSid, const QString& encoding = QStringLiteral("audio/x-mulaw"), int sampleRate = 8000);
+QString startMessage(
+    const QString& callSid, const QString& encoding = QStringLiteral("audio/x-mulaw"), int sampleRate = 8000);
 /// Well-formed messages that a call must not be disturbed by.
 QList<std::pair<const char*, QString>> oddMessages();
 
-inline const dialog::ServiceLines Lines {
+inline const dialog::ServiceLines Lines{
     QStringLiteral("One moment please."),
     QStringLiteral("I cannot answer now. Please leave a message."),
     QStringLiteral("Are you there?"),

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/session/callfixture.h"
-
 #include "engine/media/wav.h"
+#include "tests/session/callfixture.h"
 
 #include <QDir>
 #include <QJsonDocument>
@@ -16,12 +15,12 @@ namespace {
 
 StandInAnswer says(const char* text, bool endCall = false)
 {
-    return { QString::fromUtf8(text), {}, endCall };
+    return {QString::fromUtf8(text), {}, endCall};
 }
 
 StandInUtterance heardAs(const char* text, QStringList partials = {})
 {
-    return { QString::fromUtf8(text), 0.9, std::move(partials), true };
+    return {QString::fromUtf8(text), 0.9, std::move(partials), true};
 }
 
 StandInManners hanging(int at = 0)
@@ -50,8 +49,8 @@ private Q_SLOTS:
     // ---- the ordinary call ----
     void theCallerIsGreetedAnsweredAndSaidGoodbyeTo()
     {
-        Call call({ .hears = { heardAs("sales please"), heardAs("goodbye") },
-            .answers = { says("Hello. How can I help?"), says("Sales is closed."), says("Goodbye.", true) } });
+        Call call({.hears = {heardAs("sales please"), heardAs("goodbye")},
+            .answers = {says("Hello. How can I help?"), says("Sales is closed."), says("Goodbye.", true)}});
         call.start();
         QVERIFY(call.untilAgentSpeaks(200ms));
         QVERIFY(call.untilAgentIsSilent());
@@ -74,8 +73,9 @@ private Q_SLOTS:
 
     void theLogTellsTheStepsOfACallInOrder()
     {
-        Call call({ .hears = { heardAs("sales", { QStringLiteral("sales") }), heardAs("stop", { QStringLiteral("stop") }) },
-            .answers = { says("Hello."), says("There is a great deal to say about sales and I shall say all of it now.") } });
+        Call call({.hears = {heardAs("sales", {QStringLiteral("sales")}), heardAs("stop", {QStringLiteral("stop")})},
+            .answers = {
+                says("Hello."), says("There is a great deal to say about sales and I shall say all of it now.")}});
         call.start();
         QVERIFY(call.untilAgentSpeaks());
         QVERIFY(call.untilAgentIsSilent());
@@ -86,26 +86,29 @@ private Q_SLOTS:
         call.stop();
         QCOMPARE(call.end->reason, EndReason::CallerHungUp);
 
-        const QStringList expected { QStringLiteral("WS_START"), QStringLiteral("STT_FINAL"), QStringLiteral("EoU_ms"),
-            QStringLiteral("TTS_LEN_ms"), QStringLiteral("MEDIA_TX"), QStringLiteral("BARGE_IN"), QStringLiteral("PNG_PONG"),
-            QStringLiteral("WS_STOP") };
+        const QStringList expected{QStringLiteral("WS_START"), QStringLiteral("STT_FINAL"), QStringLiteral("EoU_ms"),
+            QStringLiteral("TTS_LEN_ms"), QStringLiteral("MEDIA_TX"), QStringLiteral("BARGE_IN"),
+            QStringLiteral("PNG_PONG"), QStringLiteral("WS_STOP")};
         qsizetype at = -1;
         const QStringList tokens = call.tokens();
         for (const QString& token : expected) {
             at = tokens.indexOf(token, at + 1);
-            QVERIFY2(at >= 0, qPrintable(token + QStringLiteral(" is missing or out of order in ") + tokens.join(QLatin1Char(' '))));
+            QVERIFY2(at >= 0,
+                qPrintable(token + QStringLiteral(" is missing or out of order in ") + tokens.join(QLatin1Char(' '))));
         }
         QCOMPARE(call.log.first().kind, calllog::Entry::Kind::CallStarted);
         QCOMPARE(call.log.last().kind, calllog::Entry::Kind::CallEnded);
         for (const auto& entry : call.log)
-            QVERIFY2(!QString::fromUtf8(QJsonDocument(entry.data).toJson()).contains(QStringLiteral("5551230001")), "a full number in the log");
+            QVERIFY2(!QString::fromUtf8(QJsonDocument(entry.data).toJson()).contains(QStringLiteral("5551230001")),
+                "a full number in the log");
     }
 
     void theFirstSoundWaitsForNoSynthesiser()
     {
         QTest::ignoreMessage(QtWarningMsg, QRegularExpression(QStringLiteral("WARMUP_TTS_ERR.*")));
-        Call call({ .answers = { says("Hello there.") }, .haveTts = false });
-        call.rendered.insert(QStringLiteral("Hello there."), StandInTextToSpeech().audioOf(QStringLiteral("Hello there.")));
+        Call call({.answers = {says("Hello there.")}, .haveTts = false});
+        call.rendered.insert(
+            QStringLiteral("Hello there."), StandInTextToSpeech().audioOf(QStringLiteral("Hello there.")));
         call.start();
         QVERIFY(call.untilAgentSpeaks(100ms));
     }
@@ -113,8 +116,8 @@ private Q_SLOTS:
     // ---- interruption ----
     void theCallerInterruptsAndOnlyHeardWordsAreRemembered()
     {
-        Call call({ .hears = { heardAs("stop that", { QStringLiteral("stop that") }) },
-            .answers = { says("One two three four five six seven eight nine ten eleven twelve."), says("Very well.") } });
+        Call call({.hears = {heardAs("stop that", {QStringLiteral("stop that")})},
+            .answers = {says("One two three four five six seven eight nine ten eleven twelve."), says("Very well.")}});
         call.start();
         QVERIFY(call.untilAgentSpeaks());
         call.quiet(1500ms);
@@ -136,7 +139,8 @@ private Q_SLOTS:
 
     void aCoughOnlyPausesTheAgent()
     {
-        Call call({ .hears = { heardAs("") }, .answers = { says("One two three four five six seven eight nine ten eleven twelve.") } });
+        Call call({.hears = {heardAs("")},
+            .answers = {says("One two three four five six seven eight nine ten eleven twelve.")}});
         call.start();
         QVERIFY(call.untilAgentSpeaks());
         call.quiet(1000ms);
@@ -151,7 +155,8 @@ private Q_SLOTS:
 
     void aKeySilencesTheAgentAtOnce()
     {
-        Call call({ .answers = { says("Press one for sales or two for support or three for something else."), says("Sales.") } });
+        Call call(
+            {.answers = {says("Press one for sales or two for support or three for something else."), says("Sales.")}});
         call.start();
         QVERIFY(call.untilAgentSpeaks());
         call.quiet(500ms);
@@ -165,7 +170,7 @@ private Q_SLOTS:
     // ---- promise 3: no dead air ----
     void aModelThatEndsTheCallWithoutAWordGetsAGoodbye()
     {
-        Call call({ .hears = { heardAs("that is all") }, .answers = { says("Hello."), says("", true) } });
+        Call call({.hears = {heardAs("that is all")}, .answers = {says("Hello."), says("", true)}});
         call.start();
         QVERIFY(call.untilAgentSpeaks());
         QVERIFY(call.untilAgentIsSilent());
@@ -183,9 +188,12 @@ private Q_SLOTS:
         model.gate = llm;
         voice.gate = tts;
         voice.faultAfterPieces = 1; // the filler begins to sound before its synthesis breaks
-        Call call({ .hears = { heardAs("sales") }, .answers = { says("Hello."), says("Sales is closed.") }, .llmManners = model,
-            .ttsManners = voice, .rendered = false });
-        for (const QString& sentence : { QStringLiteral("Hello."), QStringLiteral("Sales is closed.") })
+        Call call({.hears = {heardAs("sales")},
+            .answers = {says("Hello."), says("Sales is closed.")},
+            .llmManners = model,
+            .ttsManners = voice,
+            .rendered = false});
+        for (const QString& sentence : {QStringLiteral("Hello."), QStringLiteral("Sales is closed.")})
             call.rendered.insert(sentence, StandInTextToSpeech().audioOf(sentence));
         const auto answer = [&] {
             for (int i = 0; i < 5; ++i) {
@@ -217,7 +225,7 @@ private Q_SLOTS:
 
     void aSilentModelIsCoveredByFillerThenFallbackThenAMessage()
     {
-        Call call({ .hears = { heardAs("sales") }, .answers = { says("Hello.") }, .llmManners = hanging(2) });
+        Call call({.hears = {heardAs("sales")}, .answers = {says("Hello.")}, .llmManners = hanging(2)});
         call.start();
         QVERIFY(call.untilAgentSpeaks());
         QVERIFY(call.untilAgentIsSilent());
@@ -239,7 +247,9 @@ private Q_SLOTS:
         QTRY_VERIFY(QFile::exists(path));
         QTRY_VERIFY(media::readWav(path).ok() && media::readWav(path)->frames() >= 8000 * 3);
         QVERIFY(call.turns.at(1).fallback);
-        QCOMPARE(call.log.last().data.value(QStringLiteral("facts")).toObject().value(QStringLiteral("message")).toString(), ref);
+        QCOMPARE(
+            call.log.last().data.value(QStringLiteral("facts")).toObject().value(QStringLiteral("message")).toString(),
+            ref);
     }
 
     void withNoProviderAtAllTheCallerStillHearsALineAndTheCallEnds()
@@ -247,7 +257,7 @@ private Q_SLOTS:
         QTest::ignoreMessage(QtWarningMsg, QRegularExpression(QStringLiteral("WARMUP_STT_ERR.*")));
         QTest::ignoreMessage(QtWarningMsg, QRegularExpression(QStringLiteral("WARMUP_LLM_ERR.*")));
         QTest::ignoreMessage(QtWarningMsg, QRegularExpression(QStringLiteral("WARMUP_TTS_ERR.*")));
-        Call call({ .haveStt = false, .haveLlm = false, .haveTts = false });
+        Call call({.haveStt = false, .haveLlm = false, .haveTts = false});
         call.start();
         QVERIFY(call.untilAgentSpeaks(6100ms));
         QVERIFY(call.untilEnded(90s));
@@ -257,7 +267,7 @@ private Q_SLOTS:
     void withNothingRenderedAndNoVoiceTheCallEndsInsteadOfStayingSilent()
     {
         QTest::ignoreMessage(QtWarningMsg, QRegularExpression(QStringLiteral("WARMUP_TTS_ERR.*")));
-        Call call({ .answers = { says("Hello.") }, .haveTts = false, .rendered = false });
+        Call call({.answers = {says("Hello.")}, .haveTts = false, .rendered = false});
         call.start();
         QVERIFY(call.untilEnded(6100ms));
         QVERIFY(call.end->apologyOwed); // by Twilio's own voice
@@ -266,7 +276,9 @@ private Q_SLOTS:
 
     void aVoiceThatFailsInMidAnswerKeepsWhatWasSaid()
     {
-        Call call({ .hears = { heardAs("sales") }, .answers = { says("Hello."), says("First sentence here. Second sentence here.") }, .ttsManners = failing(3) });
+        Call call({.hears = {heardAs("sales")},
+            .answers = {says("Hello."), says("First sentence here. Second sentence here.")},
+            .ttsManners = failing(3)});
         call.start();
         QVERIFY(call.untilAgentSpeaks());
         QVERIFY(call.untilAgentIsSilent());
@@ -280,7 +292,7 @@ private Q_SLOTS:
 
     void aCallerWhoSaysNothingIsAskedTwiceAndThenSaidGoodbyeTo()
     {
-        Call call({ .answers = { says("Hello.") } });
+        Call call({.answers = {says("Hello.")}});
         call.start();
         QVERIFY(call.untilEnded(60s));
         QCOMPARE(call.end->reason, EndReason::NoInput);
@@ -289,7 +301,7 @@ private Q_SLOTS:
 
     void aCallerWhoseStreamSendsNothingIsTreatedTheSame()
     {
-        Call call({ .answers = { says("Hello.") } });
+        Call call({.answers = {says("Hello.")}});
         call.start();
         call.nothing(60s);
         QVERIFY(call.end);
@@ -299,7 +311,7 @@ private Q_SLOTS:
     // ---- the stream's ends and faults ----
     void theStreamIsLostWithoutStop()
     {
-        Call call({ .answers = { says("Hello.") } });
+        Call call({.answers = {says("Hello.")}});
         call.start();
         call.quiet(200ms);
         call.hangUpWithoutStop();
@@ -310,7 +322,7 @@ private Q_SLOTS:
 
     void stopComesTwice()
     {
-        Call call({ .answers = { says("Hello.") } });
+        Call call({.answers = {says("Hello.")}});
         call.start();
         call.stop();
         call.stop(); // the fixture dies on a second end
@@ -339,7 +351,8 @@ private Q_SLOTS:
 
     void anotherAudioFormatIsRefused()
     {
-        QTest::ignoreMessage(QtWarningMsg, QRegularExpression(QStringLiteral("bad input: start.mediaFormat: audio/l16, 16000 Hz")));
+        QTest::ignoreMessage(
+            QtWarningMsg, QRegularExpression(QStringLiteral("bad input: start.mediaFormat: audio/l16, 16000 Hz")));
         Call call({});
         call.receive(startMessage(QStringLiteral("CA1"), QStringLiteral("audio/l16"), 16000));
         QVERIFY(call.end);
@@ -349,7 +362,7 @@ private Q_SLOTS:
     void garbageIsCountedAndThenRefused()
     {
         QTest::ignoreMessage(QtWarningMsg, QRegularExpression(QStringLiteral("bad input: .*")));
-        Call call({ .answers = { says("Hello.") } });
+        Call call({.answers = {says("Hello.")}});
         call.start();
         for (int i = 0; i < 49; ++i)
             call.receive(QStringLiteral("{\"event\":"));
@@ -372,7 +385,7 @@ private Q_SLOTS:
         const bool told = message.contains(QStringLiteral("sparkle")) || message.contains(QStringLiteral("start"));
         if (told)
             QTest::ignoreMessage(QtWarningMsg, QRegularExpression(QStringLiteral("bad input: .*said once a call")));
-        Call call({ .hears = { heardAs("sales") }, .answers = { says("Hello."), says("Sales.") } });
+        Call call({.hears = {heardAs("sales")}, .answers = {says("Hello."), says("Sales.")}});
         call.start();
         call.receive(message);
         QVERIFY(call.untilAgentSpeaks());
@@ -390,11 +403,11 @@ private Q_SLOTS:
         number.kind = providers::Expectation::Kind::Digits;
         number.keypadMin = 7;
         number.keypadMax = 10;
-        Call call({ .answers = { { QStringLiteral("Your number please."), number, false }, says("Thank you.") } });
+        Call call({.answers = {{QStringLiteral("Your number please."), number, false}, says("Thank you.")}});
         call.start();
         QVERIFY(call.untilAgentSpeaks());
         QVERIFY(call.untilAgentIsSilent());
-        for (const char key : { '5', '5', '5', '1', '2', '3', '4' }) {
+        for (const char key : {'5', '5', '5', '1', '2', '3', '4'}) {
             call.press(key);
             call.quiet(300ms);
         }
@@ -408,7 +421,7 @@ private Q_SLOTS:
     {
         providers::Expectation message;
         message.kind = providers::Expectation::Kind::Message;
-        Call call({ .answers = { { QStringLiteral("Speak now."), message, false }, says("Thank you.", true) } });
+        Call call({.answers = {{QStringLiteral("Speak now."), message, false}, says("Thank you.", true)}});
         call.start();
         QVERIFY(call.untilAgentSpeaks());
         QVERIFY(call.untilAgentIsSilent());
@@ -430,7 +443,7 @@ private Q_SLOTS:
 
     void theEngineStopsAndSaysGoodbyeFirst()
     {
-        Call call({ .answers = { says("Hello.") } });
+        Call call({.answers = {says("Hello.")}});
         call.start();
         QVERIFY(call.untilAgentSpeaks());
         call.quiet(200ms);
@@ -442,7 +455,9 @@ private Q_SLOTS:
 
     void theRecogniserFailsAndTheCallGoesOn()
     {
-        Call call({ .hears = { heardAs("sales") }, .answers = { says("Hello."), says("Please say that again.") }, .sttManners = failing() });
+        Call call({.hears = {heardAs("sales")},
+            .answers = {says("Hello."), says("Please say that again.")},
+            .sttManners = failing()});
         call.start();
         QVERIFY(call.untilAgentSpeaks());
         QVERIFY(call.untilAgentIsSilent());

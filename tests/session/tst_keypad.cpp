@@ -36,7 +36,7 @@ private Q_SLOTS:
     {
         Keypad keypad;
         keypad.expect(numbers(7, 10));
-        for (const char key : { '5', '5', '5', '1', '2', '3', '4' })
+        for (const char key : {'5', '5', '5', '1', '2', '3', '4'})
             QCOMPARE(keypad.press(key, m_clock.now()), std::nullopt);
         QCOMPARE(keypad.press('#', m_clock.now()), QStringLiteral("5551234"));
         QCOMPARE(keypad.press('#', m_clock.now()), std::nullopt); // nothing to close

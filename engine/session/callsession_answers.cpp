@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/session/callsession.h"
+#include "shared/core/logging.h"
+#include "shared/core/masking.h"
+
+namespace kav::session {
+
+// The recogniser's words in, the conversation's answers out.
+namespace {
+turn::Listening listeningOf(providers::Expectation::Kind kind)
+{
+    switch (kind) {
+    case providers::Expectation::Kind::Speech:
+        return turn::Listening::Speech;
+    case providers::Expectation::Kind::Digits:
+        return turn::Listening::Digits;
+    case providers::Expectation::Kind::Message:
+        return turn::Listening::Message;
+    case providers::Expectation::Kind::KeypadOnly:
+        return turn::Listening::KeypadOnly;
+    }
+    Q_UNREACHABLE();
+}
+} // namespace
+
+bool CallSession::haveRecogniser()
+{
+    if (m_recogniser)
+        return true;
+    m_stt = m_context.registry->speechToText();
+    if (!m_stt)
+        return false;
+    m_recogniser = m_stt->open(m_callId);
+    connect(m_recogniser.get(), &providers::SpeechToTextStream::partial, this,
+        [this](int utterance, const providers::Transcript& transcript) {
+            m_now = m_context.clock->now();
+            dispatch(turn::event::Partial{utterance, transcript.text, transcript.stable});
+        });
+    connect(m_recogniser.get(), &providers::SpeechToTextStream::finished, this, &CallSession::onFinal);
+    connect(
+        m_recogniser.get(), &providers::SpeechToTextStream::failed, this, [this](int utterance, const Error& error) {
+            m_now = m_context.clock->now();
+            logEvent(QStringLiteral("STT_ERR"), {{QStringLiteral("reason"), logSafe(error.message)}});
+            if (m_openUtterance == utterance)
+                m_openUtterance = 0;
+            dispatch(turn::event::RecognitionFailed{utterance});
+        });
+    return true;
+}
+
+bool CallSession::haveConversation()
+{
+    if (m_conversation)
+        return true;
+    m_llm = m_context.registry->languageModel();
+    if (!m_llm)
+        return false;
+    m_conversation = m_llm->open(m_info);
+    connect(m_conversation.get(), &providers::Conversation::text, this, &CallSession::onAnswerText);
+    connect(m_conversation.get(), &providers::Conversation::finished, this, &CallSession::onAnswerFinished);
+    connect(m_conversation.get(), &providers::Conversation::failed, this, &CallSession::onAnswerFailed);
+    return true;
+}
+
+void CallSession::ask()
+{
+    if (!m_unasked || !m_answer || !m_turn || !m_turn->wordsKnown)
+        return;
+    if (m_messageInsteadOfAnswer && m_unasked->kind == providers::UserTurn::Kind::Message) {
+        const int turn = m_unasked->turn;
+        m_facts.insert(QStringLiteral("message"), m_unasked->messageRef);
+        m_unasked.reset();
+        m_turn->asked = true;
+        onAnswerText(turn, m_context.serviceLines().endGoodbye);
+        onAnswerFinished(turn, m_expectation, true);
+        return;
+    }
+    if (!haveConversation())
+        return; // asked again on the next tick; the fallback's deadline stands
+    m_messageInsteadOfAnswer = false;
+    m_expectationBefore = m_expectation;
+    m_turn->asked = true;
+    m_conversation->ask(*std::exchange(m_unasked, std::nullopt));
+}
+
+void CallSession::wordsKnown(const QString& text, double confidence)
+{
+    m_turn->record.callerText = text;
+    m_turn->record.confidence = confidence;
+    if (m_turn->wordsKnown)
+        return;
+    m_turn->wordsKnown = m_now;
+    if (m_turn->record.input != TurnInput::Voice)
+        return;
+    m_turn->record.latency.recognition = elapsed(*m_turn->committed, m_now);
+    logEvent(QStringLiteral("STT_FINAL"),
+        {{QStringLiteral("chars"), text.size()}, {QStringLiteral("confidence"), confidence},
+            {QStringLiteral("ms"), qint64(m_turn->record.latency.recognition->count())}});
+    logEvent(
+        QStringLiteral("EoU_ms"), {{QStringLiteral("ms"), qint64(m_turn->record.latency.endOfUtterance->count())}});
+}
+
+void CallSession::onFinal(int utterance, const providers::Transcript& transcript)
+{
+    m_now = m_context.clock->now();
+    if (m_openUtterance == utterance)
+        m_openUtterance = 0;
+    qCDebug(lcStt).noquote() << QString(QStringLiteral("call=") + m_callId) << "heard:" << logSafe(transcript.text);
+    dispatch(turn::event::Final{utterance, transcript.text, transcript.confidence});
+}
+
+std::unique_ptr<Answer> CallSession::makeAnswer(int turn)
+{
+    auto answer = std::make_unique<Answer>(
+        turn, m_info.language, *m_context.rendered, [this] { return m_context.registry->textToSpeech(); },
+        [this] { return m_playout.queued(); });
+    connect(answer.get(), &Answer::firstSentence, this, [this] {
+        if (m_turn && m_turn->wordsKnown && !m_turn->firstSentence) {
+            m_turn->firstSentence = m_now;
+            m_turn->record.latency.thinking = elapsed(*m_turn->wordsKnown, m_now);
+        }
+    });
+    connect(answer.get(), &Answer::audioReady, this, [this, turn] {
+        m_now = m_context.clock->now();
+        if (m_turn && m_turn->record.number == turn && m_turn->firstSentence && !m_turn->firstAudio) {
+            m_turn->firstAudio = m_now;
+            m_turn->record.latency.synthesis = elapsed(*m_turn->firstSentence, m_now);
+        }
+        dispatch(turn::event::AnswerReady{turn});
+    });
+    connect(answer.get(), &Answer::progressed, this, [this] {
+        m_now = m_context.clock->now();
+        pumpSpeech();
+    });
+    connect(answer.get(), &Answer::failed, this, [this, turn](const Error& error) {
+        m_now = m_context.clock->now();
+        logEvent(QStringLiteral("TTS_ERR"), {{QStringLiteral("reason"), logSafe(error.message)}});
+        answerFailed(turn);
+    });
+    return answer;
+}
+
+void CallSession::onAnswerText(int turn, const QString& delta)
+{
+    m_now = m_context.clock->now();
+    if (m_answer && m_answer->turn() == turn && m_turn && m_turn->asked)
+        m_answer->addText(delta);
+}
+
+void CallSession::onAnswerFinished(int turn, const providers::Expectation& next, bool endCall)
+{
+    m_now = m_context.clock->now();
+    if (!m_answer || m_answer->turn() != turn || !m_turn || !m_turn->asked)
+        return;
+    m_answerEndsCall = endCall;
+    if (m_conversation) {
+        const auto facts = m_conversation->facts();
+        for (auto it = facts.cbegin(); it != facts.cend(); ++it)
+            m_facts.insert(it.key(), it.value());
+    }
+    expect(next);
+    m_answer->finishText();
+    if (m_answer->isEmpty()) {
+        // Not a word: the machine covers it with a line, unless the call was to end here.
+        m_completeSent = true;
+        dispatch(turn::event::AnswerComplete{turn, endCall});
+    }
+}
+
+void CallSession::onAnswerFailed(int turn, const Error& error)
+{
+    m_now = m_context.clock->now();
+    logEvent(QStringLiteral("LLM_ERR"), {{QStringLiteral("reason"), logSafe(error.message)}});
+    answerFailed(turn);
+}
+
+void CallSession::answerFailed(int turn)
+{
+    if (m_answer && m_answer->turn() == turn) {
+        // What is in hand is still said; the speech then ends where the answer broke off.
+        m_answer->giveUp();
+        m_completeSent = true;
+    }
+    dispatch(turn::event::AnswerFailed{turn});
+    pumpSpeech();
+}
+
+void CallSession::expect(const providers::Expectation& next)
+{
+    m_expectation = next;
+    m_keypad.expect(next);
+    dispatch(turn::event::Expect{listeningOf(next.kind), next.interruptible});
+}
+
+} // namespace kav::session

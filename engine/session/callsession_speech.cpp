@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/session/callsession.h"
+#include "shared/core/logging.h"
+#include "shared/core/masking.h"
+
+namespace kav::session {
+
+// What the caller hears: answers and the engine's own lines, on their way to playout.
+namespace {
+// The part of a sentence that was heard, cut back to a whole word: what the agent may believe it said.
+QString heardPart(const media::HeardSentence& sentence)
+{
+    if (sentence.complete)
+        return sentence.text;
+    if (sentence.heard <= Milliseconds(0) || sentence.length <= Milliseconds(0))
+        return {};
+    const qsizetype chars =
+        sentence.text.size() * qMin(sentence.heard, sentence.length).count() / sentence.length.count();
+    const qsizetype space = sentence.text.lastIndexOf(QLatin1Char(' '), chars);
+    return space > 0 ? sentence.text.left(space) : QString();
+}
+
+QString heardText(const std::vector<media::HeardSentence>& sentences)
+{
+    QStringList parts;
+    for (const auto& sentence : sentences) {
+        const QString part = heardPart(sentence);
+        if (!part.isEmpty())
+            parts += part;
+    }
+    return parts.join(QLatin1Char(' '));
+}
+} // namespace
+
+void CallSession::playLine(const QString& text, bool belongsToTurn)
+{
+    if (m_speaking != Speaking::Nothing)
+        speechOver(m_playout.cut(m_now, *this), true);
+    m_line = makeAnswer(0);
+    m_line->disconnect(this);
+    connect(m_line.get(), &Answer::progressed, this, [this] {
+        m_now = m_context.clock->now();
+        pumpSpeech();
+    });
+    connect(m_line.get(), &Answer::failed, this, [this](const Error& error) {
+        logEvent(QStringLiteral("TTS_ERR"), {{QStringLiteral("reason"), logSafe(error.message)}});
+        m_now = m_context.clock->now();
+        if (m_speaking == Speaking::Line)
+            speechOver(m_playout.cut(m_now, *this), true);
+        if (m_answerWaits && m_answer)
+            startAnswer(); // it waited for this line alone
+        else
+            dispatch(turn::event::SpeechHeard{});
+    });
+    m_lineIsTurns = belongsToTurn;
+    m_speaking = Speaking::Line;
+    m_playout.beginSpeech();
+    m_line->addText(text);
+    m_line->finishText();
+    if (m_line->needsVoice() && !m_context.registry->textToSpeech()) {
+        // Nothing to say it with, and a line must not keep the caller waiting: it is over as it begins.
+        logEvent(QStringLiteral("LINE_UNSPOKEN"));
+        m_line->giveUp();
+    }
+    pumpSpeech();
+}
+
+void CallSession::startAnswer()
+{
+    m_answerWaits = false;
+    m_speaking = Speaking::Answer;
+    if (m_turn)
+        m_turn->framesBefore = m_playout.counters().framesSent;
+    m_playout.beginSpeech();
+    pumpSpeech();
+}
+
+void CallSession::pumpSpeech()
+{
+    Answer* speaking = m_speaking == Speaking::Answer ? m_answer.get()
+        : m_speaking == Speaking::Line                ? m_line.get()
+                                                      : nullptr;
+    if (!speaking || m_phase == Phase::Ended)
+        return;
+    speaking->pump(m_playout);
+    // The first sound does not wait for the next tick.
+    if (m_playout.isWaitingForSound())
+        m_playout.poll(m_now, *this);
+    if (m_speaking == Speaking::Answer && speaking->isHandedOver() && !std::exchange(m_completeSent, true)) {
+        if (m_turn && !std::exchange(m_turn->speechLogged, true))
+            logEvent(QStringLiteral("TTS_LEN_ms"), {{QStringLiteral("ms"), qint64(speaking->audioLength().count())}});
+        dispatch(turn::event::AnswerComplete{speaking->turn(), m_answerEndsCall});
+    }
+}
+
+void CallSession::checkHeard(Instant now)
+{
+    if (m_speaking == Speaking::Nothing || m_pausedSince || !m_playout.drained(now))
+        return;
+    const bool line = m_speaking == Speaking::Line;
+    speechOver(m_playout.heard(now), false);
+    if (line && m_answerWaits && m_answer) {
+        startAnswer();
+        return;
+    }
+    if (!line || m_lineIsTurns)
+        closeTurn();
+    dispatch(turn::event::SpeechHeard{});
+}
+
+void CallSession::speechOver(const std::vector<media::HeardSentence>& heard, bool cut)
+{
+    const Speaking was = std::exchange(m_speaking, Speaking::Nothing);
+    if (was == Speaking::Answer && m_turn && m_answer) {
+        m_turn->record.agentText = m_answer->text();
+        m_turn->record.heardText = heardText(heard);
+        if (!std::exchange(m_turn->speechLogged, true))
+            logEvent(QStringLiteral("TTS_LEN_ms"), {{QStringLiteral("ms"), qint64(m_answer->audioLength().count())}});
+        logEvent(QStringLiteral("MEDIA_TX"),
+            {{QStringLiteral("turn"), m_turn->record.number},
+                {QStringLiteral("frames"), qint64(m_playout.counters().framesSent - m_turn->framesBefore)},
+                {QStringLiteral("first_ms"),
+                    m_turn->record.latency.total ? qint64(m_turn->record.latency.total->count()) : 0}});
+        if (m_conversation)
+            m_conversation->heard(m_turn->record.number, m_turn->record.heardText, cut);
+        // The object may be on the stack of its own signal.
+        m_answer.release()->deleteLater();
+    } else if (was == Speaking::Line && m_line) {
+        if (m_lineIsTurns && m_turn) {
+            m_turn->record.agentText = m_line->text();
+            m_turn->record.heardText = heardText(heard);
+        }
+        m_line.release()->deleteLater();
+    }
+}
+
+void CallSession::closeTurn()
+{
+    if (!m_turn)
+        return;
+    const TurnRecord record = std::exchange(m_turn, std::nullopt)->record;
+    ++m_turnsDone;
+    m_context.log({calllog::Entry::Kind::Turn, m_callId, m_context.clock->wallNow(), calllog::turnToJson(record)});
+    Q_EMIT turnEnded(record);
+}
+
+} // namespace kav::session
