@@ -4,6 +4,7 @@
 #include "tests/support/fakeclock.h"
 #include "tests/support/rawclient.h"
 
+#include <QAbstractEventDispatcher>
 #include <QDir>
 #include <QPointer>
 #include <QRandomGenerator>
@@ -11,7 +12,9 @@
 #include <QTest>
 #include <QThread>
 
+#include <array>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 using namespace kav;
@@ -76,6 +79,7 @@ private Q_SLOTS:
     void ignoresPongsThatNobodyAskedFor();
     void refusesWithoutDescriptors();
     void freesOpenSocketsWithTheirHost();
+    void forgetsASocketThatAChildProcessStillHas();
 
 private:
     void makeHost(const WebSocketLimits& limits = {});
@@ -1021,6 +1025,29 @@ void TestWebSocket::freesOpenSocketsWithTheirHost()
         QVERIFY(client->waitClosed());
     clients.clear();
     QTRY_COMPARE(openDescriptors(), descriptors);
+}
+
+void TestWebSocket::forgetsASocketThatAChildProcessStillHas()
+{
+    // As between fork() and exec(): closing a descriptor does not end the socket then, nor what epoll says of it.
+    const auto client = open();
+    std::array<int, 2> ends{};
+    QCOMPARE(::pipe(ends.data()), 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::close(ends[1]);
+        char byte = 0;
+        ::_exit(int(::read(ends[0], &byte, 1)));
+    }
+    QVERIFY(child > 0);
+    delete m_last;
+    client->send(clientFrame(Text, "to nobody"));
+    // Nothing is left to be woken for.
+    QTRY_VERIFY(!QAbstractEventDispatcher::instance()->processEvents(QEventLoop::AllEvents));
+    QCOMPARE(m_texts, 0);
+    ::close(ends[1]);
+    ::close(ends[0]);
+    QCOMPARE(::waitpid(child, nullptr, 0), child);
 }
 
 QTEST_GUILESS_MAIN(TestWebSocket)
