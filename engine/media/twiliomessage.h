@@ -75,7 +75,7 @@ public:
     Q_DISABLE_COPY_MOVE(TwilioParser)
 
     Result<TwilioMessage> parse(QByteArrayView utf8);
-    /// The same for the text as QWebSocket delivers it, without a QByteArray in between.
+    /// The same for the text as a WebSocket delivers it, without a QByteArray in between.
     Result<TwilioMessage> parse(QStringView text);
 
 private:
