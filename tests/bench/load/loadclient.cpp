@@ -157,7 +157,8 @@ bool LoadClient::open()
 bool LoadClient::openStream(int index)
 {
     char id[33];
-    std::snprintf(id, sizeof id, "%032x", index + 1);
+    static int calls = 0; // a call has one stream and no second: every one gets an id of its own
+    std::snprintf(id, sizeof id, "%032x", ++calls);
     std::string path = "/";
     if (m_options.mode == Mode::Twilio) {
         const std::string form = std::string("CallSid=CA") + id + "&AccountSid=AC" + id
