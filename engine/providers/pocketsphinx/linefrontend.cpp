@@ -11,10 +11,13 @@ namespace kav::providers {
 namespace {
 
 constexpr std::size_t BlockSamples = media::FrameSamples;
-constexpr std::size_t HeldSamples = 3200; // 400 ms
+constexpr std::size_t PauseSamples =
+    1600; // 200 ms: the models expect a pause around words, however tightly they were cut out
+constexpr std::size_t HeldSamples = PauseSamples + 3200; // 400 ms of the caller
 constexpr double TargetRms = 3000; // of the loudest 20 ms: room above for the peaks
 const double MaskRms = TargetRms * std::pow(10, -MaskDb / 20);
-constexpr double MostGain = 40; // a line quieter than -60 dB carries no speech worth raising
+constexpr double MostGain = 40; // reached at -53 dB: what is fainter is not raised to a shout
+constexpr double SilentRms = 30; // -61 dB: the masking noise is all that would be heard
 
 /// The prior is worth a second of speech; its values are those of the voices of tests/bench/digits, one held out.
 constexpr double PriorFrames = 100;
@@ -62,11 +65,12 @@ LineFrontEnd::LineFrontEnd()
 void LineFrontEnd::begin()
 {
     m_resampler.reset();
-    m_held.clear();
+    m_held.assign(PauseSamples, 0);
     m_judged = false;
     m_noiseAt = 0;
     // A caller may have stepped back from the telephone since: 6 dB of doubt.
     m_peak *= 0.25;
+    m_loudest = 0;
     m_gain = 0;
 }
 
@@ -83,6 +87,7 @@ void LineFrontEnd::process(std::span<const qint16> pcm, std::vector<qint16>& out
 
 void LineFrontEnd::finish(std::vector<qint16>& out)
 {
+    m_held.resize(m_held.size() + PauseSamples);
     release(m_held, out);
     m_held.clear();
     m_up.clear();
@@ -93,6 +98,11 @@ void LineFrontEnd::finish(std::vector<qint16>& out)
             qint16(std::clamp(sample + noise * pinkNoise()[m_noiseAt++ % pinkNoise().size()], -32768.0, 32767.0)));
 }
 
+bool LineFrontEnd::isSilent() const
+{
+    return m_loudest < SilentRms * SilentRms;
+}
+
 void LineFrontEnd::release(std::span<const qint16> pcm, std::vector<qint16>& out)
 {
     for (std::size_t at = 0; at < pcm.size(); at += BlockSamples) {
@@ -100,7 +110,8 @@ void LineFrontEnd::release(std::span<const qint16> pcm, std::vector<qint16>& out
         double power = 0;
         for (const qint16 sample : block)
             power += double(sample) * sample;
-        m_peak = std::max(m_peak, power / double(block.size()));
+        m_loudest = std::max(m_loudest, power / double(block.size()));
+        m_peak = std::max(m_peak, m_loudest);
     }
     // Ramped over what is released at once, so that a new loudness does not click.
     const double wanted = std::min(TargetRms / std::sqrt(m_peak + 1), MostGain);

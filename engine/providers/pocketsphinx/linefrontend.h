@@ -30,13 +30,16 @@ public:
     void process(std::span<const qint16> pcm, std::vector<qint16>& out);
     /// Appends what is still held.
     void finish(std::vector<qint16>& out);
+    /// True while nothing in this utterance was as loud as the faintest speech.
+    bool isSilent() const;
 
 private:
     void release(std::span<const qint16> pcm, std::vector<qint16>& out);
 
     media::Resampler m_resampler;
     std::vector<qint16> m_held, m_level, m_up;
-    double m_peak = 0; // power of the loudest 20 ms
+    double m_peak = 0; // power of the loudest 20 ms, the past counting less and less
+    double m_loudest = 0; // of this utterance
     double m_gain = 0; // of the last sample; 0: not known yet
     std::size_t m_noiseAt = 0;
     bool m_judged = false;

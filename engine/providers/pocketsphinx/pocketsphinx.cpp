@@ -491,9 +491,13 @@ void StreamCore::considerPartial(Utterance& utterance)
 
 Transcript StreamCore::transcriptOf(const Hypothesis& hypothesis) const
 {
+    // What is below the threshold is not "less certain": most of it is something else that was said.
     Transcript transcript;
-    transcript.text = hypothesis.text;
-    transcript.confidence = hypothesis.text.isEmpty() ? 0 : 1;
+    const double confidence = hypothesis.confidence();
+    if (confidence >= m_service->settings.leastConfidence) {
+        transcript.text = hypothesis.text;
+        transcript.confidence = confidence;
+    }
     return transcript;
 }
 

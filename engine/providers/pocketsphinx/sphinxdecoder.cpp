@@ -20,6 +20,12 @@ constexpr qsizetype MaxSearches = 32;
 /// 15 s: longer utterances have known their mean for long.
 constexpr std::size_t SecondLookFrames = 1500;
 
+constexpr double ScoreUnit = 1e-4;
+
+// Speech of the grammar scores above, other speech below these two (tests/bench/digits/rejection.py); certain words
+// score higher by about the span.
+constexpr double LeastWords = -0.0075, WordsSpan = 0.006;
+constexpr double LeastWhole = -0.0053, WholeSpan = 0.004;
 /// ps_set_jsgf_string(), which never frees the grammar that it parses: a few dozen KB for each decoder and grammar.
 bool addGrammar(ps_decoder_t* decoder, const QByteArray& name, const QByteArray& jsgf)
 {
@@ -40,6 +46,14 @@ bool isFiller(const char* word)
 }
 
 } // namespace
+
+double Hypothesis::confidence() const
+{
+    if (text.isEmpty())
+        return 0;
+    const double margin = std::min((words - LeastWords) / WordsSpan, (whole - LeastWhole) / WholeSpan);
+    return std::clamp(RejectionConfidence + (1 - RejectionConfidence) * margin, 0.0, 1.0);
+}
 
 Result<std::unique_ptr<SphinxDecoder>> SphinxDecoder::create(const QString& modelDirectory, const SphinxTuning& tuning)
 {
@@ -186,14 +200,22 @@ Hypothesis SphinxDecoder::hypothesis()
 {
     Hypothesis result;
     int32 score = 0;
+    if (m_memory ? m_memory->line.isSilent() : m_silent)
+        return result;
     // Without a hypothesis there are no segments either; asking for them then costs a warning.
     if (!ps_get_hyp(m_decoder, &score))
         return result;
-    result.path = score * 1e-4;
     QStringList words;
-    double total = 0;
-    double worst = 0;
+    double total = 0, whole = 0;
+    int frames = 0;
     for (ps_seg_t* segment = ps_seg_iter(m_decoder); segment; segment = ps_seg_next(segment)) {
+        int first = 0, last = 0;
+        ps_seg_frames(segment, &first, &last);
+        const int length = std::max(last - first + 1, 1);
+        int32 acoustic = 0, language = 0, back = 0;
+        ps_seg_prob(segment, &acoustic, &language, &back);
+        whole += acoustic * ScoreUnit;
+        frames += length;
         const char* word = ps_seg_word(segment);
         if (isFiller(word))
             continue;
@@ -201,20 +223,12 @@ Hypothesis SphinxDecoder::hypothesis()
         if (const qsizetype bracket = text.indexOf('('); bracket > 0)
             text.truncate(bracket);
         words += QString::fromUtf8(text);
-        int first = 0, last = 0;
-        ps_seg_frames(segment, &first, &last);
-        int32 acoustic = 0, language = 0, back = 0;
-        ps_seg_prob(segment, &acoustic, &language, &back);
-        const int length = std::max(last - first + 1, 1);
-        // In units of log base 1.0001.
-        const double perFrame = acoustic * 1e-4 / length;
-        worst = std::min(worst, perFrame);
-        total += acoustic * 1e-4;
+        total += acoustic * ScoreUnit;
         result.frames += length;
     }
     result.text = words.join(u' ');
-    result.wordScore = result.frames > 0 ? total / result.frames : 0;
-    result.worstWordScore = worst;
+    result.words = result.frames > 0 ? total / result.frames : 0;
+    result.whole = frames > 0 ? whole / frames : 0;
     return result;
 }
 
@@ -225,6 +239,7 @@ void SphinxDecoder::end()
     m_memory->line.finish(m_sound);
     hear(true);
     ps_end_utt(m_decoder);
+    m_silent = m_memory->line.isSilent();
     m_memory = nullptr;
     if (m_heard.empty() || m_heard.size() >= SecondLookFrames || ps_start_utt(m_decoder) < 0)
         return;

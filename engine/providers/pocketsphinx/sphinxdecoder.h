@@ -18,16 +18,18 @@ struct ps_decoder_s;
 
 namespace kav::providers {
 
-/// What a decoder heard so far.
+/// What a decoder heard so far. Scores are log likelihoods a frame against the best of all sounds, in the library's
+/// unit: 0 is perfect, less is worse.
 struct Hypothesis final {
     QString text;
-    double wordScore =
-        0; ///< log likelihood a frame of the words against the best of all sounds; 0 is perfect, less is worse
-    double worstWordScore = 0; ///< of the word that fits worst
-    double path =
-        0; ///< log likelihood of the whole utterance, for comparing hypotheses of one utterance under one model
+    double words = 0; ///< of what was taken for words
+    double whole = 0; ///< of the whole utterance, what was taken for pauses included
     int frames = 0; ///< inside words
+
+    /// 0..1. RejectionConfidence lies where speech outside the grammar is best told from speech inside it.
+    double confidence() const;
 };
+inline constexpr double RejectionConfidence = 0.3;
 
 /// What the search is told of speech in general; chosen on tests/bench/digits (RECOGNITION.md has the figures).
 struct SphinxTuning final {
@@ -76,6 +78,7 @@ private:
     std::vector<Cepstrum> m_frames;
     std::vector<qint16> m_sound;
     LineMemory* m_memory = nullptr; // of the open utterance
+    bool m_silent = false; // the last one was
     QSet<QByteArray> m_words;
     QList<QByteArray> m_grammars; // least recently used first
 };
