@@ -11,9 +11,7 @@ namespace kav::providers {
 namespace {
 
 constexpr std::size_t BlockSamples = media::FrameSamples;
-constexpr std::size_t PauseSamples =
-    1600; // 200 ms: the models expect a pause around words, however tightly they were cut out
-constexpr std::size_t HeldSamples = PauseSamples + 3200; // 400 ms of the caller
+constexpr std::size_t HeldSamples = LineFrontEnd::PauseSamples + 3200; // 400 ms of the caller
 constexpr double TargetRms = 3000; // of the loudest 20 ms: room above for the peaks
 const double MaskRms = TargetRms * std::pow(10, -MaskDb / 20);
 constexpr double MostGain = 40; // reached at -53 dB: what is fainter is not raised to a shout

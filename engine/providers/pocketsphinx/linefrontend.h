@@ -23,6 +23,9 @@ using Cepstrum = std::array<float, CepstrumSize>;
 /// one utterance of the call to the next. A plain object of the call's stream; any one thread at a time.
 class LineFrontEnd final {
 public:
+    /// 200 ms at 8 kHz: the models expect a pause around words, however tightly they were cut out.
+    static constexpr std::size_t PauseSamples = 1600;
+
     LineFrontEnd();
 
     void begin();

@@ -179,6 +179,12 @@ int main(int argc, char** argv)
         for (float& sample : wide.samples)
             sample += float(int(random() % 11) - 5);
         const auto telephone = throughLine(resampled(wide, 8000), Line{}, 1);
+        // The front end puts this pause around what it hears.
+        Samples pause(2 * LineFrontEnd::PauseSamples);
+        for (float& sample : pause)
+            sample = float(int(random() % 11) - 5);
+        wide.samples.insert(wide.samples.begin(), pause.begin(), pause.end());
+        wide.samples.insert(wide.samples.end(), pause.begin(), pause.end());
         std::vector<qint16> heard;
         LineFrontEnd line;
         line.begin();
