@@ -218,7 +218,8 @@ private Q_SLOTS:
         QCOMPARE(call.result().text, QStringLiteral("thank you"));
     }
 
-    void aPartialComesWhileTheCallerSpeaksAndSettles()
+    /// And is never called stable: what a grammar has heard so far is the beginning of a sentence.
+    void aPartialComesWhileTheCallerSpeaks()
     {
         Call call(*m_recogniser);
         call.stream->beginUtterance(1, wishes());
@@ -227,8 +228,10 @@ private Q_SLOTS:
         say(*call.stream, samples);
         QTRY_VERIFY(std::any_of(call.partial.begin(), call.partial.end(), [](const QVariantList& signal) {
             const auto transcript = signal[1].value<Transcript>();
-            return transcript.text == u"goodbye" && transcript.stable;
+            return transcript.text == u"goodbye";
         }));
+        QVERIFY(std::none_of(call.partial.begin(), call.partial.end(),
+            [](const QVariantList& signal) { return signal[1].value<Transcript>().stable; }));
         QCOMPARE(call.finished.count(), 0);
         call.stream->endUtterance(1);
         QTRY_COMPARE(call.finished.count(), 1);
