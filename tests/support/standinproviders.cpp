@@ -277,8 +277,9 @@ std::unique_ptr<providers::Speech> StandInTextToSpeech::speak(const providers::S
 }
 
 StandInSpeech::StandInSpeech(StandInTextToSpeech& provider, const providers::SpeechRequest& request)
-    : m_provider(provider)
-    , m_answers(this, provider.m_settings.manners)
+    : m_answers(this, provider.m_settings.manners)
+    , m_chunk(provider.m_chunk)
+    , m_faultAfterPieces(provider.m_settings.manners.faultAfterPieces)
     , m_fault(provider.m_requests.next(provider.m_settings.manners))
     , m_left(provider.bytesOf(request.text))
 {
@@ -287,18 +288,18 @@ StandInSpeech::StandInSpeech(StandInTextToSpeech& provider, const providers::Spe
 
 void StandInSpeech::say(int piece)
 {
-    const bool struck = piece >= m_provider.m_settings.manners.faultAfterPieces;
+    const bool struck = piece >= m_faultAfterPieces;
     if (m_fault == Fault::Hang && struck)
         return;
     m_answers.post(piece == 0, [this, piece, fails = m_fault == Fault::Fail && struck] {
         if (fails) {
             Q_EMIT failed(injected());
         } else if (m_left > 0) {
-            const qsizetype bytes = qMin(m_left, m_provider.m_chunk.size());
+            const qsizetype bytes = qMin(m_left, m_chunk.size());
             m_left -= bytes;
             say(piece + 1); // first: what is told below may delete us
             // Whole chunks share one buffer.
-            Q_EMIT audio(bytes == m_provider.m_chunk.size() ? m_provider.m_chunk : m_provider.m_chunk.left(bytes));
+            Q_EMIT audio(bytes == m_chunk.size() ? m_chunk : m_chunk.left(bytes));
         } else {
             Q_EMIT finished();
         }

@@ -61,7 +61,7 @@ public:
 
 private:
     QObject* const m_owner;
-    const StandInManners& m_manners;
+    const StandInManners m_manners; // its own: the object may outlive its provider by a turn of the event loop
 };
 
 // ---- speech to text
@@ -219,8 +219,9 @@ public:
 private:
     void say(int piece);
 
-    StandInTextToSpeech& m_provider;
     StandInAnswers m_answers;
+    const QByteArray m_chunk;
+    const int m_faultAfterPieces;
     const StandInManners::Fault m_fault;
     qsizetype m_left; // bytes
 };
