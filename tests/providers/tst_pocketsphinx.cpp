@@ -13,6 +13,20 @@
 #include <semaphore>
 #include <vector>
 
+// sphinxbase's parser loses what it had read of a grammar when it comes to a syntax error. Nothing else of it is
+// excused.
+extern "C" const char* __lsan_default_suppressions();
+extern "C" const char* __lsan_default_suppressions()
+{
+    return "leak:yyparse";
+}
+// Debian's sphinxbase is built without frame pointers: to see yyparse in a stack it must be unwound slowly.
+extern "C" const char* __asan_default_options();
+extern "C" const char* __asan_default_options()
+{
+    return "fast_unwind_on_malloc=0";
+}
+
 using namespace kav;
 using namespace kav::providers;
 
@@ -83,6 +97,9 @@ struct Call final {
     {
         stream->beginUtterance(id, context);
         say(*stream, samples);
+        // The pause by which a voice detector knows that the caller is done.
+        if (!samples.empty())
+            say(*stream, std::vector<qint16>(2400));
         stream->endUtterance(id);
     }
     Transcript result(int index = 0) const { return finished[index][1].value<Transcript>(); }
@@ -327,10 +344,12 @@ private Q_SLOTS:
         Call first(**made), second(**made), third(**made);
         first.stream->beginUtterance(1, wishes());
         say(*first.stream, recording(QStringLiteral("vm-goodbye")));
+        say(*first.stream, std::vector<qint16>(2400));
         pool.waitForDone();
         // One of two decoders is taken, the other is kept for those who are done: this one waits ...
         second.stream->beginUtterance(1, wishes());
         say(*second.stream, recording(QStringLiteral("vm-message")));
+        say(*second.stream, std::vector<qint16>(2400));
         pool.waitForDone();
         clock.advance(Milliseconds(70));
         // ... while this one, which came later, is served.
@@ -388,7 +407,7 @@ private Q_SLOTS:
         samples.resize(24000);
         call.hears(1, wishes(), samples);
         QTRY_COMPARE(call.finished.count(), 1);
-        QCOMPARE((*made)->statistics().audioDropped, Milliseconds(2000));
+        QCOMPARE((*made)->statistics().audioDropped, Milliseconds(2300));
         QVERIFY(pool.waitForDone());
     }
 

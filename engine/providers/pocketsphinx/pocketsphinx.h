@@ -16,7 +16,7 @@ namespace kav::providers {
 struct PocketsphinxSettings final {
     QString modelDirectory = QStringLiteral("/usr/share/pocketsphinx/model/en-us/en-us");
     QString dictionary = QStringLiteral("/usr/share/pocketsphinx/model/en-us/cmudict-en-us.dict");
-    int decoders = 0; ///< utterances decoded at a time, some 12 MB each; 0: as many as the pool has threads
+    int decoders = 0; ///< utterances decoded at a time, some 9 MB each; 0: as many as the pool has threads
     Milliseconds longestUtterance{60000}; ///< audio of one utterance that is kept; the rest is dropped and counted
     int waitingUtterances = 4; ///< of one call, not yet understood; a further one fails at once
     double leastConfidence = 0.3; ///< below it nothing was understood

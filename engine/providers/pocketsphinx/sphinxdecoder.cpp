@@ -9,6 +9,7 @@
 #include <pocketsphinx.h>
 #include <sphinxbase/fe.h>
 #include <sphinxbase/feat.h>
+#include <sphinxbase/fsg_model.h>
 #include <sphinxbase/jsgf.h>
 
 namespace kav::providers {
@@ -24,21 +25,8 @@ constexpr double ScoreUnit = 1e-4;
 
 // Speech of the grammar scores above, other speech below these two (tests/bench/digits/rejection.py); certain words
 // score higher by about the span.
-constexpr double LeastWords = -0.0075, WordsSpan = 0.006;
-constexpr double LeastWhole = -0.0053, WholeSpan = 0.004;
-/// ps_set_jsgf_string(), which never frees the grammar that it parses: a few dozen KB for each decoder and grammar.
-bool addGrammar(ps_decoder_t* decoder, const QByteArray& name, const QByteArray& jsgf)
-{
-    const std::unique_ptr<jsgf_t, void (*)(jsgf_t*)> parsed(
-        jsgf_parse_string(jsgf.constData(), nullptr), [](jsgf_t* grammar) { jsgf_grammar_free(grammar); });
-    jsgf_rule_t* rule = parsed ? jsgf_get_public_rule(parsed.get()) : nullptr;
-    if (!rule)
-        return false;
-    const auto weight = float(cmd_ln_float_r(ps_get_config(decoder), "-lw"));
-    const std::unique_ptr<fsg_model_t, int (*)(fsg_model_t*)> model(
-        jsgf_build_fsg(parsed.get(), rule, ps_get_logmath(decoder), weight), &fsg_model_free);
-    return model && ps_set_fsg(decoder, name.constData(), model.get()) == 0; // which keeps a reference of its own
-}
+constexpr double LeastWords = -0.0078, WordsSpan = 0.006;
+constexpr double LeastWhole = -0.0055, WholeSpan = 0.004;
 
 bool isFiller(const char* word)
 {
@@ -80,6 +68,8 @@ Result<std::unique_ptr<SphinxDecoder>> SphinxDecoder::create(const QString& mode
     cmd_ln_set_float_r(config, "-silprob", tuning.silenceProbability);
     cmd_ln_set_float_r(config, "-fillprob", tuning.fillerProbability);
     cmd_ln_set_float_r(config, "-lw", tuning.languageWeight);
+    cmd_ln_set_int_r(config, "-topn", tuning.gaussians);
+    cmd_ln_set_int_r(config, "-ds", tuning.skippedFrames);
     ps_decoder_t* decoder = ps_init(config);
     cmd_ln_free_r(config);
     if (!decoder)
@@ -118,7 +108,14 @@ Result<void> SphinxDecoder::use(const CompiledGrammar& grammar)
         }
         if (m_grammars.size() >= MaxSearches)
             ps_unset_search(m_decoder, m_grammars.takeFirst().constData());
-        if (!addGrammar(m_decoder, grammar.name, grammar.jsgf))
+        // What ps_set_jsgf_string does, but for the grammar that it forgets to free.
+        const std::unique_ptr<jsgf_t, void (*)(jsgf_t*)> parsed(
+            jsgf_parse_string(grammar.jsgf.constData(), nullptr), [](jsgf_t* jsgf) { jsgf_grammar_free(jsgf); });
+        jsgf_rule_t* rule = parsed ? jsgf_get_public_rule(parsed.get()) : nullptr;
+        const auto weight = float(cmd_ln_float_r(ps_get_config(m_decoder), "-lw"));
+        const std::unique_ptr<fsg_model_t, int (*)(fsg_model_t*)> states(
+            rule ? jsgf_build_fsg(parsed.get(), rule, ps_get_logmath(m_decoder), weight) : nullptr, &fsg_model_free);
+        if (!states || ps_set_fsg(m_decoder, grammar.name.constData(), states.get()) < 0)
             return Error{
                 Error::Code::Invalid, QStringLiteral("The recogniser cannot build the grammar."), takeSphinxErrors()};
     }
