@@ -44,8 +44,6 @@ public:
     void pump(media::Playout& playout);
 
     QString text() const { return m_text; }
-    bool hasText() const { return !m_text.isEmpty(); }
-    bool hasAudio() const { return m_announced; }
     /// All text is in, and all of its audio has been handed to playout.
     bool isHandedOver() const { return m_ended; }
     /// Nothing to say: the text ended without a sentence, or none of it can be spoken.

@@ -66,7 +66,6 @@ public:
 
     QString callId() const { return m_callId; }
     TurnState state() const { return m_machine.state(); }
-    bool isEnded() const { return m_phase == Phase::Ended; }
 
 Q_SIGNALS:
     void stateChanged(kav::TurnState from, kav::TurnState to);

@@ -20,8 +20,7 @@ SessionContext contextOf(SessionContext context, metrics::WorkerCounters& counte
 
 MediaWorker::MediaWorker(int index, const SessionContext& context, metrics::WorkerCounters& counters,
     const net::WebSocketLimits& limits, const media::WorkerTick::Settings& tick)
-    : m_index(index)
-    , m_context(contextOf(context, counters))
+    : m_context(contextOf(context, counters))
     , m_tickSettings(tick)
     , m_anchor(std::make_unique<QObject>())
     , m_host(std::make_unique<net::WebSocketHost>(

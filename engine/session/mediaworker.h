@@ -52,7 +52,6 @@ private:
     void onConnected(net::WebSocket* socket);
     void beat();
 
-    const int m_index;
     const SessionContext m_context;
     const media::WorkerTick::Settings m_tickSettings;
     QThread m_thread;
