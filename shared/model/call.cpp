@@ -80,4 +80,53 @@ QString turnInputName(TurnInput input)
     Q_UNREACHABLE();
 }
 
+QString callStateName(CallState state)
+{
+    switch (state) {
+    case CallState::Ringing:
+        return QStringLiteral("ringing");
+    case CallState::Greeting:
+        return QStringLiteral("greeting");
+    case CallState::Listening:
+        return QStringLiteral("listening");
+    case CallState::CallerSpeaking:
+        return QStringLiteral("caller-speaking");
+    case CallState::DecidingTurn:
+        return QStringLiteral("deciding-turn");
+    case CallState::Thinking:
+        return QStringLiteral("thinking");
+    case CallState::Speaking:
+        return QStringLiteral("speaking");
+    case CallState::Interrupted:
+        return QStringLiteral("interrupted");
+    case CallState::Held:
+        return QStringLiteral("held");
+    case CallState::Ending:
+        return QStringLiteral("ending");
+    case CallState::Ended:
+        return QStringLiteral("ended");
+    }
+    Q_UNREACHABLE();
+}
+
+std::optional<CallState> callStateFromName(QStringView name)
+{
+    for (int i = 0; i <= static_cast<int>(CallState::Ended); ++i) {
+        const auto state = static_cast<CallState>(i);
+        if (callStateName(state) == name)
+            return state;
+    }
+    return std::nullopt;
+}
+
+std::optional<TurnInput> turnInputFromName(QStringView name)
+{
+    for (int i = 0; i <= static_cast<int>(TurnInput::Silence); ++i) {
+        const auto input = static_cast<TurnInput>(i);
+        if (turnInputName(input) == name)
+            return input;
+    }
+    return std::nullopt;
+}
+
 } // namespace kav

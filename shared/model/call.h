@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QDateTime>
+#include <QJsonObject>
 #include <QMetaType>
 #include <QString>
 
@@ -46,6 +47,26 @@ QString turnStateName(TurnState state);
 QString endReasonName(EndReason reason);
 std::optional<EndReason> endReasonFromName(QStringView name);
 
+/// What a call is doing, in the words an operator sees: TurnState with what the caller is doing in it, and the time
+/// before the stream. The closed vocabulary of every screen; the names travel and are stored.
+enum class CallState {
+    Ringing, ///< the webhook was answered; the stream is yet to come
+    Greeting, ///< the agent speaks first
+    Listening, ///< the caller has the floor and is silent
+    CallerSpeaking, ///< the caller's voice is heard
+    DecidingTurn, ///< the caller pauses: is it the end of the words?
+    Thinking, ///< the words are committed; no answer is heard yet
+    Speaking, ///< the agent is heard
+    Interrupted, ///< a voice has silenced the agent, and it is not yet known for what
+    Held, ///< an operator holds the agent
+    Ending, ///< the goodbye is under way
+    Ended, ///< the call is over
+};
+Q_ENUM_NS(CallState)
+/// "ringing", "caller-speaking", ...: the wire form.
+QString callStateName(CallState state);
+std::optional<CallState> callStateFromName(QStringView name);
+
 /// Where the time of one answer went. Each part is absent when it did not happen; all on the monotonic clock.
 struct LatencyParts final {
     /// Pause waited after the caller's last voiced frame before the turn was committed (logged as EoU_ms).
@@ -74,6 +95,7 @@ enum class TurnInput {
 };
 Q_ENUM_NS(TurnInput)
 QString turnInputName(TurnInput input);
+std::optional<TurnInput> turnInputFromName(QStringView name);
 
 /// One exchange: what the caller said and what the agent answered.
 struct TurnRecord final {
@@ -90,4 +112,65 @@ struct TurnRecord final {
     bool operator==(const TurnRecord&) const = default;
 };
 
+/// A turn as it goes on, and as it was when it is over: what a transcript shows.
+struct TranscriptTurn final {
+    /// While the turn is open: `callerText` is what has been recognised so far, `agentText` what the agent is going to
+    /// say as far as it is known, `heardText` what the caller has heard of it.
+    TurnRecord record;
+    QDateTime startedAt; ///< UTC: the caller's first words, or the agent's when it spoke first
+    bool open = true; ///< more is to come
+    bool callerTextFinal = false; ///< false: a partial, which may still change
+
+    bool operator==(const TranscriptTurn&) const = default;
+};
+
+/// One line of the live calls.
+struct CallSummary final {
+    QString id; ///< CallSid
+    QString from; ///< masked
+    QString to; ///< masked
+    QString direction; ///< "inbound", "outbound-api", ...
+    QString language; ///< BCP-47
+    bool test = false; ///< made by Kav's own loopback caller: no person, no statistics
+    QDateTime startedAt; ///< UTC: the webhook, else the stream's start
+    CallState state = CallState::Ringing;
+    QDateTime stateSince; ///< UTC
+    int turn = 0; ///< the turn in hand or last done; 0 before the first
+    std::optional<std::chrono::milliseconds> lastGap; ///< LatencyParts::total of the last answer
+    int interruptions = 0; ///< confirmed ones
+    EndReason reason = EndReason::None; ///< once Ended
+    QDateTime endedAt; ///< UTC; not valid before Ended
+
+    bool operator==(const CallSummary&) const = default;
+};
+
+/// One line of the call log.
+struct CallLogRow final {
+    QString id; ///< CallSid
+    QString from; ///< masked
+    QString to; ///< masked
+    QString direction;
+    QString language;
+    bool test = false;
+    QDateTime startedAt; ///< UTC
+    QDateTime endedAt; ///< UTC; not valid: the call is live, or its end is not stored yet
+    EndReason reason = EndReason::None;
+    std::chrono::milliseconds duration{0};
+    int turns = 0;
+
+    bool operator==(const CallLogRow&) const = default;
+};
+
+/// A step of a call's timeline, as the call log keeps it.
+struct CallEvent final {
+    QDateTime at; ///< UTC
+    QString token; ///< "WS_START", "STT_FINAL", "BARGE_IN", ...
+    QJsonObject data; ///< what else was noted, `token` left out
+
+    bool operator==(const CallEvent&) const = default;
+};
+
 } // namespace kav
+
+Q_DECLARE_METATYPE(kav::TranscriptTurn)
+Q_DECLARE_METATYPE(kav::CallSummary)

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <QSortFilterProxyModel>
+#include <QString>
+
+namespace kav::console {
+
+/// Live calls by text (id, caller, called, the state's word) and kind; sorted by SortRole. Says how many it hides.
+class CallsFilter final : public QSortFilterProxyModel {
+    Q_OBJECT
+public:
+    enum class Kind { All, Callers, Tests };
+    Q_ENUM(Kind)
+
+    explicit CallsFilter(QObject* parent = nullptr);
+
+    QString text() const { return m_text; }
+    void setText(const QString& text);
+    Kind kind() const { return m_kind; }
+    void setKind(Kind kind);
+    bool isFiltering() const { return !m_text.isEmpty() || m_kind != Kind::All; }
+    int hiddenCount() const;
+
+Q_SIGNALS:
+    void countsChanged(); ///< shown or hidden rows came or went
+
+protected:
+    bool filterAcceptsRow(int row, const QModelIndex& parent) const override;
+
+private:
+    QString m_text;
+    Kind m_kind = Kind::All;
+};
+
+} // namespace kav::console

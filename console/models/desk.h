@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "console/models/calllogmodel.h"
+#include "console/models/callsfilter.h"
+#include "console/models/livecallsmodel.h"
+#include "console/models/servicesmodel.h"
+#include "console/models/transcriptmodel.h"
+#include "console/net/connection.h"
+#include "console/net/synchronizer.h"
+
+#include <QObject>
+#include <QUrl>
+
+#include <functional>
+#include <memory>
+
+namespace kav::console {
+
+/// The console without its window: line, synchroniser and models, joined; and what an operator may do, with the reason
+/// when he may not. Views talk to it alone. Owned by the console's main(), lives on the GUI thread.
+///
+/// A command is pending until the engine has confirmed it; nothing is shown as done before.
+class Desk final : public QObject {
+    Q_OBJECT
+public:
+    enum class Act { Interrupt, EndCall, EndCallNow, TestCall, WarmService };
+    Q_ENUM(Act)
+
+    /// `client`: "kav-console 0.1.0". `random`: 0.0 .. 1.0.
+    Desk(const QString& client, const Clock& clock, std::function<double()> random,
+        const Connection::Settings& settings = {});
+    ~Desk() override;
+
+    Connection& connection() { return *m_connection; }
+    Synchronizer& synchronizer() { return *m_synchronizer; }
+    LiveCallsModel& liveCalls() { return *m_liveCalls; }
+    CallsFilter& shownCalls() { return *m_shownCalls; } ///< live calls, filtered and sorted
+    TranscriptModel& transcript() { return *m_transcript; } ///< of the selected call
+    ServicesModel& services() { return *m_services; }
+    CallLogModel& log() { return *m_log; }
+
+    void connectTo(const QUrl& url, const QString& token, const QString& operatorName);
+    void disconnectFromEngine();
+    bool isLive() const;
+    /// The banner's whole sentence for the state of the line, with the countdown and the age of what is shown; empty
+    /// when Live.
+    QString linkSentence() const;
+
+    /// The call whose transcript is shown: a live one is watched, any other is fetched from the log. Empty: none.
+    void selectCall(const QString& callId);
+    QString selectedCall() const;
+    /// The line of the selected call, from the live list or the log; none while it is unknown.
+    std::optional<CallSummary> selectedLive() const;
+    std::optional<CallLogRow> selectedLogRow() const;
+
+    /// Empty: the act is possible now. Else the reason, a sentence for a tooltip. `target`: call or service id.
+    QString whyNot(Act act, const QString& target = {}) const;
+    bool isPending(Act act, const QString& target = {}) const;
+    /// Does nothing when whyNot() has a reason.
+    void interrupt(const QString& callId);
+    void endCall(const QString& callId, bool now);
+    void startTestCall(const QStringList& say, const QByteArray& wav, const QString& digits);
+    void warmService(const QString& serviceId);
+
+    void retranslate();
+
+Q_SIGNALS:
+    /// What is possible or pending has changed somewhere.
+    void actsChanged();
+    /// The selection, or what is known of the selected call's line.
+    void selectionChanged();
+    /// Once a second, and on changes of the line: banner and status bar.
+    void linkChanged();
+    /// A command ended badly: a sentence for the user, and the act it was.
+    void failed(kav::console::Desk::Act act, const QString& target, const QString& sentence);
+    /// A command was confirmed.
+    void done(kav::console::Desk::Act act, const QString& target);
+    /// The engine has placed the test call that was asked for.
+    void testCallStarted(const QString& callId);
+
+private:
+    struct Private;
+    std::unique_ptr<Synchronizer> m_synchronizer;
+    std::unique_ptr<Connection> m_connection;
+    std::unique_ptr<LiveCallsModel> m_liveCalls;
+    std::unique_ptr<CallsFilter> m_shownCalls;
+    std::unique_ptr<TranscriptModel> m_transcript;
+    std::unique_ptr<ServicesModel> m_services;
+    std::unique_ptr<CallLogModel> m_log;
+    std::unique_ptr<Private> d;
+};
+
+} // namespace kav::console

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "console/net/linkstate.h"
+#include "shared/protocol/messages.h"
+
+#include <QString>
+
+#include <chrono>
+#include <optional>
+
+// Every word for a value of the protocol, in the user's language: one place, so that a state has the same name on every
+// screen. Translated when called: call again on a change of language.
+namespace kav::console {
+
+QString callStateWord(CallState state); ///< "Caller speaking"
+QString endReasonWord(EndReason reason); ///< "Caller hung up"
+QString turnInputWord(TurnInput input);
+QString serviceStateWord(ServiceState state);
+QString serviceName(const QString& id); ///< "Speech recognition" for "stt"; an unknown id as it is
+QString linkStateWord(LinkState state);
+/// A whole sentence for the user: what went wrong, and what he may do.
+QString errorSentence(const protocol::CommandError& error);
+QString refusalSentence(const protocol::Refusal& refusal);
+
+/// "0:07", "12:34", "1:02:03": the same in every language, isolated for right-to-left text.
+QString durationText(std::chrono::milliseconds length);
+/// "740 ms", "1.24 s"; "–" when there is none.
+QString gapText(const std::optional<std::chrono::milliseconds>& gap);
+/// Left-to-right text (numbers, SIDs, URLs) inside a sentence of any direction: U+2066 ... U+2069.
+QString isolated(const QString& text);
+/// Without the isolates: for the clipboard and for files.
+QString withoutIsolates(QString text);
+
+} // namespace kav::console

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <QDateTime>
+#include <QMetaType>
+#include <QString>
+#include <QStringList>
+
+#include <chrono>
+#include <optional>
+
+// The state of the engine and of what it depends on, as an operator sees it. Plain structs, copied across threads.
+namespace kav {
+
+/// What one dependency of the engine is fit for: a lamp.
+enum class ServiceState {
+    Off, ///< not configured, or not asked for yet
+    Warming, ///< an attempt is under way
+    Ready,
+    Degraded, ///< it serves, but not as it should
+    Failed, ///< it does not serve; `reason` says why
+};
+QString serviceStateName(ServiceState state);
+std::optional<ServiceState> serviceStateFromName(QStringView name);
+
+/// One dependency: a provider stage, the store, the media workers.
+struct ServiceStatus final {
+    QString id; ///< "stt", "llm", "tts", "store", "media": stable, never renamed; unknown ones are shown as they are
+    QString name; ///< of what serves now ("pocketsphinx"); empty when nothing does
+    ServiceState state = ServiceState::Off;
+    QString reason; ///< why Degraded or Failed, for an operator
+    QDateTime since; ///< UTC: of this state
+    QDateTime checkedAt; ///< UTC: the last time the engine looked
+    std::optional<std::chrono::milliseconds> took; ///< the last attempt to make it
+    QDateTime retryAt; ///< UTC: the next attempt, when Failed; else not valid
+
+    bool operator==(const ServiceStatus&) const = default;
+};
+
+/// The engine as a whole.
+struct EngineStatus final {
+    bool ready = false; ///< takes calls now
+    QStringList notReady; ///< why not: "draining", "full", "store", "workers"; words of the engine's readiness page
+    bool draining = false;
+    int calls = 0; ///< live
+    int capacity = 0;
+    int consoles = 0; ///< connected, this one included
+
+    bool operator==(const EngineStatus&) const = default;
+};
+
+} // namespace kav
+
+Q_DECLARE_METATYPE(kav::ServiceStatus)
+Q_DECLARE_METATYPE(kav::EngineStatus)
