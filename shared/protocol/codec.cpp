@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shared/protocol/codec.h"
+
+#include "shared/protocol/fields.h"
+
+#include <QJsonDocument>
+#include <QJsonParseError>
+
+namespace kav::protocol {
+
+namespace {
+
+template <typename... T> QByteArray encodeOne(const std::variant<T...>& message)
+{
+    JsonWriter writer;
+    writer.begin('{');
+    std::visit(
+        [&writer](const auto& alternative) {
+            using Message = std::decay_t<decltype(alternative)>;
+            if constexpr (std::is_same_v<Message, UnknownMessage>) {
+                writer.field("type", alternative.type);
+                writer.optional("id", alternative.id);
+            } else {
+                writer.word("type", Word<Message>);
+                fields(writer, alternative);
+            }
+        },
+        message);
+    writer.end('}');
+    return writer.text();
+}
+
+Error invalidMessage(QString what)
+{
+    return {Error::Code::Invalid, std::move(what), {}};
+}
+
+template <typename... T> bool readMessage(JsonReader& reader, const QString& type, std::variant<T...>& message)
+{
+    return (readAs<T>(reader, type, message) || ...);
+}
+
+template <typename Message> Result<Message> decodeOne(QByteArrayView text)
+{
+    QJsonParseError parseError;
+    const QJsonDocument document =
+        QJsonDocument::fromJson(QByteArray::fromRawData(text.data(), text.size()), &parseError);
+    if (parseError.error != QJsonParseError::NoError) {
+        return invalidMessage(QStringLiteral("the message is not JSON: %1 at byte %2")
+                                  .arg(parseError.errorString())
+                                  .arg(parseError.offset));
+    }
+    if (!document.isObject())
+        return invalidMessage(QStringLiteral("the message is not an object"));
+    const QJsonObject object = document.object();
+
+    QString fault;
+    QString type;
+    const JsonPlace nameless{nullptr, "message"};
+    JsonReader head(object, nameless, fault);
+    head.field("type", type);
+    if (head.failed())
+        return invalidMessage(fault);
+
+    Message message;
+    const QByteArray name = type.toLatin1();
+    const JsonPlace place{nullptr, {name.constData(), std::size_t(name.size())}};
+    JsonReader reader(object, place, fault);
+    if (readMessage(reader, type, message)) {
+        if (reader.failed())
+            return invalidMessage(fault);
+        return message;
+    }
+    UnknownMessage unknown{type, std::nullopt};
+    head.optional("id", unknown.id);
+    if (head.failed())
+        unknown.id.reset(); // not ours to judge; without an id nobody waits for a reply
+    return Message(std::move(unknown));
+}
+
+} // namespace
+
+QByteArray encode(const ToEngine& message)
+{
+    return encodeOne(message);
+}
+
+QByteArray encode(const ToConsole& message)
+{
+    return encodeOne(message);
+}
+
+Result<ToEngine> decodeToEngine(QByteArrayView text)
+{
+    return decodeOne<ToEngine>(text);
+}
+
+Result<ToConsole> decodeToConsole(QByteArrayView text)
+{
+    return decodeOne<ToConsole>(text);
+}
+
+QByteArray encodeChange(const Change& change)
+{
+    JsonWriter writer;
+    writer.object(change);
+    return writer.text();
+}
+
+QByteArray encodeDelta(qint64 from, qint64 to, const QDateTime& at, std::span<const QByteArray* const> changes)
+{
+    JsonWriter writer;
+    writer.begin('{');
+    writer.word("type", Word<Delta>);
+    writer.field("from", from);
+    writer.field("to", to);
+    writer.field("at", at);
+    writer.key("changes");
+    writer.begin('[');
+    const QByteArray head = writer.text();
+    qsizetype size = head.size() + 2;
+    for (const QByteArray* const change : changes)
+        size += change->size() + 1;
+    QByteArray text;
+    text.reserve(size);
+    text += head;
+    for (const QByteArray* const change : changes) {
+        if (text.size() > head.size())
+            text += ',';
+        text += *change;
+    }
+    text += QByteArrayView("]}");
+    return text;
+}
+
+} // namespace kav::protocol

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/shared/protocolsamples.h"
+
+namespace kav::test {
+
+namespace {
+
+using namespace kav::protocol;
+using namespace std::chrono_literals;
+
+/// Seconds after 2026-03-01 09:00 UTC.
+QDateTime at(double seconds)
+{
+    return QDateTime::fromMSecsSinceEpoch(1'772'355'600'000 + qint64(seconds * 1000), Qt::UTC);
+}
+
+EngineStatus engineStatus()
+{
+    return {false, {QStringLiteral("draining"), QStringLiteral("full")}, true, 12, 12, 3};
+}
+
+ServiceStatus failedService()
+{
+    return {QStringLiteral("stt"), QStringLiteral("pocketsphinx"), ServiceState::Failed,
+        QStringLiteral("the model's folder is missing"), at(1), at(61), 1840ms, at(121)};
+}
+
+ServiceStatus idleService()
+{
+    ServiceStatus service;
+    service.id = QStringLiteral("llm");
+    return service;
+}
+
+/// Ended, so that nothing is left out.
+CallSummary endedCall()
+{
+    return {QStringLiteral("CA5b1c"), QStringLiteral("+97250*****17"), QStringLiteral("+9723*****00"),
+        QStringLiteral("inbound"), QStringLiteral("he-IL"), false, at(0), CallState::Ended, at(95.25), 4, 780ms, 1,
+        EndReason::CallerHungUp, at(95.25)};
+}
+
+CallSummary liveCall()
+{
+    CallSummary call;
+    call.id = QStringLiteral("CA77aa");
+    call.from = QStringLiteral("anonymous");
+    call.to = QStringLiteral("+9723*****00");
+    call.direction = QStringLiteral("inbound");
+    call.language = QStringLiteral("en-US");
+    call.test = true;
+    call.startedAt = at(90);
+    call.state = CallState::CallerSpeaking;
+    call.stateSince = at(94.5);
+    return call;
+}
+
+TranscriptTurn closedTurn()
+{
+    return {{1, TurnInput::Voice, QStringLiteral("אני רוצה לקבוע תור \"דחוף\""), 0.75,
+                QStringLiteral("Of course.\nFor which day?"), QStringLiteral("Of course."), true, false,
+                {420ms, 130ms, 260ms, 90ms, 900ms, 480125us}},
+        at(10.5), false, true};
+}
+
+TranscriptTurn openTurn()
+{
+    TranscriptTurn turn;
+    turn.record.number = 2;
+    turn.record.input = TurnInput::Keypad;
+    turn.record.callerText = QStringLiteral("4#");
+    turn.startedAt = at(20);
+    return turn;
+}
+
+CallLogRow logRow()
+{
+    return {QStringLiteral("CA5b1c"), QStringLiteral("+97250*****17"), QStringLiteral("+9723*****00"),
+        QStringLiteral("inbound"), QStringLiteral("he-IL"), true, at(0), at(95.25), EndReason::OperatorEnded, 95250ms,
+        4};
+}
+
+CallLogRow liveRow()
+{
+    CallLogRow row = logRow();
+    row.id = QStringLiteral("CA77aa");
+    row.endedAt = {};
+    row.reason = EndReason::None;
+    row.duration = 0ms;
+    row.turns = 0;
+    return row;
+}
+
+CallTranscript transcript()
+{
+    return {QStringLiteral("CA5b1c"), 1041, 1, {closedTurn(), openTurn()}};
+}
+
+ToConsole delta(Change change)
+{
+    return Delta{1041, 1042, at(96), {std::move(change)}};
+}
+
+ToConsole reply(CommandResult result)
+{
+    return Reply{7, std::move(result)};
+}
+
+} // namespace
+
+QList<ProtocolSample> protocolSamples()
+{
+    const QString call = QStringLiteral("CA5b1c");
+    const auto toEngine = [](const char* golden, ToEngine message) {
+        return ProtocolSample{QLatin1String(golden), std::move(message)};
+    };
+    const auto toConsole = [](const char* golden, ToConsole message) {
+        return ProtocolSample{QLatin1String(golden), std::move(message)};
+    };
+    return {
+        toEngine("hello",
+            Hello{1, 1, {QStringLiteral("call-log"), QStringLiteral("replay")}, QStringLiteral("kav-console 0.1.0"),
+                QStringLiteral("an-invented-token"), QStringLiteral("Dana"), Resume{QStringLiteral("f3a9c1"), 1041},
+                {call}}),
+        toEngine("ping", Ping{3}),
+        toEngine("resync", Resync{}),
+        toEngine("watch-call", WatchCall{7, call}),
+        toEngine("unwatch-call", UnwatchCall{8, call}),
+        toEngine("interrupt-call", InterruptCall{9, call}),
+        toEngine("end-call", EndCall{10, call, true}),
+        toEngine("start-test-call",
+            StartTestCall{11, {QStringLiteral("Hello."), QStringLiteral("I want an appointment.")},
+                QByteArray("RIFF\0\xff", 6), QStringLiteral("12#")}),
+        toEngine("query-log", QueryLog{12, QStringLiteral("appointment"), QStringLiteral("1772355600000:CA5b1c"), 100}),
+        toEngine("query-call", QueryCall{13, call}),
+        toEngine("warm-service", WarmService{14, QStringLiteral("stt")}),
+
+        toConsole("welcome",
+            Welcome{1, {QStringLiteral("call-log"), QStringLiteral("control")}, QStringLiteral("f3a9c1"),
+                QStringLiteral("0.1.0"), QStringLiteral("0a1b2c3"), QStringLiteral("desk-1"), at(-3600),
+                QStringLiteral("Dana"), 5000ms, true}),
+        toConsole("refusal", Refusal{ErrorCode::Version, QStringLiteral("this engine speaks version 2 to 3"), 2, 3}),
+        toConsole("snapshot",
+            Snapshot{1041, at(95.5), engineStatus(), {failedService(), idleService()}, {endedCall(), liveCall()},
+                {transcript()}}),
+        toConsole("delta-engine", delta(EngineChange{engineStatus()})),
+        toConsole("delta-service", delta(ServiceChange{failedService()})),
+        toConsole("delta-call", delta(CallChange{endedCall()})),
+        toConsole("delta-call-gone", delta(CallGone{call})),
+        toConsole("delta-turn", delta(TurnChange{call, closedTurn()})),
+        toConsole("delta-log", delta(LogChange{logRow()})),
+        toConsole("heartbeat", Heartbeat{1042, at(101)}),
+        toConsole("pong", Pong{3, at(101.5)}),
+        toConsole("reply-done", reply(std::monostate{})),
+        toConsole("reply-transcript", reply(transcript())),
+        toConsole("reply-log-page", reply(LogPage{{liveRow(), logRow()}, QStringLiteral("1772355600000:CA5b1c")})),
+        toConsole("reply-call-detail",
+            reply(CallDetail{logRow(), {closedTurn()},
+                {{at(0), QStringLiteral("WS_START"),
+                     {{QStringLiteral("stream"), QStringLiteral("MZ1")}, {QStringLiteral("tracks"), 1}}},
+                    {at(95.25), QStringLiteral("WS_STOP"), {}}}})),
+        toConsole("reply-test-call", reply(TestCallStarted{QStringLiteral("CAtest1")})),
+        toConsole(
+            "reply-error", Reply{7, CommandError{ErrorCode::NoSuchCall, QStringLiteral("no live call has this id")}}),
+    };
+}
+
+} // namespace kav::test
