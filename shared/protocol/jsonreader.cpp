@@ -82,8 +82,9 @@ void JsonReader::read(const QJsonValue& json, const JsonPlace& place, QByteArray
 {
     if (!json.isString())
         return fail(place, QLatin1String("is not a string"));
-    auto decoded = QByteArray::fromBase64Encoding(json.toString().toLatin1(), QByteArray::AbortOnBase64DecodingErrors);
-    if (!decoded)
+    const QByteArray text = json.toString().toLatin1();
+    auto decoded = QByteArray::fromBase64Encoding(text, QByteArray::AbortOnBase64DecodingErrors);
+    if (!decoded || text.size() % 4 != 0) // the size: Qt takes no offence at a text that was cut
         return fail(place, QLatin1String("is not base64"));
     value = std::move(decoded.decoded);
 }
