@@ -91,8 +91,10 @@ QStringList includeFaults(const SourceTree& tree)
     static const QRegularExpression gui(
         QStringLiteral("^(QtGui|QtWidgets|QtQuick)(/"
                        "|$)|^Q(Widget|Application|MainWindow|Dialog|GuiApplication|Pixmap|Painter|Window)$"));
-    static const QRegularExpression beyondCore(QStringLiteral(
-        "^(QtNetwork|QtWebSockets|QtSql|QtConcurrent)(/|$)|^Q(Tcp|Udp|Ssl|Network|WebSocket|Sql|Host)[A-Z]?"));
+    // <QtCore/...>, and <QtGlobal> or <QtMath>, which have no folder, are of Core.
+    static const QRegularExpression beyondCore(
+        QStringLiteral("^Qt(?!Core/)\\w+/|^Qt(Network|WebSockets|Sql|Concurrent|Xml|DBus|Test)$|"
+                       "^Q(Tcp|Udp|Ssl|Network|WebSocket|Sql|Host|AbstractSocket|Local(Socket|Server)|Dns|Dom|DBus)"));
     QStringList faults;
     for (auto it = tree.cbegin(); it != tree.cend(); ++it) {
         const QString& path = it.key();

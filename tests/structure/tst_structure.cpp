@@ -71,6 +71,11 @@ void TestStructure::aBrokenIncludeOrderIsFound_data()
     row("no widgets in the engine", "engine/app/a.cpp", "#include <QWidget>", "belongs to Qt's Gui or Widgets");
     row("no Gui module in the engine", "engine/app/a.cpp", "#include <QtGui/QImage>", "belongs to Qt's Gui or Widgets");
     row("no network in shared", "shared/protocol/a.cpp", "#include <QTcpSocket>", "is not of Qt's Core");
+    row("by no name", "shared/protocol/a.cpp", "#include <QAbstractSocket>", "is not of Qt's Core");
+    row("no module but Core in shared", "shared/model/a.h", "#include <QtXml/QDomDocument>", "is not of Qt's Core");
+    row("Core in shared", "shared/model/a.h", "#include <QtCore/QString>", "");
+    row("Core's own names in shared", "shared/model/a.h", "#include <QtGlobal>", "");
+    row("all of Core in shared", "shared/core/a.h", "#include <QLocale>", "");
 }
 
 void TestStructure::aBrokenIncludeOrderIsFound()
