@@ -29,8 +29,8 @@ template <typename Message, typename Decode> void throughAndBack(QByteArrayView 
 
 } // namespace
 
-// The first byte is the direction ('>' to the engine, else to the console), the rest a message. What is taken comes back
-// as it was when it is written and read again; and a delta put together from its changes is the delta.
+// The first byte is the direction ('>' to the engine, else to the console), the rest a message. What is taken comes
+// back as it was when it is written and read again; and a delta put together from its changes is the delta.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
 {
     if (size == 0)
