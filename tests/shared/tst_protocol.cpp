@@ -124,6 +124,12 @@ QByteArray goldenText(const QString& name)
     return file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
 }
 
+QByteArray documentText()
+{
+    QFile file(QStringLiteral(KAV_SOURCE_DIR "/shared/protocol/PROTOCOL.md"));
+    return file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
+}
+
 template <typename T> T decodedAs(const QByteArray& text)
 {
     const auto message = decodeToConsole(text);
@@ -203,6 +209,10 @@ private Q_SLOTS:
     void aMessageWritesAsItsGolden();
     void textIsOneLineAndTheTypeComesFirst_data();
     void textIsOneLineAndTheTypeComesFirst();
+
+    // PROTOCOL.md.
+    void theExamplesOfTheDocumentAreMessages();
+    void theDocumentNamesEveryWordAndField();
 
     // Fields.
     void aMissingFieldIsNamed_data();
@@ -340,6 +350,70 @@ void TestProtocol::textIsOneLineAndTheTypeComesFirst()
     QVERIFY(text.startsWith("{\"type\":\""));
     QVERIFY(!text.contains('\n'));
     QCOMPARE(text.size(), toText(toJson(text)).size()); // compact: not one blank more than Qt's own
+}
+
+void TestProtocol::theExamplesOfTheDocumentAreMessages()
+{
+    QSet<QString> types;
+    bool isExample = false;
+    for (const QByteArray& line : documentText().split('\n')) {
+        if (line.startsWith("```"))
+            isExample = line == "```json";
+        else if (isExample) {
+            const auto ofConsole = decodeToEngine(line);
+            const auto ofEngine = decodeToConsole(line);
+            QVERIFY2(ofConsole.ok(), ofConsole ? "" : qPrintable(ofConsole.error().message));
+            QVERIFY2(ofEngine.ok(), ofEngine ? "" : qPrintable(ofEngine.error().message));
+            const bool isUnknownToEngine = std::holds_alternative<UnknownMessage>(*ofConsole);
+            QVERIFY2(isUnknownToEngine != std::holds_alternative<UnknownMessage>(*ofEngine), line.constData());
+            // Nothing in it is ignored: what is read is all that stands there.
+            QCOMPARE(toJson(isUnknownToEngine ? encode(*ofEngine) : encode(*ofConsole)), toJson(line));
+            types += toJson(line).value(QStringLiteral("type")).toString();
+        }
+    }
+    QSet<QString> all;
+    for (const ProtocolSample& one : protocolSamples())
+        all += toJson(encoded(one.message)).value(QStringLiteral("type")).toString();
+    QCOMPARE(types, all);
+}
+
+void TestProtocol::theDocumentNamesEveryWordAndField()
+{
+    const QByteArray document = documentText();
+    const auto isNamed = [&](const QString& word, const char* mark = "") {
+        const QByteArray quoted = "`" + word.toUtf8() + mark + "`";
+        return document.contains(quoted);
+    };
+    for (const ProtocolSample& one : protocolSamples()) {
+        const QJsonObject golden = toJson(goldenText(one.golden));
+        const QString type = golden.value(QStringLiteral("type")).toString();
+        walk(golden, {}, [&](const Path& path, const QJsonValue& value) {
+            const auto* const name = std::get_if<QString>(&path.last());
+            if (!name)
+                return;
+            if (*name == QLatin1String("kind"))
+                QVERIFY2(isNamed(value.toString()), qPrintable(value.toString()));
+            const bool isOptional = optionalField(pathText(type, path)) >= 0;
+            QVERIFY2(isNamed(*name, isOptional ? "?" : ""), qPrintable(pathText(type, path)));
+        });
+    }
+    for (int i = 0; i <= int(ErrorCode::Internal); ++i)
+        QVERIFY2(isNamed(errorCodeName(ErrorCode(i))), qPrintable(errorCodeName(ErrorCode(i))));
+    for (int i = 0; i <= int(CallState::Ended); ++i)
+        QVERIFY2(isNamed(callStateName(CallState(i))), qPrintable(callStateName(CallState(i))));
+    for (int i = 0; i <= int(EndReason::Interrupted); ++i)
+        QVERIFY2(isNamed(endReasonName(EndReason(i))), qPrintable(endReasonName(EndReason(i))));
+    for (int i = 0; i <= int(TurnInput::Silence); ++i)
+        QVERIFY2(isNamed(turnInputName(TurnInput(i))), qPrintable(turnInputName(TurnInput(i))));
+    for (int i = 0; i <= int(ServiceState::Failed); ++i)
+        QVERIFY2(isNamed(serviceStateName(ServiceState(i))), "a service's state");
+    for (const QLatin1String name :
+        {feature::CallLog, feature::TestCall, feature::Control, feature::Warm, feature::Replay, Subprotocol})
+        QVERIFY2(isNamed(name), name.data());
+    for (const quint16 code : {close::BadMessage, close::Unauthorized, close::NoHello, close::VersionMismatch,
+             close::TooMany, close::TooSlow})
+        QVERIFY2(document.contains(QByteArray("| " + QByteArray::number(code) + " |")),
+            QByteArray::number(code).constData());
 }
 
 void TestProtocol::aMissingFieldIsNamed_data()
