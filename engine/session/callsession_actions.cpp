@@ -23,6 +23,21 @@ providers::UserTurn::Kind kindOf(TurnInput input)
     }
     Q_UNREACHABLE();
 }
+
+QString nameOf(turn::CutBy by)
+{
+    switch (by) {
+    case turn::CutBy::Voice:
+        return QStringLiteral("voice");
+    case turn::CutBy::Key:
+        return QStringLiteral("key");
+    case turn::CutBy::Operator:
+        return QStringLiteral("operator");
+    case turn::CutBy::Engine:
+        return QStringLiteral("engine");
+    }
+    Q_UNREACHABLE();
+}
 } // namespace
 
 void CallSession::perform(const turn::action::StateChanged& action)
@@ -190,23 +205,33 @@ void CallSession::perform(const turn::action::ResumePlayout&)
 
 void CallSession::perform(const turn::action::CutSpeech& action)
 {
-    if (std::exchange(m_answerWaits, false) || m_speaking == Speaking::Nothing)
+    const bool nothing = m_speaking == Speaking::Nothing;
+    const bool waited = std::exchange(m_answerWaits, false);
+    if (waited || nothing)
         m_answer.reset(); // not a word of it was heard
-    if (m_speaking == Speaking::Nothing)
+    if (nothing && action.by != turn::CutBy::Operator)
         return;
-    const auto heard = m_playout.cut(m_now, *this);
+    // DropAnswer comes next, and needs the turn.
+    const bool dropFollows = !waited && (nothing || (m_speaking == Speaking::Line && !m_lineIsTurns)) && m_turn
+        && m_turn->record.input != TurnInput::Message;
+    std::vector<media::HeardSentence> heard;
+    if (!nothing)
+        heard = m_playout.cut(m_now, *this);
     Milliseconds heardTime{0};
     for (const auto& sentence : heard)
         heardTime += sentence.heard;
     if (m_turn)
         m_turn->record.interrupted = true;
     speechOver(heard, true);
-    logEvent(QStringLiteral("BARGE_IN"),
-        {{QStringLiteral("turn"), action.turn}, {QStringLiteral("heard_ms"), qint64(heardTime.count())},
-            {QStringLiteral("by"), action.byKey ? QStringLiteral("key") : QStringLiteral("voice")}});
     m_pausedSince.reset();
-    Q_EMIT interruptionEnded(true);
-    closeTurn();
+    const bool limit = action.by == turn::CutBy::Engine;
+    logEvent(limit ? QStringLiteral("SPEECH_CUT") : QStringLiteral("BARGE_IN"),
+        {{QStringLiteral("turn"), action.turn}, {QStringLiteral("heard_ms"), qint64(heardTime.count())},
+            {QStringLiteral("by"), nameOf(action.by)}});
+    if (action.by == turn::CutBy::Voice || action.by == turn::CutBy::Key)
+        Q_EMIT interruptionEnded(true);
+    if (!dropFollows)
+        closeTurn();
 }
 
 void CallSession::perform(const turn::action::PlayFiller&)

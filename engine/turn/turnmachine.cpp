@@ -192,20 +192,19 @@ void TurnMachine::hold()
         if (!m_started)
             return;
         saveMessage();
-        forgetWords(m_words);
         break;
     case TurnState::Thinking:
-        abandonAnswer();
+        abandonAnswer(CutBy::Operator);
         break;
     case TurnState::Speaking:
-        cutSpeech(false);
-        forgetWords(m_words);
+        cutSpeech(CutBy::Operator);
         break;
     case TurnState::Held:
     case TurnState::Ending:
     case TurnState::Ended:
         return;
     }
+    forgetWords(m_words);
     m_keyAt.reset();
     setState(TurnState::Held);
 }
@@ -293,10 +292,10 @@ void TurnMachine::goodbye(EndReason reason)
         saveMessage();
         break;
     case TurnState::Thinking:
-        abandonAnswer();
+        abandonAnswer(CutBy::Engine);
         break;
     case TurnState::Speaking:
-        cutSpeech(false);
+        cutSpeech(CutBy::Engine);
         break;
     case TurnState::Held:
         break;

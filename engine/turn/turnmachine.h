@@ -60,6 +60,14 @@ using Event = std::variant<event::CallStarted, event::Frame, event::Tick, event:
     event::AnswerFailed, event::SpeechHeard, event::Expect, event::OperatorHold, event::OperatorRelease,
     event::OperatorInterrupt, event::OperatorEnd, event::RemoteEnded, event::EndRequested>;
 
+/// Who silenced the agent.
+enum class CutBy {
+    Voice, ///< the caller's words
+    Key, ///< the caller's
+    Operator,
+    Engine, ///< a limit, or a goodbye
+};
+
 // ---- actions: what the session must do, in this order ---------------------------------------------------------------
 namespace action {
     struct StateChanged { TurnState from, to; };
@@ -88,9 +96,9 @@ namespace action {
     /// Interruption, first step: silence now (`clear`), keep the rest. `onset`: when the voice that caused it began.
     struct PausePlayout { Instant onset; };
     struct ResumePlayout { };
-    /// Interruption, confirmed: silence, and the turn ends at what was heard. `byKey`: a key, not a voice, did it.
-    /// `turn` is 0 for a line that belongs to no turn (PlayNoInput).
-    struct CutSpeech { int turn = 0; bool byKey = false; };
+    /// Silence, and the turn ends at what was heard; DropAnswer follows when nothing of the answer was. `turn` is 0 for a
+    /// line that belongs to no turn (PlayNoInput). An operator's comes even when nothing is being heard yet.
+    struct CutSpeech { int turn = 0; CutBy by = CutBy::Voice; };
     /// Pre-rendered lines, spoken by the session from its own store. After each SpeechHeard follows.
     struct PlayFiller { int turn = 0; };
     struct PlayFallback { int turn = 0; };
@@ -130,6 +138,14 @@ public:
     CallerState callerState() const;
     int currentTurn() const { return m_turn; } ///< the turn last committed, 0 before the first
     int currentUtterance() const { return m_utterance; } ///< the utterance last opened, 0 before the first
+    /// An interruption would silence it, or take back what it is about to say.
+    bool agentHasFloor() const { return m_state == TurnState::Thinking || m_state == TurnState::Speaking; }
+    /// The caller says, or has said, something that is no turn yet.
+    bool hasCallerWords() const { return !m_words.isEmpty(); }
+    QString callerWords() const { return m_words.guess(); } ///< of that, the best that is known now
+    QString committedWords() const { return m_committed.guess(); } ///< of the current turn
+    /// The recogniser has nothing more to say about the current turn.
+    bool committedWordsAreFinal() const { return m_input != TurnInput::Voice || !m_committed.isUnfinished(); }
 
 private:
     /// What is being heard, or is about to be.
@@ -177,15 +193,15 @@ private:
     void tryStart(bool evenIfHeld = false);
     void playFallback();
     void answerFailed();
-    void dropAnswer();
-    void abandonAnswer();
+    void dropAnswer(CutBy by);
+    void abandonAnswer(CutBy by);
     void deadlinePassed();
 
     // turnmachine_speaking.cpp
     void inSpeaking(const Event& event);
     void speakingTimers();
     void speechHeard();
-    void cutSpeech(bool byKey);
+    void cutSpeech(CutBy by);
     void inHeld(const Event& event);
     void inEnding(const Event& event);
     int speechTurn() const;

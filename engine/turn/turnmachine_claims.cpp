@@ -97,13 +97,13 @@ void TurnMachine::confirmClaim()
     m_claim = Claim::None;
     m_acknowledged.reset();
     if (m_state == TurnState::Speaking) {
-        cutSpeech(false);
+        cutSpeech(CutBy::Voice);
         setState(TurnState::Listening);
         return;
     }
     // After the fallback line the caller answers that line; before it the caller goes on with the same words.
     const bool joins = m_input == TurnInput::Voice && !m_fallbackPlayed;
-    dropAnswer();
+    dropAnswer(CutBy::Voice);
     if (joins) {
         m_committed.append(std::exchange(m_words, {}));
         m_words = std::exchange(m_committed, {});

@@ -32,7 +32,7 @@ void TurnMachine::inSpeaking(const Event& event)
         m_noInputs = 0;
         if (!m_interruptible)
             return;
-        cutSpeech(true);
+        cutSpeech(CutBy::Key);
         forgetWords(m_words);
         if (m_expect.kind != Listening::Message)
             m_keyAt = m_now;
@@ -40,13 +40,13 @@ void TurnMachine::inSpeaking(const Event& event)
     } else if (const auto* keypad = std::get_if<event::Keypad>(&event)) {
         if (!m_interruptible || keypad->digits.isEmpty())
             return;
-        cutSpeech(true);
+        cutSpeech(CutBy::Key);
         forgetWords(m_words);
         setState(TurnState::Listening);
         commitKeys(keypad->digits);
     } else if (std::holds_alternative<event::OperatorInterrupt>(event)) {
-        cutSpeech(false);
-        forgetWords(m_words);
+        // A caller who was just trying to get a word in keeps it.
+        cutSpeech(CutBy::Operator);
         setState(TurnState::Listening);
     }
 }
@@ -56,9 +56,9 @@ int TurnMachine::speechTurn() const
     return m_speech == Speech::NoInput ? 0 : m_turn;
 }
 
-void TurnMachine::cutSpeech(bool byKey)
+void TurnMachine::cutSpeech(CutBy by)
 {
-    m_actions.push_back(action::CutSpeech{speechTurn(), byKey});
+    m_actions.push_back(action::CutSpeech{speechTurn(), by});
     m_speech = Speech::None;
     m_claim = Claim::None;
 }
@@ -100,7 +100,7 @@ void TurnMachine::speakingTimers()
     const bool line = m_speech != Speech::Answer;
     if (isOver(line ? m_settings.lineCap : m_settings.speakingCap, m_speechAt)) {
         note(line ? QStringLiteral("line-cap") : QStringLiteral("speaking-cap"), elapsed(m_speechAt, m_now));
-        cutSpeech(false);
+        cutSpeech(CutBy::Engine);
         setState(TurnState::Listening);
     }
 }

@@ -45,7 +45,7 @@ void TurnMachine::inThinking(const Event& event)
         // asked for nothing yet.
         if (m_input != TurnInput::Voice)
             return;
-        dropAnswer();
+        dropAnswer(CutBy::Key);
         forgetWords(m_committed);
         forgetWords(m_words);
         m_keyAt = m_now;
@@ -53,40 +53,41 @@ void TurnMachine::inThinking(const Event& event)
     } else if (const auto* keypad = std::get_if<event::Keypad>(&event)) {
         if (m_input == TurnInput::Opening || m_input == TurnInput::Message || keypad->digits.isEmpty())
             return;
-        dropAnswer();
+        dropAnswer(CutBy::Key);
         forgetWords(m_committed);
         commitKeys(keypad->digits);
     } else if (std::holds_alternative<event::OperatorInterrupt>(event)) {
-        abandonAnswer();
+        abandonAnswer(CutBy::Operator);
         setState(TurnState::Listening);
     }
 }
 
 /// The answer is not wanted any more. What becomes of the words and the state is the caller's to say.
-void TurnMachine::dropAnswer()
+void TurnMachine::dropAnswer(CutBy by)
 {
-    if (m_speech != Speech::None) // a filler or the fallback is being heard
-        m_actions.push_back(action::CutSpeech{m_turn, false});
+    if (m_speech != Speech::None || by == CutBy::Operator) // a filler or the fallback is being heard
+        m_actions.push_back(action::CutSpeech{m_turn, by});
     m_speech = Speech::None;
     m_actions.push_back(action::DropAnswer{m_turn});
     m_ready = m_complete = m_endCall = m_awaiting = false;
     m_claim = Claim::None;
-    m_expect = m_expectBefore;
+    // What the fallback line has offered stands.
+    if (!m_fallbackPlayed)
+        m_expect = m_expectBefore;
 }
 
 /// The turn ends without its answer being heard, and its words go with it. A message that was left stays left, though
-/// nobody thanks for it: DropAnswer would take it back.
-void TurnMachine::abandonAnswer()
+/// nobody thanks for it: DropAnswer would take it back. Words that the caller is just saying stay.
+void TurnMachine::abandonAnswer(CutBy by)
 {
     if (m_input != TurnInput::Message) {
-        dropAnswer();
+        dropAnswer(by);
         forgetWords(m_committed);
-    } else if (m_speech != Speech::None) {
-        m_actions.push_back(action::CutSpeech{m_turn, false});
+    } else if (m_speech != Speech::None || by == CutBy::Operator) {
+        m_actions.push_back(action::CutSpeech{m_turn, by});
         m_speech = Speech::None;
     }
     m_claim = Claim::None;
-    forgetWords(m_words);
 }
 
 /// A partial, the final or the failure of a turn that is committed.
@@ -128,7 +129,7 @@ void TurnMachine::resolveAwaited(bool timedOut)
         confirmClaim();
         return;
     }
-    dropAnswer();
+    dropAnswer(CutBy::Engine);
     m_committed.clear();
     forgetWords(m_words);
     setState(TurnState::Listening);

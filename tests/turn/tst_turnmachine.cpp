@@ -144,6 +144,16 @@ private Q_SLOTS:
     // operator
     void heldAgentHearsAndSaysNothing();
     void holdEndsByItself();
+    void operatorInterruptsAnAnswerThatNobodyMayInterrupt();
+    void operatorInterruptsAPausedAgentAndTheCallerKeepsTheWord();
+    void operatorInterruptsBeforeTheAnswerIsHeard();
+    void operatorInterruptsWhileTheCallerGoesOn();
+    void operatorInterruptsTheFiller();
+    void operatorInterruptsTheFallbackLineWhoseOfferStands();
+    void operatorInterruptsTheThanksForAMessage();
+    void operatorInterruptsAPrompt();
+    void operatorInterruptsNothingElse();
+    void callerTalksIntoTheFallbackLineAndItsOfferStands();
     void droppedAnswerBringsBackTheExpectation();
 };
 
@@ -1012,7 +1022,7 @@ void TestTurnMachine::longestCallHoldsWhateverMarksDo()
     Call call(settings);
     call.agentSpeaks(); // and its end is never heard
     call.ticks(10000);
-    QCOMPARE(call.taken(), list({"note longest-call", "cut 1", "goodbye longest-call", "speaking > ending"}));
+    QCOMPARE(call.taken(), list({"note longest-call", "cut 1 by engine", "goodbye longest-call", "speaking > ending"}));
 }
 
 void TestTurnMachine::goodbyeThatIsNeverHeardStillEnds()
@@ -1029,11 +1039,11 @@ void TestTurnMachine::speechThatIsNeverHeardStillEnds()
     Call call;
     call.agentSpeaks();
     call.ticks(120000);
-    QCOMPARE(call.taken(), list({"note speaking-cap", "cut 1", "speaking > listening"}));
+    QCOMPARE(call.taken(), list({"note speaking-cap", "cut 1 by engine", "speaking > listening"}));
     call.ticks(8000);
     call.ticks(15000);
     QCOMPARE(
-        call.taken(), list({"no-input 1", "listening > speaking", "note line-cap", "cut 0", "speaking > listening"}));
+        call.taken(), list({"no-input 1", "listening > speaking", "note line-cap", "cut 0 by engine", "speaking > listening"}));
 }
 
 void TestTurnMachine::entryIsATurn()
@@ -1187,7 +1197,7 @@ void TestTurnMachine::heldAgentHearsAndSaysNothing()
     Call call;
     call.agentSpeaks();
     call.send(event::OperatorHold{});
-    QCOMPARE(call.taken(), list({"cut 1", "speaking > held"}));
+    QCOMPARE(call.taken(), list({"cut 1 by operator", "speaking > held"}));
     call.callerSpeaks(5000);
     call.callerIsSilent(20000);
     call.send(event::Keypad{s("1")});
@@ -1204,6 +1214,145 @@ void TestTurnMachine::holdEndsByItself()
     call.send(event::OperatorHold{});
     call.ticks(600000);
     QCOMPARE(call.taken(), list({"listening > held", "note held-cap", "held > listening"}));
+}
+
+void TestTurnMachine::operatorInterruptsAnAnswerThatNobodyMayInterrupt()
+{
+    Call call;
+    call.reachThinking("sales");
+    call.send(event::Expect{Listening::Speech, false});
+    call.answers();
+    call.taken();
+    call.callerSpeaks(600);
+    QCOMPARE(call.taken(), QStringList());
+    call.callerIsSilent(400);
+    QVERIFY(call.machine.agentHasFloor());
+    call.send(event::OperatorInterrupt{});
+    QCOMPARE(call.taken(), list({"cut 1 by operator", "speaking > listening"}));
+    QVERIFY(!call.machine.agentHasFloor());
+    call.callerSpeaks(100); // and the caller can speak at once
+    QCOMPARE(call.taken(), list({"begin 2"}));
+}
+
+void TestTurnMachine::operatorInterruptsAPausedAgentAndTheCallerKeepsTheWord()
+{
+    Call call;
+    call.agentSpeaks();
+    call.callerSpeaks(300);
+    QCOMPARE(call.taken(), list({"pause", "begin 2"}));
+    call.send(event::OperatorInterrupt{});
+    QCOMPARE(call.taken(), list({"cut 1 by operator", "speaking > listening"}));
+    call.callerSpeaks(300);
+    call.partial(s("support"));
+    call.callerIsSilent(300);
+    QCOMPARE(call.taken(), list({"end 2", "commit 2 voice 'support'", "listening > thinking"}));
+}
+
+void TestTurnMachine::operatorInterruptsBeforeTheAnswerIsHeard()
+{
+    Call call;
+    call.reachThinking("sales");
+    call.send(event::Expect{Listening::Message, true}); // of the answer that is going to be abandoned
+    call.taken();
+    call.send(event::OperatorInterrupt{});
+    QCOMPARE(call.taken(), list({"cut 1 by operator", "drop-answer 1", "drop 1", "thinking > listening"}));
+    call.send(event::AnswerReady{1}); // too late
+    QCOMPARE(call.taken(), QStringList());
+    call.callerSays(s("support"));
+    QCOMPARE(call.taken(), list({"begin 2", "end 2", "commit 2 voice 'support'", "listening > thinking"}));
+}
+
+void TestTurnMachine::operatorInterruptsWhileTheCallerGoesOn()
+{
+    Call call;
+    call.reachThinking("sales");
+    call.callerSpeaks(300);
+    QCOMPARE(call.taken(), list({"begin 2"}));
+    call.send(event::OperatorInterrupt{});
+    QCOMPARE(call.taken(), list({"cut 1 by operator", "drop-answer 1", "drop 1", "thinking > listening"}));
+    call.callerSpeaks(300);
+    call.partial(s("no support"));
+    call.callerIsSilent(300);
+    QCOMPARE(call.taken(), list({"end 2", "commit 2 voice 'no support'", "listening > thinking"}));
+}
+
+void TestTurnMachine::operatorInterruptsTheFiller()
+{
+    Call call;
+    call.reachThinking("sales");
+    call.callerIsSilent(2000);
+    call.taken();
+    call.send(event::OperatorInterrupt{});
+    QCOMPARE(call.taken(), list({"cut 1 by operator", "drop-answer 1", "drop 1", "thinking > listening"}));
+    call.send(event::SpeechHeard{}); // of the filler: nobody waits for it any more
+    QCOMPARE(call.taken(), QStringList());
+}
+
+void TestTurnMachine::operatorInterruptsTheFallbackLineWhoseOfferStands()
+{
+    Call call;
+    call.reachThinking("sales");
+    call.send(event::AnswerFailed{1});
+    call.send(event::Expect{Listening::Message, true}); // "please leave a message"
+    call.taken();
+    call.send(event::OperatorInterrupt{});
+    QCOMPARE(call.taken(), list({"cut 1 by operator", "drop-answer 1", "drop 1", "thinking > listening"}));
+    call.callerSpeaks(3000);
+    call.send(event::Keypad{s("#")});
+    QCOMPARE(call.taken(), list({"begin 2", "end 2", "commit 2 message ''", "listening > thinking"}));
+}
+
+void TestTurnMachine::operatorInterruptsTheThanksForAMessage()
+{
+    Call call;
+    call.send(event::Expect{Listening::Message, true});
+    call.callerSpeaks(3000);
+    call.send(event::Keypad{s("#")});
+    call.taken();
+    call.send(event::OperatorInterrupt{}); // the message stays left: its answer is not taken back
+    QCOMPARE(call.taken(), list({"cut 1 by operator", "thinking > listening"}));
+}
+
+void TestTurnMachine::operatorInterruptsAPrompt()
+{
+    Call call;
+    call.callerIsSilent(8000);
+    QCOMPARE(call.taken(), list({"no-input 1", "listening > speaking"}));
+    call.send(event::OperatorInterrupt{});
+    QCOMPARE(call.taken(), list({"cut 0 by operator", "speaking > listening"}));
+    call.callerIsSilent(8000);
+    QCOMPARE(call.taken(), list({"no-input 2", "listening > speaking"}));
+}
+
+void TestTurnMachine::operatorInterruptsNothingElse()
+{
+    Call call;
+    call.send(event::OperatorInterrupt{});
+    call.callerSpeaks(300);
+    call.taken();
+    QVERIFY(!call.machine.agentHasFloor());
+    call.send(event::OperatorInterrupt{}); // the caller speaks
+    call.send(event::EndRequested{EndReason::OperatorEnded});
+    call.taken();
+    QVERIFY(!call.machine.agentHasFloor());
+    call.send(event::OperatorInterrupt{}); // the goodbye
+    QCOMPARE(call.taken(), QStringList());
+    call.send(event::SpeechHeard{});
+    QCOMPARE(call.taken(), list({"ending > ended", "end-call operator-ended"}));
+}
+
+void TestTurnMachine::callerTalksIntoTheFallbackLineAndItsOfferStands()
+{
+    Call call;
+    call.reachThinking("sales");
+    call.send(event::AnswerFailed{1});
+    call.send(event::Expect{Listening::Message, true});
+    call.taken();
+    call.callerSpeaks(2000);
+    QCOMPARE(call.taken(), list({"begin 2", "cut 1", "drop-answer 1", "drop 1", "thinking > listening"}));
+    call.callerSpeaks(1000);
+    call.send(event::Keypad{s("#")});
+    QCOMPARE(call.taken(), list({"end 2", "commit 2 message ''", "listening > thinking"}));
 }
 
 void TestTurnMachine::droppedAnswerBringsBackTheExpectation()

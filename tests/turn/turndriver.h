@@ -54,7 +54,8 @@ inline QString describe(const Action& act)
             [](const action::PausePlayout&) { return QStringLiteral("pause"); },
             [](const action::ResumePlayout&) { return QStringLiteral("resume"); },
             [&](const action::CutSpeech& a) {
-                return QString(with("cut", a.turn) + (a.byKey ? QLatin1String(" by key") : QLatin1String("")));
+                static const char* const by[] = {"", " by key", " by operator", " by engine"};
+                return QString(with("cut", a.turn) + QLatin1String(by[int(a.by)]));
             },
             [&](const action::PlayFiller& a) { return with("filler", a.turn); },
             [&](const action::PlayFallback& a) { return with("fallback", a.turn); },
