@@ -68,6 +68,9 @@ void Answer::addSentences(const QStringList& sentences)
         Sentence sentence;
         sentence.index = m_nextIndex++;
         sentence.text = text;
+        if (!m_sentencesText.isEmpty())
+            m_sentencesText += QLatin1Char(' ');
+        m_sentencesText += text;
         m_sentences.push_back(std::move(sentence));
     }
     if (first) Q_EMIT

@@ -44,6 +44,9 @@ public:
     void pump(media::Playout& playout);
 
     QString text() const { return m_text; }
+    /// The text in whole sentences, while it still comes.
+    QString knownText() const { return m_textFinished ? m_text : m_sentencesText; }
+    int sentenceCount() const { return m_nextIndex; } ///< known so far
     /// All text is in, and all of its audio has been handed to playout.
     bool isHandedOver() const { return m_ended; }
     /// Nothing to say: the text ended without a sentence, or none of it can be spoken.
@@ -83,6 +86,7 @@ private:
     const std::function<Milliseconds()> m_queued;
     dialog::SentenceSplitter m_splitter;
     QString m_text;
+    QString m_sentencesText;
     std::deque<Sentence> m_sentences; // from the one being handed over on
     int m_nextIndex = 0;
     qsizetype m_audioBytes = 0;

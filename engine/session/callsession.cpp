@@ -87,12 +87,13 @@ void CallSession::onMessage(const media::StartMessage& message)
     m_info.to = message.parameters.value(QStringLiteral("to"));
     m_info.language = message.parameters.value(QStringLiteral("language"), m_context.settings.language);
 
-    m_context.log({calllog::Entry::Kind::CallStarted, m_callId, m_context.clock->wallNow(),
-        QJsonObject{{QStringLiteral("from"), maskNumber(m_info.from)}, {QStringLiteral("to"), maskNumber(m_info.to)},
-            {QStringLiteral("direction"),
-                m_info.parameters.value(QStringLiteral("direction"), QStringLiteral("inbound"))},
-            {QStringLiteral("language"), m_info.language}, {QStringLiteral("accountSid"), message.accountSid},
-            {QStringLiteral("streamSid"), message.streamSid}}});
+    showStart();
+    QJsonObject started{{QStringLiteral("from"), m_summary.from}, {QStringLiteral("to"), m_summary.to},
+        {QStringLiteral("direction"), m_summary.direction}, {QStringLiteral("language"), m_info.language},
+        {QStringLiteral("accountSid"), message.accountSid}, {QStringLiteral("streamSid"), message.streamSid}};
+    if (m_summary.test)
+        started.insert(QStringLiteral("test"), true);
+    m_context.log({calllog::Entry::Kind::CallStarted, m_callId, m_summary.startedAt, started});
     logEvent(QStringLiteral("WS_START"), {{QStringLiteral("stream"), message.streamSid}});
 
     // Provider connections are opened before the first word is due; the caller's audio is taken from the first frame.
@@ -129,6 +130,10 @@ void CallSession::onMessage(const media::MarkMessage& message)
     const quint64 stale = m_playout.counters().staleMarks;
     m_playout.onMark(message.name, m_now);
     const bool isStale = m_playout.counters().staleMarks != stale;
+    if (!isStale && m_turn && (m_speaking == Speaking::Answer || (m_speaking == Speaking::Line && m_lineIsTurns))) {
+        m_turn->heardSoFar = heardText(m_playout.heard(m_now));
+        m_turnsStale = true;
+    }
     m_context.counters->countMark(isStale ? metrics::Mark::Stale : metrics::Mark::Returned);
 }
 
@@ -200,7 +205,8 @@ void CallSession::sendMedia(std::span<const quint8> mulaw)
         m_turn->record.latency.answer =
             std::chrono::duration_cast<std::chrono::microseconds>(sent - *m_turn->committed);
         if (m_turn->record.input != TurnInput::Opening)
-            m_turn->record.latency.total = elapsed(m_turn->lastVoice, sent);
+            m_turn->record.latency.total = m_lastGap = elapsed(m_turn->lastVoice, sent);
+        m_turnsStale = true;
     }
 }
 
@@ -247,6 +253,7 @@ void CallSession::onTick(Instant now)
         return;
     m_playout.poll(now, *this);
     checkHeard(now);
+    show();
 }
 
 void CallSession::requestEnd(EndReason reason)
@@ -268,6 +275,28 @@ void CallSession::endNow(EndReason reason)
     finish(reason, 1001, QStringLiteral("engine stopped"));
 }
 
+CommandOutcome CallSession::command(OperatorCommand command)
+{
+    KAV_ASSERT_THREAD(this);
+    if (m_phase == Phase::Ended)
+        return CommandOutcome::NoSuchCall;
+    m_now = m_context.clock->now();
+    switch (command) {
+    case OperatorCommand::Interrupt:
+        if (!m_machine.agentHasFloor())
+            return CommandOutcome::NothingToDo;
+        dispatch(turn::event::OperatorInterrupt{});
+        break;
+    case OperatorCommand::End:
+        requestEnd(EndReason::OperatorEnded);
+        break;
+    case OperatorCommand::EndNow:
+        dispatch(turn::event::OperatorEnd{});
+        break;
+    }
+    return CommandOutcome::Done;
+}
+
 // ---- the turn machine -----------------------------------------------------------------------------------------------
 
 void CallSession::dispatch(const turn::Event& event)
@@ -285,11 +314,15 @@ void CallSession::dispatch(const turn::Event& event)
     }
     m_events.clear();
     m_dispatching = false;
+    show();
 }
 
 void CallSession::decide(const turn::Event& event)
 {
     const turn::Actions actions = m_machine.on(event, m_now);
+    m_turnsStale = m_turnsStale || !actions.empty() || std::holds_alternative<turn::event::Partial>(event)
+        || std::holds_alternative<turn::event::Final>(event)
+        || std::holds_alternative<turn::event::RecognitionFailed>(event);
     for (const turn::Action& action : actions) {
         std::visit([this](const auto& a) { perform(a); }, action);
         if (m_phase == Phase::Ended)
@@ -348,6 +381,7 @@ void CallSession::finish(EndReason reason, quint16 closeCode, const QString& clo
             QJsonObject{{QStringLiteral("reason"), endReasonName(reason)},
                 {QStringLiteral("durationMs"), qint64(end.duration.count())}, {QStringLiteral("turns"), m_turnsDone},
                 {QStringLiteral("facts"), facts}}});
+        showEnd(reason);
     }
     // Before the close: what Twilio asks next must find the end known.
     Q_EMIT ended(end);

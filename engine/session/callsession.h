@@ -9,6 +9,7 @@
 #include "engine/session/keypad.h"
 #include "engine/session/mediachannel.h"
 #include "engine/session/messagestore.h"
+#include "engine/session/operatorcommand.h"
 #include "engine/session/sessioncontext.h"
 #include "engine/turn/turnmachine.h"
 #include "engine/turn/voicedetector.h"
@@ -43,6 +44,8 @@ struct OpenTurn final {
     std::optional<Instant> committed, wordsKnown, firstSentence, firstAudio;
     bool asked = false, sent = false, speechLogged = false;
     quint64 framesBefore = 0;
+    QDateTime startedAt; // UTC: of the caller's words, or of the agent's
+    QString heardSoFar; // as of the last mark
 };
 
 /// One call, from the stream's 101 to its end: feeds the caller's audio to voice detection, recogniser and turn
@@ -63,6 +66,7 @@ public:
     void requestEnd(EndReason reason);
     /// Ends at once, without a word (the engine stops).
     void endNow(EndReason reason);
+    CommandOutcome command(OperatorCommand command);
 
     QString callId() const { return m_callId; }
     TurnState state() const { return m_machine.state(); }
@@ -70,6 +74,11 @@ public:
 Q_SIGNALS:
     void stateChanged(kav::TurnState from, kav::TurnState to);
     void turnEnded(const kav::TurnRecord& turn);
+    /// Something of it is another than before. From `start` on; the last, with Ended, comes before ended().
+    void summaryChanged(const kav::CallSummary& summary);
+    /// A turn as it goes on, and closed. What the caller is just saying has the number of the turn it may become; a
+    /// turn closed without any words is one that it did not become, and its number is used again.
+    void transcriptChanged(const kav::TranscriptTurn& turn);
     /// Voice silenced the agent: for good (`confirmed`), or it spoke on.
     void interruptionEnded(bool confirmed);
     void ended(const kav::session::CallEnd& end);
@@ -139,9 +148,22 @@ private:
     void checkHeard(Instant now);
     void speechOver(const std::vector<media::HeardSentence>& heard, bool cut);
     void closeTurn();
+    static QString heardText(const std::vector<media::HeardSentence>& sentences);
 
     // message recording
     void beginMessage();
+
+    // what operators are shown: callsession_shown.cpp
+    CallState callState() const;
+    void showStart();
+    void show();
+    void showSummary(CallState state);
+    void showTurn(const Answer* answer);
+    void showWords();
+    void withdrawWords();
+    void showTurnClosed(const OpenTurn& turn);
+    void showEnd(EndReason reason);
+    bool isTest() const;
 
     void logEvent(const QString& token, const QJsonObject& fields = {});
     void finish(EndReason reason, quint16 closeCode, const QString& closeReason);
@@ -194,6 +216,14 @@ private:
     std::unique_ptr<MessageRecorder> m_message; // of the open utterance, when a message is expected
     int m_messages = 0;
     bool m_messageInsteadOfAnswer = false; // after the fallback line: the message ends the call without a model
+
+    CallSummary m_summary; // as shown
+    std::optional<Milliseconds> m_lastGap;
+    int m_interruptions = 0;
+    TranscriptTurn m_turnShown, m_wordsShown; // number 0: not shown
+    QDateTime m_wordsSince; // of what is no turn yet
+    int m_sentencesShown = 0;
+    bool m_turnsStale = false; // something happened that may show in a turn
 
     QMap<QString, QString> m_facts;
     quint64 m_badMessages = 0, m_streamErrors = 0;

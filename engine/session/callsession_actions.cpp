@@ -49,6 +49,8 @@ void CallSession::perform(const turn::action::StateChanged& action)
 
 void CallSession::perform(const turn::action::BeginUtterance& action)
 {
+    if (!m_wordsSince.isValid())
+        m_wordsSince = m_context.clock->wallNow();
     if (m_expectation.kind == providers::Expectation::Kind::Message) {
         beginMessage();
     } else if (haveRecogniser()) {
@@ -100,6 +102,10 @@ void CallSession::perform(const turn::action::CommitTurn& action)
     m_turn->record.number = action.turn;
     m_turn->record.input = action.input;
     m_turn->committed = m_now;
+    const bool words = action.input == TurnInput::Voice || action.input == TurnInput::Message;
+    const QDateTime since = std::exchange(m_wordsSince, {});
+    m_turn->startedAt = words && since.isValid() ? since : m_context.clock->wallNow();
+    m_wordsShown = {}; // they are this turn's now
     m_turn->lastVoice = action.input == TurnInput::Voice || action.input == TurnInput::Message ? m_lastVoice : m_now;
     if (action.input == TurnInput::Voice || action.input == TurnInput::Message)
         m_turn->record.latency.endOfUtterance = action.pause;
@@ -228,6 +234,8 @@ void CallSession::perform(const turn::action::CutSpeech& action)
     logEvent(limit ? QStringLiteral("SPEECH_CUT") : QStringLiteral("BARGE_IN"),
         {{QStringLiteral("turn"), action.turn}, {QStringLiteral("heard_ms"), qint64(heardTime.count())},
             {QStringLiteral("by"), nameOf(action.by)}});
+    if (!limit)
+        ++m_interruptions;
     if (action.by == turn::CutBy::Voice || action.by == turn::CutBy::Key)
         Q_EMIT interruptionEnded(true);
     if (!dropFollows)

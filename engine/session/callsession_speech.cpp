@@ -20,7 +20,9 @@ QString heardPart(const media::HeardSentence& sentence)
     return space > 0 ? sentence.text.left(space) : QString();
 }
 
-QString heardText(const std::vector<media::HeardSentence>& sentences)
+} // namespace
+
+QString CallSession::heardText(const std::vector<media::HeardSentence>& sentences)
 {
     QStringList parts;
     for (const auto& sentence : sentences) {
@@ -30,7 +32,6 @@ QString heardText(const std::vector<media::HeardSentence>& sentences)
     }
     return parts.join(QLatin1Char(' '));
 }
-} // namespace
 
 void CallSession::playLine(const QString& text, bool belongsToTurn)
 {
@@ -138,10 +139,11 @@ void CallSession::closeTurn()
 {
     if (!m_turn)
         return;
-    const TurnRecord record = std::exchange(m_turn, std::nullopt)->record;
+    const OpenTurn turn = *std::exchange(m_turn, std::nullopt);
     ++m_turnsDone;
-    m_context.log({calllog::Entry::Kind::Turn, m_callId, m_context.clock->wallNow(), calllog::turnToJson(record)});
-    Q_EMIT turnEnded(record);
+    m_context.log({calllog::Entry::Kind::Turn, m_callId, m_context.clock->wallNow(), calllog::turnToJson(turn.record)});
+    showTurnClosed(turn);
+    Q_EMIT turnEnded(turn.record);
 }
 
 } // namespace kav::session

@@ -94,6 +94,18 @@ void MediaWorker::endAll(EndReason reason)
     });
 }
 
+void MediaWorker::command(quint64 ticket, const QString& callId, OperatorCommand command)
+{
+    QMetaObject::invokeMethod(m_anchor.get(), [this, ticket, callId, command] {
+        CommandOutcome outcome = CommandOutcome::NoSuchCall;
+        // One that has ended is still here for a turn of the loop, and answers that it is not.
+        for (size_t i = 0; i < m_sessions.size() && outcome == CommandOutcome::NoSuchCall; ++i)
+            if (m_sessions[i]->callId() == callId)
+                outcome = m_sessions[i]->command(command);
+        Q_EMIT commandDone(ticket, outcome);
+    });
+}
+
 void MediaWorker::onConnected(net::WebSocket* socket)
 {
     auto session = std::make_unique<CallSession>(
@@ -102,6 +114,10 @@ void MediaWorker::onConnected(net::WebSocket* socket)
     connect(
         call, &CallSession::turnEnded, this,
         [this, call](const TurnRecord& turn) { Q_EMIT turnEnded(call->callId(), turn); }, Qt::DirectConnection);
+    connect(call, &CallSession::summaryChanged, this, &MediaWorker::callShown, Qt::DirectConnection);
+    connect(
+        call, &CallSession::transcriptChanged, this,
+        [this, call](const TranscriptTurn& turn) { Q_EMIT turnShown(call->callId(), turn); }, Qt::DirectConnection);
     connect(call, &CallSession::interruptionEnded, this, &MediaWorker::interruptionEnded, Qt::DirectConnection);
     connect(
         call, &CallSession::ended, this,

@@ -41,10 +41,15 @@ public:
     const media::WorkerTick& tick() const { return *m_tick; }
     /// Any thread: asks every live call for its goodbye.
     void endAll(EndReason reason);
+    /// Any thread: does it to the call if it lives here; commandDone follows with the same ticket.
+    void command(quint64 ticket, const QString& callId, OperatorCommand command);
 
 Q_SIGNALS:
     void callStarted(const QString& callId);
     void turnEnded(const QString& callId, const kav::TurnRecord& turn);
+    void callShown(const kav::CallSummary& summary);
+    void turnShown(const QString& callId, const kav::TranscriptTurn& turn);
+    void commandDone(quint64 ticket, kav::session::CommandOutcome outcome);
     void interruptionEnded(bool confirmed);
     void callEnded(const kav::session::CallEnd& end);
 

@@ -14,14 +14,15 @@ namespace kav::test {
 
 using namespace std::chrono_literals;
 
-QString startMessage(const QString& callSid, const QString& encoding, int sampleRate)
+QString startMessage(const QString& callSid, const QString& encoding, int sampleRate, bool test)
 {
     return QString::fromUtf8(
         R"({"event":"start","sequenceNumber":"1","start":{"accountSid":"AC1","streamSid":"MZ1","callSid":"%1",)"
         R"("tracks":["inbound"],"mediaFormat":{"encoding":"%2","sampleRate":%3,"channels":1},)"
-        R"("customParameters":{"from":"+15551230001","to":"+15551230002"}},"streamSid":"MZ1"})")
+        R"("customParameters":{"from":"+15551230001","to":"+15551230002"%4}},"streamSid":"MZ1"})")
         .arg(callSid, encoding)
-        .arg(sampleRate);
+        .arg(sampleRate)
+        .arg(test ? QStringLiteral(",\"kavTest\":\"1\"") : QString());
 }
 
 QList<std::pair<const char*, QString>> oddMessages()
@@ -53,6 +54,7 @@ void ScriptedChannel::close(quint16 code, const QString&)
 }
 
 Call::Call(const Setup& setup)
+    : m_test(setup.test)
 {
     providers::Makers makers;
     const auto never = [] { return Error{Error::Code::Unavailable, QStringLiteral("not configured"), {}}; };
@@ -69,6 +71,7 @@ Call::Call(const Setup& setup)
             return never();
         StandInLanguageModel::Settings settings;
         settings.script = setup.answers;
+        settings.chunk = setup.llmChunk;
         settings.manners = setup.llmManners;
         settings.opened = [this](StandInConversation* opened) { conversation = opened; };
         return std::shared_ptr<providers::LanguageModel>(std::make_shared<StandInLanguageModel>(settings));
@@ -117,7 +120,32 @@ Call::Call(const Setup& setup)
         m_session.get(), &session::CallSession::ended, m_session.get(), [this](const session::CallEnd& how) {
             if (end)
                 qFatal("a call ended twice");
+            if (!summaries.isEmpty() && summaries.last().state != CallState::Ended)
+                qFatal("a call ended before operators were told");
             end = how;
+        });
+    QObject::connect(
+        m_session.get(), &session::CallSession::summaryChanged, m_session.get(), [this](const CallSummary& summary) {
+            if (!summaries.isEmpty() && summaries.last() == summary)
+                qFatal("the same summary twice");
+            if (summaries.isEmpty() || summaries.last().state != summary.state)
+                m_states += callStateName(summary.state);
+            summaries.append(summary);
+        });
+    QObject::connect(
+        m_session.get(), &session::CallSession::transcriptChanged, m_session.get(), [this](const TranscriptTurn& turn) {
+            if (shownTurns.value(turn.record.number) == turn)
+                qFatal("the same turn twice");
+            shownTurns.insert(turn.record.number, turn);
+            const QString line = QStringLiteral("%1%2 %3%4 | %5 | %6%7")
+                                     .arg(turn.open ? QString() : QStringLiteral("."))
+                                     .arg(turn.record.number)
+                                     .arg(turn.record.callerText)
+                                     .arg(turn.callerTextFinal ? QString() : QStringLiteral("?"))
+                                     .arg(turn.record.agentText, turn.record.heardText)
+                                     .arg(turn.record.interrupted ? QStringLiteral(" | interrupted") : QString());
+            if (m_transcript.isEmpty() || m_transcript.last() != line) // else its latency is new
+                m_transcript += line;
         });
     m_owedSince = clock.now();
 }
@@ -137,7 +165,7 @@ void Call::receive(const QString& text)
 void Call::start(const QString& callSid)
 {
     receive(QString::fromUtf8(R"({"event":"connected","protocol":"Call","version":"1.0.0"})"));
-    receive(startMessage(callSid));
+    receive(startMessage(callSid, QStringLiteral("audio/x-mulaw"), 8000, m_test));
     m_buffer.start(clock.now());
     m_owedSince = clock.now();
 }

@@ -7,10 +7,12 @@
 #include "tests/support/standinproviders.h"
 
 #include <QJsonObject>
+#include <QMap>
 #include <QStringList>
 #include <QTemporaryDir>
 
 #include <memory>
+#include <utility>
 
 namespace kav::test {
 
@@ -39,6 +41,8 @@ public:
         bool rendered = true; ///< the service lines are in the store
         session::Settings settings{};
         session::StreamClaims claims{QStringLiteral("CA1"), QStringLiteral("AC1")};
+        int llmChunk = 0; ///< characters that the model says at once; 0: all
+        bool test = false; ///< the stream says that it is a test
     };
 
     explicit Call(const Setup& setup);
@@ -62,6 +66,13 @@ public:
 
     bool agentIsHeard() const { return m_buffer.queued() > Milliseconds(0); }
     int count(const QString& event) const; ///< messages of this event that the engine sent
+    /// The states an operator has seen since last asked: "greeting listening".
+    QString states() { return std::exchange(m_states, {}).join(QLatin1Char(' ')); }
+    /// What the transcript showed since last asked, in one line for each change: "2 sales? | Sales is closed. | Sales
+    /// is", with "?" after words that may change, and "." before a turn that is over.
+    QStringList transcript() { return std::exchange(m_transcript, {}); }
+    QList<CallSummary> summaries; ///< as they were shown
+    QMap<int, TranscriptTurn> shownTurns; ///< by number, as last shown
     QStringList tokens() const; ///< of the call log's events, in order
     QList<QJsonObject> events(const QString& token) const;
     QList<TurnRecord> turns;
@@ -96,11 +107,13 @@ private:
     quint64 m_sequence = 1, m_chunk = 0, m_streamMs = 0;
     double m_phase = 0;
     Instant m_owedSince;
+    const bool m_test;
+    QStringList m_states, m_transcript;
 };
 
 /// Twilio's `start`.
-QString startMessage(
-    const QString& callSid, const QString& encoding = QStringLiteral("audio/x-mulaw"), int sampleRate = 8000);
+QString startMessage(const QString& callSid, const QString& encoding = QStringLiteral("audio/x-mulaw"),
+    int sampleRate = 8000, bool test = false);
 /// Well-formed messages that a call must not be disturbed by.
 QList<std::pair<const char*, QString>> oddMessages();
 
