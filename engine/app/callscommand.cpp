@@ -22,24 +22,26 @@ void print(const QJsonObject& object)
     print(QString::fromUtf8(QJsonDocument(object).toJson(QJsonDocument::Compact)));
 }
 
-QJsonObject rowToJson(const calllog::CallRow& row)
+QJsonObject rowToJson(const CallLogRow& row)
 {
-    QJsonObject json{{QStringLiteral("call"), row.callId}, {QStringLiteral("from"), row.from},
+    QJsonObject json{{QStringLiteral("call"), row.id}, {QStringLiteral("from"), row.from},
         {QStringLiteral("to"), row.to}, {QStringLiteral("started"), row.startedAt.toString(Qt::ISODateWithMs)},
         {QStringLiteral("reason"), endReasonName(row.reason)},
         {QStringLiteral("durationMs"), qint64(row.duration.count())}, {QStringLiteral("turns"), row.turns}};
-    if (row.endedAt)
-        json.insert(QStringLiteral("ended"), row.endedAt->toString(Qt::ISODateWithMs));
+    if (row.endedAt.isValid())
+        json.insert(QStringLiteral("ended"), row.endedAt.toString(Qt::ISODateWithMs));
+    if (row.test)
+        json.insert(QStringLiteral("test"), true);
     return json;
 }
 
-QString rowToText(const calllog::CallRow& row)
+QString rowToText(const CallLogRow& row)
 {
     return QStringLiteral("%1  %2  %3 -> %4  %5 s  %6 turns  %7")
-        .arg(row.startedAt.toString(Qt::ISODate), row.callId, row.from, row.to)
+        .arg(row.startedAt.toString(Qt::ISODate), row.id, row.from, row.to)
         .arg(double(row.duration.count()) / 1000, 0, 'f', 1)
         .arg(row.turns)
-        .arg(row.endedAt ? endReasonName(row.reason) : QStringLiteral("live"));
+        .arg(row.endedAt.isValid() ? endReasonName(row.reason) : QStringLiteral("live"));
 }
 
 QString ms(const std::optional<Milliseconds>& value)
@@ -57,7 +59,7 @@ int printCalls(const calllog::Queries& queries, const CallsQuery& query)
         std::fprintf(stderr, "kav-engine: %s\n", qPrintable(page.error().message));
         return 1;
     }
-    for (const calllog::CallRow& row : page->calls) {
+    for (const CallLogRow& row : page->calls) {
         if (query.json)
             print(rowToJson(row));
         else
@@ -78,9 +80,12 @@ int printCall(const calllog::Queries& queries, const CallsQuery& query)
         QJsonObject json = rowToJson(detail->call);
         QJsonArray turns, events;
         for (const auto& turn : detail->turns)
-            turns.append(calllog::turnToJson(turn.turn));
-        for (const auto& event : detail->events)
-            events.append(event.data);
+            turns.append(calllog::turnToJson(turn.record));
+        for (const CallEvent& event : detail->events) {
+            QJsonObject data = event.data;
+            data.insert(QStringLiteral("token"), event.token);
+            events.append(data);
+        }
         json.insert(QStringLiteral("facts"), facts);
         json.insert(QStringLiteral("turns"), turns);
         json.insert(QStringLiteral("events"), events);
@@ -88,8 +93,8 @@ int printCall(const calllog::Queries& queries, const CallsQuery& query)
         return 0;
     }
     print(rowToText(detail->call));
-    for (const auto& stored : detail->turns) {
-        const TurnRecord& turn = stored.turn;
+    for (const TranscriptTurn& stored : detail->turns) {
+        const TurnRecord& turn = stored.record;
         print(QStringLiteral("  turn %1 (%2%3%4)  caller: %5")
                   .arg(turn.number)
                   .arg(turnInputName(turn.input), turn.interrupted ? QStringLiteral(", interrupted") : QString(),

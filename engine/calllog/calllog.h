@@ -18,7 +18,7 @@ namespace kav::calllog {
 struct Entry final {
     enum class Kind {
         CallStarted, ///< {from (masked), to, direction, language, accountSid, streamSid, parameters, stt, llm, tts}
-        Turn, ///< a TurnRecord, by turnToJson()
+        Turn, ///< a TurnRecord, by turnToJson(); `at` is when it began
         Event, ///< {token, ...}: the call's timeline (WS_START, STT_FINAL, BARGE_IN, ...)
         Webhook, ///< {path, fields (numbers masked), status, duplicateOf?}
         OperatorAct, ///< {operator, act, ...}

@@ -10,8 +10,6 @@
 #include <QJsonObject>
 #include <QSqlError>
 
-#include <sys/stat.h>
-
 namespace kav::calllog {
 
 namespace {
@@ -22,14 +20,6 @@ bool isEntryFault(const QSqlError& error)
 {
     const int primary = error.nativeErrorCode().toInt() & 0xff;
     return primary == 19 || primary == 18 || primary == 20;
-}
-
-std::optional<std::pair<quint64, quint64>> fileIdentity(const QString& path)
-{
-    struct stat info { };
-    if (::stat(QFile::encodeName(path).constData(), &info) != 0)
-        return std::nullopt;
-    return std::pair<quint64, quint64>(info.st_dev, info.st_ino);
 }
 
 QString utcText(qint64 ms)

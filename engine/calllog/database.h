@@ -3,6 +3,7 @@
 
 #include "engine/calllog/calllog.h"
 #include "engine/calllog/journal.h"
+#include "engine/calllog/schema.h"
 #include "engine/calllog/record.h"
 
 #include <QHash>
@@ -60,7 +61,7 @@ private:
 
     const Settings m_settings;
     QString m_path;
-    std::optional<std::pair<quint64, quint64>> m_file; ///< device and inode of the open file
+    std::optional<FileIdentity> m_file; ///< that is open
     QSqlDatabase m_database;
     std::optional<QSqlQuery> m_journals, m_callStub, m_callStarted, m_callEnded, m_turn, m_event, m_webhook, m_act;
     QSet<QString> m_knownCalls; ///< have a row; a bounded shortcut

@@ -11,12 +11,13 @@
 namespace kav::calllog {
 
 /// Queries on a thread of their own ("kav-log-reader"), for threads that must not wait for a disk. A query past the
-/// limit of waiting ones fails at once. Owned by the composition root; lives on the control thread, where its callbacks
+/// limit of waiting ones fails at once (LimitExceeded), and so does one whose database is not there (Unavailable, with
+/// what mends it); the next tries anew. Owned by the composition root; lives on the control thread, where its callbacks
 /// are called, each once and never from inside the asking call; none after its destruction.
 class LogReader final : public QObject {
     Q_OBJECT
 public:
-    static constexpr int Waiting = 64;
+    static constexpr int Waiting = 64; ///< asked and not answered
 
     explicit LogReader(const Settings& settings);
     ~LogReader() override; ///< joins the thread; what waits is dropped
@@ -25,6 +26,7 @@ public:
     void call(const QString& callId, std::function<void(const Result<CallDetail>&)> done);
 
 private:
+    class Connection;
     struct Private;
     std::unique_ptr<Private> d;
 };

@@ -16,7 +16,7 @@ namespace {
 constexpr int PageLimit = 500;
 const QString CallColumns =
     QStringLiteral("c.call_id, c.from_number, c.to_number, c.direction, c.language, c.started_at, c.ended_at, "
-                   "c.end_reason, c.duration_ms, c.turn_count");
+                   "c.end_reason, c.duration_ms, c.turn_count, c.started_data");
 
 Error queryFault(const QSqlQuery& query)
 {
@@ -39,20 +39,20 @@ std::optional<std::chrono::milliseconds> optionalMs(const QVariant& value)
     return value.isNull() ? std::nullopt : std::optional(std::chrono::milliseconds(value.toLongLong()));
 }
 
-CallRow rowOf(const QSqlQuery& query)
+CallLogRow rowOf(const QSqlQuery& query)
 {
-    CallRow row;
-    row.callId = query.value(0).toString();
+    CallLogRow row;
+    row.id = query.value(0).toString();
     row.from = query.value(1).toString();
     row.to = query.value(2).toString();
     row.direction = query.value(3).toString();
     row.language = query.value(4).toString();
     row.startedAt = utc(query.value(5));
-    if (!query.value(6).isNull())
-        row.endedAt = utc(query.value(6));
+    row.endedAt = utc(query.value(6));
     row.reason = endReasonFromName(query.value(7).toString()).value_or(EndReason::None);
     row.duration = Milliseconds(query.value(8).toLongLong());
     row.turns = query.value(9).toInt();
+    row.test = object(query.value(10)).value(QLatin1String("test")).toBool();
     return row;
 }
 
@@ -85,6 +85,7 @@ Result<std::unique_ptr<Queries>> Queries::open(const Settings& settings)
         return opened.error();
     std::unique_ptr<Queries> queries(new Queries);
     queries->m_path = target->path;
+    queries->m_file = fileIdentity(target->path);
     queries->m_database = *std::move(opened);
     const auto version = schemaVersion(queries->m_database);
     if (!version)
@@ -106,6 +107,11 @@ Queries::~Queries()
     closeSqlite(m_database);
 }
 
+bool Queries::isStale() const
+{
+    return fileIdentity(m_path) != m_file;
+}
+
 Result<CallPage> Queries::calls(const CallFilter& filter) const
 {
     const int limit = qBound(1, filter.limit, PageLimit);
@@ -116,8 +122,9 @@ Result<CallPage> Queries::calls(const CallFilter& filter) const
         const qsizetype bar = filter.after.indexOf(QLatin1Char('|'));
         if (bar < 0)
             return Error{Error::Code::Invalid, QStringLiteral("after: not a page's `next`"), {}};
-        conditions += QStringLiteral("(c.started_at < ? OR (c.started_at = ? AND c.call_id < ?))");
-        values << filter.after.left(bar) << filter.after.left(bar) << filter.after.mid(bar + 1);
+        // As a row value it is one range of the index.
+        conditions += QStringLiteral("(c.started_at, c.call_id) < (?, ?)");
+        values << filter.after.left(bar) << filter.after.mid(bar + 1);
     }
     if (!filter.text.isEmpty()) {
         conditions +=
@@ -148,7 +155,7 @@ Result<CallPage> Queries::calls(const CallFilter& filter) const
     QString lastStart;
     while (query.next()) {
         if (page.calls.size() == limit) {
-            page.next = lastStart + QLatin1Char('|') + page.calls.last().callId;
+            page.next = lastStart + QLatin1Char('|') + page.calls.last().id;
             break;
         }
         page.calls.append(rowOf(query));
@@ -162,7 +169,7 @@ Result<CallDetail> Queries::call(const QString& callId) const
     QSqlQuery query(m_database);
     query.setForwardOnly(true);
     query.prepare(QStringLiteral("SELECT ") + CallColumns
-        + QStringLiteral(", c.started_data, c.ended_data FROM calls c WHERE c.call_id = ?"));
+        + QStringLiteral(", c.ended_data FROM calls c WHERE c.call_id = ?"));
     query.addBindValue(callId);
     if (!query.exec())
         return queryFault(query);
@@ -184,11 +191,7 @@ Result<CallDetail> Queries::call(const QString& callId) const
     while (query.next()) {
         TurnRecord turn;
         turn.number = query.value(1).toInt();
-        for (const TurnInput input :
-            {TurnInput::Opening, TurnInput::Voice, TurnInput::Keypad, TurnInput::Message, TurnInput::Silence}) {
-            if (turnInputName(input) == query.value(2).toString())
-                turn.input = input;
-        }
+        turn.input = turnInputFromName(query.value(2).toString()).value_or(TurnInput::Voice);
         turn.callerText = query.value(3).toString();
         turn.confidence = query.value(4).toDouble();
         turn.agentText = query.value(5).toString();
@@ -197,15 +200,18 @@ Result<CallDetail> Queries::call(const QString& callId) const
         turn.fallback = query.value(8).toInt() != 0;
         turn.latency = {optionalMs(query.value(9)), optionalMs(query.value(10)), optionalMs(query.value(11)),
             optionalMs(query.value(12)), optionalMs(query.value(13))};
-        detail.turns.append({utc(query.value(0)), turn});
+        detail.turns.append({turn, utc(query.value(0)), false, true});
     }
 
     query.prepare(QStringLiteral("SELECT at, token, data FROM events WHERE call_id = ? ORDER BY run_id, entry_number"));
     query.addBindValue(callId);
     if (!query.exec())
         return queryFault(query);
-    while (query.next())
-        detail.events.append({utc(query.value(0)), query.value(1).toString(), object(query.value(2))});
+    while (query.next()) {
+        CallEvent event{utc(query.value(0)), query.value(1).toString(), object(query.value(2))};
+        event.data.remove(QStringLiteral("token"));
+        detail.events.append(event);
+    }
     return detail;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/calllog/calllog.h"
+#include "engine/calllog/schema.h"
 
 #include <QList>
 #include <QSqlDatabase>
@@ -11,19 +12,6 @@
 
 namespace kav::calllog {
 
-struct CallRow final {
-    QString callId;
-    QString from; ///< masked
-    QString to; ///< masked
-    QString direction;
-    QString language;
-    QDateTime startedAt; ///< UTC
-    std::optional<QDateTime> endedAt; ///< absent: the call is live, or its end is not stored yet
-    EndReason reason = EndReason::None;
-    Milliseconds duration{0};
-    int turns = 0;
-};
-
 struct CallFilter final {
     int limit = 50; ///< at most 500
     QString after; ///< CallPage::next of the page before
@@ -32,27 +20,16 @@ struct CallFilter final {
 };
 
 struct CallPage final {
-    QList<CallRow> calls; ///< newest first
+    QList<CallLogRow> calls; ///< newest first
     QString next; ///< for CallFilter::after; empty: this was the last page
 };
 
-struct StoredTurn final {
-    QDateTime at;
-    TurnRecord turn;
-};
-
-struct StoredEvent final {
-    QDateTime at;
-    QString token;
-    QJsonObject data;
-};
-
 struct CallDetail final {
-    CallRow call;
+    CallLogRow call;
     QJsonObject started; ///< the data of CallStarted
     QJsonObject ended; ///< the data of CallEnded
-    QList<StoredTurn> turns; ///< by number
-    QList<StoredEvent> events; ///< as they happened
+    QList<TranscriptTurn> turns; ///< by number
+    QList<CallEvent> events; ///< as they happened
 };
 
 /// Reads the call log's database over a read-only connection of its own. Any thread may have one; each is used only in
@@ -70,11 +47,14 @@ public:
     /// The call's log tokens in order (WS_START, STT_FINAL, ...).
     Result<QStringList> tokensOf(const QString& callId) const;
     QString databasePath() const { return m_path; }
+    /// The file was removed or replaced since it was opened: what is read here is not the call log any more.
+    bool isStale() const;
 
 private:
     Queries() = default;
 
     QString m_path;
+    std::optional<FileIdentity> m_file; ///< that is open
     QSqlDatabase m_database;
 };
 

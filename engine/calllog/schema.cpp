@@ -12,6 +12,8 @@
 #include <QSqlQuery>
 #include <QUrl>
 
+#include <sys/stat.h>
+
 #include <atomic>
 
 // Resources of a static library are registered by hand, outside of any namespace.
@@ -127,6 +129,14 @@ Result<QSqlDatabase> openSqlite(const QString& path, OpenMode mode)
         return error;
     }
     return database;
+}
+
+std::optional<FileIdentity> fileIdentity(const QString& path)
+{
+    struct stat info { };
+    if (::stat(QFile::encodeName(path).constData(), &info) != 0)
+        return std::nullopt;
+    return FileIdentity(info.st_dev, info.st_ino);
 }
 
 void closeSqlite(QSqlDatabase& database)

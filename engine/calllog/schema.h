@@ -9,6 +9,7 @@
 #include <QStringList>
 
 #include <optional>
+#include <utility>
 
 namespace kav::calllog {
 
@@ -37,6 +38,10 @@ enum class OpenMode { ReadOnly, ReadWrite };
 Result<QSqlDatabase> openSqlite(const QString& path, OpenMode mode);
 /// Closes a connection made by openSqlite(); no query on it may be alive.
 void closeSqlite(QSqlDatabase& database);
+
+/// Device and inode.
+using FileIdentity = std::pair<quint64, quint64>;
+std::optional<FileIdentity> fileIdentity(const QString& path);
 
 /// What mends a missing or old schema.
 inline const QString MigrateCommand = QStringLiteral("kav-engine migrate");

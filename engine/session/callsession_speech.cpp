@@ -141,7 +141,7 @@ void CallSession::closeTurn()
         return;
     const OpenTurn turn = *std::exchange(m_turn, std::nullopt);
     ++m_turnsDone;
-    m_context.log({calllog::Entry::Kind::Turn, m_callId, m_context.clock->wallNow(), calllog::turnToJson(turn.record)});
+    m_context.log({calllog::Entry::Kind::Turn, m_callId, turn.startedAt, calllog::turnToJson(turn.record)});
     showTurnClosed(turn);
     Q_EMIT turnEnded(turn.record);
 }

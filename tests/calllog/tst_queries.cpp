@@ -62,8 +62,8 @@ void TestQueries::pagesGoFromTheNewestToTheOldestWithoutGapsOrRepeats()
     do {
         const auto page = (*queries)->calls(filter);
         QVERIFY(page);
-        for (const CallRow& row : page->calls)
-            seen += row.callId;
+        for (const CallLogRow& row : page->calls)
+            seen += row.id;
         filter.after = page->next;
         ++pages;
     } while (!filter.after.isEmpty());
@@ -104,14 +104,17 @@ void TestQueries::oneCallComesWithItsTurnsAndEventsInOrder()
     QVERIFY(detail);
     QCOMPARE(detail->call.reason, EndReason::CallerHungUp);
     QCOMPARE(detail->call.startedAt, at(1));
-    QCOMPARE(detail->call.endedAt.value(), at(5));
+    QCOMPARE(detail->call.endedAt, at(5));
     QCOMPARE(detail->call.duration, Milliseconds(5000));
     QCOMPARE(detail->call.from, QStringLiteral("+972•••••4567"));
     QCOMPARE(detail->started.value(QLatin1String("language")).toString(), QStringLiteral("en-US"));
     QCOMPARE(detail->turns.size(), 1);
-    QCOMPARE(detail->turns[0].turn, m_turn);
-    QCOMPARE(detail->turns[0].at, at(3));
+    QVERIFY(!detail->turns[0].open && detail->turns[0].callerTextFinal);
+    QCOMPARE(detail->turns[0].record, m_turn);
+    QCOMPARE(detail->turns[0].startedAt, at(3));
     QCOMPARE(detail->events.size(), 3);
+    QCOMPARE(detail->events[1].token, QStringLiteral("STT_FINAL"));
+    QVERIFY(!detail->events[1].data.contains(QLatin1String("token")));
     QCOMPARE(detail->events[1].data.value(QLatin1String("n")).toInt(), 5);
     const auto tokens = (*queries)->tokensOf(QStringLiteral("CA3"));
     QVERIFY(tokens);
@@ -119,7 +122,7 @@ void TestQueries::oneCallComesWithItsTurnsAndEventsInOrder()
 
     const auto live = (*queries)->call(QStringLiteral("CA6"));
     QVERIFY(live);
-    QVERIFY(!live->call.endedAt);
+    QVERIFY(!live->call.endedAt.isValid());
     QCOMPARE(live->call.reason, EndReason::None);
 }
 
