@@ -256,6 +256,42 @@ private Q_SLOTS:
         QCOMPARE(call.transcript().last(), s("2 sales please | ") + longAnswer.text + s(" | "));
     }
 
+    void wordsAreFinalWhenTheRecogniserHasSpokenLast()
+    {
+        const auto gate = std::make_shared<StandInGate>();
+        StandInManners slow;
+        slow.gate = gate;
+        Call call({.hears = {hearing("sales", {s("sales")})},
+            .answers = {answering("Hello."), longAnswer},
+            .sttManners = slow});
+        call.start();
+        QVERIFY(call.untilAgentIsSilent());
+        call.speak(600ms);
+        gate->release(1);
+        call.quiet(1000ms); // answered on the stable partial: the final may still differ
+        QCOMPARE(call.summaries.last().state, CallState::Speaking);
+        QCOMPARE(call.shownTurns.value(2).record.callerText, s("sales"));
+        QVERIFY(!call.shownTurns.value(2).callerTextFinal);
+        gate->release(5);
+        call.quiet(20ms);
+        QVERIFY(call.shownTurns.value(2).callerTextFinal);
+        QVERIFY(call.shownTurns.value(2).open);
+    }
+
+    void aTurnBeginsWithItsOwnWordsNotWithACoughBefore()
+    {
+        Call call({.hears = {hearing(""), hearing("sales", {s("sales")})}, .answers = {longAnswer}});
+        call.start();
+        call.quiet(1000ms);
+        call.speak(240ms); // into the greeting, which goes on
+        QVERIFY(call.untilAgentSpeaks(2500ms));
+        QVERIFY(call.untilAgentIsSilent());
+        const QDateTime before = call.clock.wallNow();
+        call.speak(600ms);
+        QCOMPARE(call.shownTurns.last().record.callerText, s("sales"));
+        QVERIFY(call.shownTurns.last().startedAt > before);
+    }
+
     void anAnswerShowsSentenceBySentence()
     {
         const auto gate = std::make_shared<StandInGate>();
@@ -416,6 +452,37 @@ private Q_SLOTS:
         QVERIFY(call.turns.at(1).interrupted);
         call.quiet(5000ms);
         QVERIFY(call.events(s("FALLBACK")).isEmpty());
+    }
+
+    void anAnswerThatTheOperatorTakesBackTakesItsExpectationAlong_data()
+    {
+        QTest::addColumn<int>("after");
+        QTest::newRow("nothing is heard") << 1000;
+        QTest::newRow("the filler is heard") << 2800;
+    }
+    void anAnswerThatTheOperatorTakesBackTakesItsExpectationAlong()
+    {
+        QFETCH(int, after);
+        StandInManners voiceless;
+        voiceless.fault = StandInManners::Fault::Hang;
+        voiceless.faultAt = 2;
+        providers::Expectation message;
+        message.kind = providers::Expectation::Kind::Message;
+        Call call({.hears = {hearing("sales"), hearing("support")},
+            .answers = {answering("Hello."), {s("Speak now."), message, false}, answering("Support.")},
+            .ttsManners = voiceless});
+        call.start();
+        QVERIFY(call.untilAgentIsSilent());
+        call.speak(600ms);
+        call.quiet(Milliseconds(after));
+        QCOMPARE(call.summaries.last().state, CallState::Thinking);
+        QCOMPARE(call.agentIsHeard(), after > 2000);
+        QCOMPARE(call.session().command(OperatorCommand::Interrupt), CommandOutcome::Done);
+        QCOMPARE(call.turns.size(), 2);
+        call.speak(600ms);
+        QVERIFY(call.untilAgentSpeaks(1500ms));
+        QCOMPARE(call.conversation->asked.last().kind, providers::UserTurn::Kind::Voice);
+        QCOMPARE(call.conversation->asked.last().text, s("support"));
     }
 
     void theOperatorInterruptsAPausedAgentAndTheCallerIsHeard()
