@@ -9,10 +9,11 @@
 
 #include <span>
 
-// Messages to JSON and back: pure functions, any thread. Text is UTF-8, compact, one object with a "type". Fields that are
-// not known are ignored; a missing mandatory one, or one of a wrong type, is an Error of code Invalid whose message names
-// the message and the field by its path ("snapshot.calls[3].state is missing"). Times are ms since 1970 UTC, durations
-// ms; what is optional is left out when absent.
+// Messages to JSON and back: pure functions, any thread. Text is UTF-8, compact, one object with a "type". Fields that
+// are not known are ignored; a missing mandatory one, or one of a wrong type, is an Error of code Invalid whose message
+// names the message and the field by its path ("snapshot.calls[3].state is missing"). Times are ms since 1970 UTC,
+// durations ms; what is optional is left out when absent. A word of a closed list that is not known, of a later version
+// then, costs no message: PROTOCOL.md says what it is taken for. A time that is not valid is 0 where it is mandatory.
 namespace kav::protocol {
 
 QByteArray encode(const ToEngine& message);
