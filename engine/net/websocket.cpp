@@ -13,6 +13,7 @@
 #include <QTimer>
 #include <QtEndian>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -287,7 +288,29 @@ bool WebSocket::sendText(const QString& text)
     QStringEncoder encoder(QStringEncoder::Utf8, QStringEncoder::Flag::Stateless);
     frame.resize(LongestHead + encoder.requiredSpace(text.size()));
     char* const payload = frame.data() + LongestHead;
-    const qsizetype length = encoder.appendToBuffer(payload, text) - payload;
+    return sendTextFrame(payload, encoder.appendToBuffer(payload, text) - payload);
+}
+
+bool WebSocket::sendUtf8(QByteArrayView text)
+{
+    KAV_ASSERT_THREAD(this);
+    if (!isOpen())
+        return false;
+    QByteArray& frame = d->host.sending;
+    frame.resize(LongestHead + text.size());
+    char* const payload = frame.data() + LongestHead;
+    std::copy(text.begin(), text.end(), payload);
+    return sendTextFrame(payload, text.size());
+}
+
+qsizetype WebSocket::unsentBytes() const
+{
+    return d->unsent.size();
+}
+
+/// Before `payload`, LongestHead bytes are free.
+bool WebSocket::sendTextFrame(char* payload, qsizetype length)
+{
     const qsizetype head = writeHead(payload, OpcodeText, length);
     transmit({payload - head, head + length});
     if (d->unsent.size() <= d->limits.sendQueueBytes)

@@ -4,6 +4,7 @@
 #include "shared/core/clock.h"
 
 #include <QByteArray>
+#include <QByteArrayView>
 #include <QHostAddress>
 #include <QObject>
 #include <QString>
@@ -45,6 +46,10 @@ public:
     /// Sends one unfragmented text frame at once. False when the socket is closing or its queue is over the cap (it is
     /// then closed with 1008).
     bool sendText(const QString& text);
+    /// The same of text that is UTF-8 already.
+    bool sendUtf8(QByteArrayView text);
+    /// Handed over and not yet taken by the kernel: a peer that reads slower than it is sent to makes it grow.
+    qsizetype unsentBytes() const;
     /// Closing handshake; aborted when the peer does not finish it in time.
     void close(quint16 code, const QString& reason);
     bool isOpen() const;
@@ -75,6 +80,7 @@ private:
     void takeText(QByteArrayView utf8);
     void takeClose(quint16 code, QByteArrayView reason);
     void send(quint8 opcode, QByteArrayView payload);
+    bool sendTextFrame(char* payload, qsizetype length);
     void transmit(QByteArrayView bytes);
     void writeQueued();
     void closeFor(quint16 code, const QString& reason, bool blamesPeer);

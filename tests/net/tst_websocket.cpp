@@ -74,6 +74,8 @@ private Q_SLOTS:
     void allowsASlotToDeleteAnotherSocket();
     void allowsASlotToTurnTheEventLoop();
     void keepsTheOrderWhileThePeerIsSlow();
+    void sendsUtf8AsItIs();
+    void knowsWhatThePeerHasNotTaken();
     void survivesAPeerThatGoesDuringAWrite();
     void endsWhenBothCloseAtOnce();
     void ignoresPongsThatNobodyAskedFor();
@@ -926,6 +928,43 @@ void TestWebSocket::keepsTheOrderWhileThePeerIsSlow()
     QCOMPARE(last->closeCode(), 1000);
     QCOMPARE(pongs, 1);
     QVERIFY(client->waitClosed());
+}
+
+void TestWebSocket::sendsUtf8AsItIs()
+{
+    const auto client = open();
+    const QByteArray text("\u05e9\u05dc\u05d5\u05dd");
+    for (const QByteArray& each : {text, QByteArray(), text.repeated(200), text.repeated(9000)}) { // each form of length
+        QVERIFY(m_last->sendUtf8(each));
+        QCOMPARE(client->frame(), (RawFrame{.isFinal = true, .opcode = Text, .payload = each}));
+    }
+    m_last->close(1000, {});
+    QVERIFY(!m_last->sendUtf8(text));
+}
+
+void TestWebSocket::knowsWhatThePeerHasNotTaken()
+{
+    WebSocketLimits limits;
+    limits.sendQueueBytes = 64 * 1024 * 1024;
+    makeHost(limits);
+    const auto client = open();
+    QVERIFY(m_last->sendUtf8("small"));
+    QCOMPARE(m_last->unsentBytes(), 0); // the kernel has it
+    const QByteArray message(1024 * 1024, 'x');
+    const int messages = 24;
+    for (int i = 0; i < messages; ++i)
+        QVERIFY(m_last->sendUtf8(message));
+    const qsizetype unsent = m_last->unsentBytes();
+    QVERIFY(unsent > 0);
+    QVERIFY(unsent < messages * (message.size() + 10));
+    QVERIFY(m_last->sendUtf8("behind it"));
+    QCOMPARE(m_last->unsentBytes(), unsent + 2 + 9);
+    QCOMPARE(client->frame()->payload, "small");
+    for (int i = 0; i < messages; ++i)
+        QCOMPARE(client->frame()->payload.size(), message.size());
+    QCOMPARE(client->frame()->payload, "behind it");
+    QCOMPARE(m_last->unsentBytes(), 0);
+    client->abort();
 }
 
 void TestWebSocket::survivesAPeerThatGoesDuringAWrite()
