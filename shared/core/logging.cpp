@@ -14,6 +14,7 @@ Q_LOGGING_CATEGORY(lcStt, "kav.stt", QtInfoMsg)
 Q_LOGGING_CATEGORY(lcLlm, "kav.llm", QtInfoMsg)
 Q_LOGGING_CATEGORY(lcTts, "kav.tts", QtInfoMsg)
 Q_LOGGING_CATEGORY(lcCallLog, "kav.calllog", QtInfoMsg)
+Q_LOGGING_CATEGORY(lcControl, "kav.control", QtInfoMsg)
 Q_LOGGING_CATEGORY(lcCaller, "kav.caller", QtInfoMsg)
 
 void installLogging()

@@ -21,6 +21,7 @@ Q_DECLARE_LOGGING_CATEGORY(lcStt) // kav.stt
 Q_DECLARE_LOGGING_CATEGORY(lcLlm) // kav.llm
 Q_DECLARE_LOGGING_CATEGORY(lcTts) // kav.tts
 Q_DECLARE_LOGGING_CATEGORY(lcCallLog) // kav.calllog: journal and database
+Q_DECLARE_LOGGING_CATEGORY(lcControl) // kav.control: consoles and what operators do
 Q_DECLARE_LOGGING_CATEGORY(lcCaller) // kav.caller: the loopback caller
 
 /// Sets the message pattern and the default levels. Called once, first thing in main().
