@@ -153,8 +153,8 @@ void ConsolePeer::takeHello(const protocol::Hello& hello)
         if (m_watched.size() < m_shared.settings.watchedCalls && m_shared.board.isShown(call))
             m_watched.insert(call);
     }
-    const bool isResumed = hello.resume && hello.resume->run == m_shared.run && hello.resume->seq >= 0
-        && m_shared.board.holds(hello.resume->seq, m_watched);
+    const bool isResumed =
+        hello.resume && hello.resume->run == m_shared.run && m_shared.board.holds(hello.resume->seq, m_watched);
     m_wantsSnapshot = !isResumed;
     m_seq = isResumed ? hello.resume->seq : 0;
     m_shared.counters.resumes += isResumed ? 1 : 0;
