@@ -6,6 +6,8 @@
 #include "shared/protocol/version.h"
 #include "tests/support/fakeclock.h"
 
+#include <QMap>
+#include <QSet>
 #include <QStringList>
 #include <QTest>
 
@@ -101,6 +103,85 @@ public:
 
 private:
     std::shared_ptr<State> m_state;
+};
+
+/// A console's picture, made of nothing but messages.
+struct Follower {
+    qint64 seq = 0;
+    EngineStatus engine;
+    QMap<QString, ServiceStatus> services;
+    QMap<QString, CallSummary> calls;
+    QMap<QString, QMap<int, TranscriptTurn>> turns; // of watched calls
+    QStringList log;
+    int messages = 0;
+    int changes = 0;
+    qint64 bytes = 0;
+
+    /// False: not what comes next.
+    bool take(const QByteArray& text)
+    {
+        const auto message = protocol::decodeToConsole(text);
+        if (!message)
+            return false;
+        ++messages;
+        bytes += text.size();
+        if (const auto* const snapshot = std::get_if<protocol::Snapshot>(&*message)) {
+            seq = snapshot->seq;
+            engine = snapshot->engine;
+            services.clear();
+            calls.clear();
+            turns.clear();
+            for (const ServiceStatus& status : snapshot->services)
+                services.insert(status.id, status);
+            for (const CallSummary& call : snapshot->calls)
+                calls.insert(call.id, call);
+            for (const protocol::CallTranscript& transcript : snapshot->watched) {
+                for (const TranscriptTurn& turn : transcript.turns)
+                    turns[transcript.call].insert(turn.record.number, turn);
+            }
+            return true;
+        }
+        if (const auto* const beat = std::get_if<protocol::Heartbeat>(&*message))
+            return beat->seq == seq;
+        const auto* const delta = std::get_if<protocol::Delta>(&*message);
+        if (!delta || delta->from != seq || delta->to <= seq)
+            return false;
+        seq = delta->to;
+        changes += int(delta->changes.size());
+        for (const protocol::Change& change : delta->changes) {
+            if (const auto* const status = std::get_if<protocol::EngineChange>(&change)) {
+                engine = status->engine;
+            } else if (const auto* const lamp = std::get_if<protocol::ServiceChange>(&change)) {
+                services.insert(lamp->service.id, lamp->service);
+            } else if (const auto* const call = std::get_if<protocol::CallChange>(&change)) {
+                calls.insert(call->call.id, call->call);
+            } else if (const auto* const gone = std::get_if<protocol::CallGone>(&change)) {
+                calls.remove(gone->call);
+                turns.remove(gone->call);
+            } else if (const auto* const turn = std::get_if<protocol::TurnChange>(&change)) {
+                turns[turn->call].insert(turn->turn.record.number, turn->turn);
+            } else if (const auto* const row = std::get_if<protocol::LogChange>(&change)) {
+                log += row->row.id;
+            }
+        }
+        return true;
+    }
+
+    /// All that the board has for it. False: it was told nonsense.
+    bool follow(control::StateBoard& board, const QSet<QString>& watched, const QDateTime& at)
+    {
+        if (!board.holds(seq, watched))
+            return take(board.snapshot(watched, at));
+        for (;;) {
+            const control::StateBoard::Message delta = board.delta(seq, watched, at);
+            if (delta.text.isEmpty())
+                return true;
+            if (!take(delta.text) || seq != delta.to)
+                return false;
+            if (delta.isWhole)
+                return seq == board.seq();
+        }
+    }
 };
 
 /// Messages as text, one a line: what QCOMPARE can show.

@@ -116,6 +116,13 @@ public:
         m_isDeaf = true;
         m_socket.setReadBufferSize(1);
     }
+    /// And from now on everything again.
+    void readOn()
+    {
+        m_isDeaf = false;
+        m_socket.setReadBufferSize(0);
+        received += m_socket.readAll();
+    }
     void abort() { m_socket.abort(); }
     bool isOpen() const { return m_socket.state() == QAbstractSocket::ConnectedState; }
     bool waitClosed()
