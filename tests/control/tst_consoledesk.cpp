@@ -839,6 +839,9 @@ void TestConsoleDesk::givesNothingNewToOneThatDoesNotRead()
     }
     QCOMPARE(toQuick, 100);
     QCOMPARE(toSlow, 3); // the third took it over the mark of 256 KB
+    talk.clock.advance(Milliseconds(5000));
+    talk.desk.tick();
+    QCOMPARE(slow.heard().size(), 0); // a beat would wait behind all that as well
     slow.unjam();
     QVERIFY(!talk.desk.flush());
     const auto delta = slow.heardOne<Delta>();

@@ -25,6 +25,7 @@ private Q_SLOTS:
     void anEndedCallStaysAWhile();
     void anEndedCallDoesNotComeBackToLife();
     void forgetsTheOldestAndKnowsIt();
+    void makesEachMessageForItsTimeAndReader();
     void keepsToItsBytes();
     void doesNotGrowByWhatChangesOften();
     void sendsMuchInParts();
@@ -238,6 +239,29 @@ void TestStateBoard::forgetsTheOldestAndKnowsIt()
     QVERIFY(console.follow(board, {}, m_at));
     QCOMPARE(console.log.size(), 10);
     QCOMPARE(console.log.first(), callId(2));
+    // It goes on so, however long it runs.
+    for (int i = 12; i <= 5000; ++i) {
+        board.setLogRow(logRow(callId(i)));
+        QCOMPARE(board.heldChanges(), 10);
+        QVERIFY(board.holds(i - 10, {}));
+        QVERIFY(!board.holds(i - 11, {}));
+    }
+}
+
+void TestStateBoard::makesEachMessageForItsTimeAndReader()
+{
+    StateBoard board{Settings{}};
+    board.setCall(liveCall(callId(1)), m_now);
+    board.setTurn(callId(1), turnOf(1, QStringLiteral("hello")));
+    const QDateTime later = m_at.addMSecs(1);
+    const QByteArray plain = board.snapshot({}, m_at);
+    const QByteArray delta = board.delta(0, {}, m_at).text;
+    QVERIFY(board.snapshot({callId(1)}, m_at) != plain);
+    QVERIFY(board.snapshot({}, later) != plain);
+    QCOMPARE(board.snapshot({}, m_at), plain);
+    QVERIFY(board.delta(0, {callId(1)}, m_at).text != delta);
+    QVERIFY(board.delta(0, {}, later).text != delta);
+    QCOMPARE(board.delta(0, {}, m_at).text, delta);
 }
 
 void TestStateBoard::keepsToItsBytes()
