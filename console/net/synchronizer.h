@@ -21,7 +21,12 @@ using Outcome = std::variant<protocol::CommandResult, protocol::CommandError>;
 /// number, asks for a snapshot when there is a gap, resumes after a reconnect, keeps account of commands. Models listen
 /// to its signals; it holds no state of calls itself. Owned by Desk, lives on the GUI thread.
 ///
-/// Order within a snapshot: snapshotTaken; within a delta: one signal per change, then deltaTaken.
+/// Order within a snapshot: snapshotTaken, transcriptTaken of each watched call, phaseChanged; within a delta: one signal
+/// per change, then deltaTaken. phase() is Live already when snapshotTaken comes: commands given there are sent. A slot
+/// may take the line down or turn the event loop; what comes meanwhile waits its turn.
+///
+/// A watched call whose transcript has not come by the time the line is Live is asked for again unbidden, so that a
+/// watch asked for on a dead line is made good; one that the engine does not have is watched no longer.
 class Synchronizer final : public QObject {
     Q_OBJECT
 public:
@@ -30,6 +35,8 @@ public:
 
     /// Commands without a reply within this are finished as Timeout.
     static constexpr Milliseconds CommandTime{10000};
+    /// A longer command is not sent but finished as BadMessage: the engine cuts the line for it.
+    static constexpr qsizetype LongestMessage = 1024 * 1024;
 
     Synchronizer(QString client, const Clock& clock, QObject* parent = nullptr);
     ~Synchronizer() override;
@@ -42,19 +49,21 @@ public:
     void lineUp(); ///< emits send() with the hello
     void take(const QByteArray& text);
     void lineDown(); ///< pending commands are finished as Unavailable: whether they happened is not known
-    /// Forgets run and sequence number: another engine is to be spoken to.
+    /// Forgets run, sequence number and watched calls: another engine is to be spoken to. Takes the line down.
     void forget();
-    /// Deadlines; pings. Once a second.
+    /// Deadlines; pings. Called by Connection's tick(), and by tests with a fake clock.
     void tick();
 
     Phase phase() const;
-    const std::optional<protocol::Welcome>& welcome() const; ///< of this line; none before it
+    /// Of this line; none before it. The heartbeat is held between one second and a minute.
+    const std::optional<protocol::Welcome>& welcome() const;
     bool has(QLatin1String feature) const; ///< the engine has it
     qint64 seq() const;
     /// The engine's wall clock now, by its messages' times; the console's own before the first.
     QDateTime engineNow() const;
-    std::optional<Milliseconds> lag() const; ///< half of the last ping's round trip
-    Instant lastReceived() const;
+    /// Half of the last ping's round trip; of the one under way when that has taken longer already.
+    std::optional<Milliseconds> lag() const;
+    Instant lastReceived() const; ///< on this line; lineUp() counts
 
     // Commands: each gives its id, and commandFinished follows exactly once, never from inside the call. Asked for on a
     // line that is not Live, it finishes as Unavailable.
@@ -66,10 +75,14 @@ public:
     qint64 queryLog(const QString& text, const QString& after, int limit);
     qint64 queryCall(const QString& callId);
     qint64 warmService(const QString& serviceId);
-    void resync(); ///< asks for a snapshot (F5)
+    void resync(); ///< asks for a snapshot (F5); nothing while one is on its way
 
     struct Counters final {
-        int snapshots = 0, deltas = 0, changes = 0, ignored = 0, resyncs = 0, heartbeats = 0, sent = 0;
+        int snapshots = 0, heartbeats = 0;
+        int deltas = 0, changes = 0; ///< applied
+        int ignored = 0; ///< of a later engine, old, or of nothing we asked for
+        int resyncs = 0; ///< snapshots asked for
+        int sent = 0; ///< messages
     };
     const Counters& counters() const; ///< since it was made
 
@@ -79,7 +92,8 @@ Q_SIGNALS:
     void welcomed(const kav::protocol::Welcome& welcome);
     /// The engine will not have us; the line closes. No attempt should follow by itself when `final`.
     void refused(const kav::protocol::Refusal& refusal, bool final);
-    /// What came is not the protocol; the line should be closed and tried again later. `why` is English, for the log.
+    /// What came is not the protocol; the line should be closed and tried again later, which will begin with a snapshot.
+    /// `why` is English, for the log.
     void broken(const QString& why);
 
     void snapshotTaken(const kav::protocol::Snapshot& snapshot);
