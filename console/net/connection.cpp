@@ -363,13 +363,11 @@ Ending Connection::Private::endingBeforeUpgrade() const
 {
     if (!tlsFault.isEmpty())
         return {QStringLiteral("The engine's certificate does not hold: ") + tlsFault, false, {}};
-    // QWebSocket tells the status only in words, which may be translated.
-    static const QRegularExpression status(QStringLiteral("(?<!\\d)[1-5]\\d\\d(?!\\d)"));
+    // QWebSocket tells the status only in words, as "...: 503 (Service Unavailable)."
+    static const QRegularExpression status(QStringLiteral("(?<!\\d)([1-5]\\d\\d) \\("));
     const QString fault = socket->errorString();
-    if (socket->error() == QAbstractSocket::ConnectionRefusedError) {
-        if (const auto match = status.match(fault); match.hasMatch())
-            return endingOfStatus(match.captured().toInt());
-    }
+    if (const auto match = status.match(fault); match.hasMatch())
+        return endingOfStatus(match.captured(1).toInt());
     return {fault.isEmpty() ? QStringLiteral("The line was closed before the upgrade") : logSafe(fault), false, {}};
 }
 
