@@ -350,7 +350,9 @@ void Connection::Private::onFailed(QAbstractSocket::SocketError error)
 {
     if (!isUp)
         end(endingBeforeUpgrade());
-    else if (error != QAbstractSocket::RemoteHostClosedError) // which `disconnected` follows, with the code
+    else if (error == QAbstractSocket::RemoteHostClosedError) // had there been a close frame, it would have come first
+        end({QStringLiteral("The line was cut"), false, {}});
+    else
         end({socket->errorString(), false, {}});
 }
 

@@ -17,8 +17,8 @@ namespace kav::console {
 
 class Synchronizer;
 
-/// The line to the engine: opens the WebSocket, carries the synchroniser's texts, notices silence, and comes back after a
-/// loss with back-off. Owned by Desk, lives on the GUI thread; a slot may call its methods or turn the event loop.
+/// The line to the engine: opens the WebSocket, carries the synchroniser's texts, notices silence, and comes back after
+/// a loss with back-off. Owned by Desk, lives on the GUI thread; a slot may call its methods or turn the event loop.
 ///
 /// What ends in Refused, because no attempt would go better: a version or token that the engine refuses, an upgrade
 /// answered with 401, 403 or 404. All else is Waiting: no route, a certificate that does not hold, other HTTP statuses
@@ -33,8 +33,8 @@ public:
         Milliseconds deadAfter{30000}; ///< Stale for so long: the line is dropped and tried anew
     };
 
-    Connection(Synchronizer& synchronizer, const Settings& settings, const Clock& clock,
-        std::function<double()> random, QObject* parent = nullptr);
+    Connection(Synchronizer& synchronizer, const Settings& settings, const Clock& clock, std::function<double()> random,
+        QObject* parent = nullptr);
     ~Connection() override;
 
     /// `url` as engineUrl() gives it. Drops what is open; what was known of another engine is forgotten.
@@ -48,8 +48,8 @@ public:
     QUrl url() const;
     /// When Waiting.
     std::optional<Instant> nextAttempt() const;
-    /// Why the line went, or what the engine or this side said when it was Refused; until it is Live again. English, for
-    /// a tooltip; the banner's words come from refusal().
+    /// Why the line went, or what the engine or this side said when it was Refused; until it is Live again. English,
+    /// for a tooltip; the banner's words come from refusal().
     QString reason() const;
     /// As the engine gave it, or made of the HTTP status or the close code; none when the reason has no such code.
     std::optional<protocol::Refusal> refusal() const;

@@ -21,9 +21,9 @@ using Outcome = std::variant<protocol::CommandResult, protocol::CommandError>;
 /// number, asks for a snapshot when there is a gap, resumes after a reconnect, keeps account of commands. Models listen
 /// to its signals; it holds no state of calls itself. Owned by Desk, lives on the GUI thread.
 ///
-/// Order within a snapshot: snapshotTaken, transcriptTaken of each watched call, phaseChanged; within a delta: one signal
-/// per change, then deltaTaken. phase() is Live already when snapshotTaken comes: commands given there are sent. A slot
-/// may take the line down or turn the event loop; what comes meanwhile waits its turn.
+/// Order within a snapshot: snapshotTaken, transcriptTaken of each watched call, phaseChanged; within a delta: one
+/// signal per change, then deltaTaken. phase() is Live already when snapshotTaken comes: commands given there are sent.
+/// A slot may take the line down or turn the event loop; what comes meanwhile waits its turn.
 ///
 /// A watched call whose transcript has not come by the time the line is Live is asked for again unbidden, so that a
 /// watch asked for on a dead line is made good; one that the engine does not have is watched no longer.
@@ -92,8 +92,8 @@ Q_SIGNALS:
     void welcomed(const kav::protocol::Welcome& welcome);
     /// The engine will not have us; the line closes. No attempt should follow by itself when `final`.
     void refused(const kav::protocol::Refusal& refusal, bool final);
-    /// What came is not the protocol; the line should be closed and tried again later, which will begin with a snapshot.
-    /// `why` is English, for the log.
+    /// What came is not the protocol; the line should be closed and tried again later, which will begin with a
+    /// snapshot. `why` is English, for the log.
     void broken(const QString& why);
 
     void snapshotTaken(const kav::protocol::Snapshot& snapshot);
