@@ -143,7 +143,6 @@ void Synchronizer::lineDown()
     d->phase = Phase::Down;
     d->inbox.clear();
     d->welcome.reset();
-    d->told.clear();
     d->snapshotAsked.reset();
     d->pingSent.reset();
     d->nextPing.reset();

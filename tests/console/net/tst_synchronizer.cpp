@@ -233,6 +233,8 @@ private Q_SLOTS:
     void resumesWhereItWas();
     void takesASnapshotWhenTheEngineCannotResume();
     void takesASnapshotFromAnotherRun();
+    void doesNotResumeWhatTheEngineHasForgotten();
+    void doesNotResumeAfterABadHello();
     void resumesFromBeforeAGap();
     void hasNothingToResumeBeforeTheFirstSnapshot();
     void doesNotResumeAfterBeingBroken();
@@ -269,6 +271,7 @@ private Q_SLOTS:
     void lagGrowsWhileAPongIsAwaited();
     void pongOfAnotherPingSaysNothing();
     void tellsTheEnginesTimeByTheFastestMessage();
+    void remembersTheFastestMessageForAWhile();
     void followsAClockThatWasSet();
     void keepsTheEnginesTimeWhileTheLineIsDown();
     void tellsWhenItLastHeard();
@@ -711,6 +714,32 @@ void TestSynchronizer::takesASnapshotWhenTheEngineCannotResume()
     QCOMPARE(d.sent.size(), 1);
 }
 
+void TestSynchronizer::doesNotResumeWhatTheEngineHasForgotten()
+{
+    Dialogue d;
+    d.goesLive(10, {CallA});
+    d.replies(d.synchronizer.watch(CallA), Dialogue::transcript(CallA, 10, 1));
+    d.synchronizer.lineDown();
+    d.synchronizer.lineUp();
+    d.welcomes(false);
+    d.synchronizer.lineDown(); // before the snapshot
+    d.synchronizer.lineUp();
+    QVERIFY(!as<wire::Hello>(d.sent.last()).resume);
+}
+
+void TestSynchronizer::doesNotResumeAfterABadHello()
+{
+    Dialogue d;
+    d.goesLive(10);
+    d.synchronizer.lineDown();
+    d.synchronizer.lineUp();
+    QVERIFY(as<wire::Hello>(d.sent.last()).resume);
+    d.says(wire::Refusal{wire::ErrorCode::BadMessage, QStringLiteral("hello.resume is bad"), {}, {}});
+    d.synchronizer.lineDown();
+    d.synchronizer.lineUp();
+    QVERIFY(!as<wire::Hello>(d.sent.last()).resume);
+}
+
 void TestSynchronizer::takesASnapshotFromAnotherRun()
 {
     Dialogue d;
@@ -735,6 +764,9 @@ void TestSynchronizer::resumesFromBeforeAGap()
     d.clear();
     d.synchronizer.lineUp();
     QCOMPARE(as<wire::Hello>(d.sent.first()).resume, (wire::Resume{Run, 10}));
+    // The snapshot that was asked for on the old line is not awaited on this one.
+    d.advance(Synchronizer::CommandTime);
+    QCOMPARE(d.shown, lines("hello"));
 }
 
 void TestSynchronizer::hasNothingToResumeBeforeTheFirstSnapshot()
@@ -756,6 +788,9 @@ void TestSynchronizer::doesNotResumeAfterBeingBroken()
     d.synchronizer.lineUp();
     QCOMPARE(d.shown, lines("broken | down | hello"));
     QVERIFY(!as<wire::Hello>(d.sent.last()).resume);
+    // Nor does the engine do it unasked.
+    d.welcomes(true);
+    QCOMPARE(d.shown.last(), QStringLiteral("broken"));
 }
 
 void TestSynchronizer::doesNotResumeAfterForget()
@@ -1129,14 +1164,18 @@ void TestSynchronizer::pingsEachHeartbeat()
     QCOMPARE(d.sent.size(), 2);
 
     // The next line begins anew.
+    d.says(wire::Pong{2, Noon});
+    d.advance(0ms);
+    QCOMPARE(as<wire::Ping>(d.sent.last()), wire::Ping{3});
     d.synchronizer.lineDown();
+    d.clear();
     d.synchronizer.lineUp();
     QVERIFY(!d.synchronizer.lag());
     d.synchronizer.tick();
-    QCOMPARE(d.sent.size(), 3);
+    QCOMPARE(d.sent.size(), 1);
     d.welcomes(true);
     d.synchronizer.tick();
-    QCOMPARE(as<wire::Ping>(d.sent.last()), wire::Ping{3});
+    QCOMPARE(as<wire::Ping>(d.sent.last()), wire::Ping{4});
 }
 
 void TestSynchronizer::lagGrowsWhileAPongIsAwaited()
@@ -1177,6 +1216,19 @@ void TestSynchronizer::tellsTheEnginesTimeByTheFastestMessage()
     // A faster one tells better.
     d.says(wire::Heartbeat{10, Noon.addMSecs(2300)});
     QCOMPARE(d.synchronizer.engineNow(), Noon.addMSecs(2300));
+}
+
+void TestSynchronizer::remembersTheFastestMessageForAWhile()
+{
+    Dialogue d;
+    d.goesLive(10); // made at noon, and here at once
+    d.clock.advance(70s);
+    d.says(wire::Heartbeat{10, Noon.addSecs(69)});
+    QCOMPARE(d.synchronizer.engineNow(), Noon.addSecs(70));
+    // After a long silence only what came then.
+    d.clock.advance(200s);
+    d.says(wire::Heartbeat{10, Noon.addSecs(260)});
+    QCOMPARE(d.synchronizer.engineNow(), Noon.addSecs(260));
 }
 
 void TestSynchronizer::followsAClockThatWasSet()
