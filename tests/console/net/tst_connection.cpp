@@ -679,13 +679,15 @@ void TestConnection::dropsAStaleLine()
 
 void TestConnection::dropsALineThatStaysInAGap()
 {
-    LineDesk desk;
+    Connection::Settings settings;
+    settings.welcomeTime = 4s;
+    LineDesk desk(settings);
     QVERIFY(desk.goesLive());
     PeerLine& line = desk.peer.last();
     line.beats(12);
     QTRY_COMPARE(desk.state(), LinkState::Synchronizing);
     QTRY_VERIFY(!line.heard.isEmpty() && std::holds_alternative<wire::Resync>(line.heard.last()));
-    desk.pass(9750ms);
+    desk.pass(3750ms);
     QCOMPARE(desk.state(), LinkState::Synchronizing);
     desk.advance(250ms);
     QCOMPARE(desk.state(), LinkState::Waiting);
