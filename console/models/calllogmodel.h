@@ -6,16 +6,18 @@
 #include <QAbstractTableModel>
 
 #include <memory>
+#include <optional>
 
 namespace kav::console {
 
-/// The call log, newest first, fetched a page at a time as the view asks for more; the text filter is the engine's, over
-/// all of the log. The model asks by signals and is given the answers: it knows no line. Owned by Desk.
+/// The call log, newest first, fetched a page at a time as the view asks for more; the text filter is the engine's,
+/// over all of the log. The model asks by signals and is given the answers: it knows no line. Owned by Desk.
 class CallLogModel final : public QAbstractTableModel {
     Q_OBJECT
 public:
     enum Column { Started, Caller, Called, Badges, Duration, Turns, End, ColumnCount };
     static constexpr int PageRows = 100;
+    static constexpr int MostRows = 500; ///< of one page: reload() asks for all that is shown, up to so many
 
     explicit CallLogModel(QObject* parent = nullptr);
     ~CallLogModel() override;
@@ -30,6 +32,8 @@ public:
     QString filter() const;
     void setFilter(const QString& text); ///< begins anew
     void reload(); ///< begins anew, keeps what is shown until the first page is there
+    void retry(); ///< after trouble(): asks again for what did not come; fetchMore() does not by itself
+    void clear(); ///< another engine: nothing is known, and the filter stays
     /// The engine's answer to wanted(); an answer to an older question is ignored.
     void takePage(int question, const protocol::LogPage& page);
     void takeFailure(int question, const QString& sentence);
@@ -40,6 +44,7 @@ public:
 
     bool isLoading() const;
     bool isComplete() const; ///< nothing more to fetch
+    std::optional<CallLogRow> row(const QString& callId) const; ///< of those shown
     QString trouble() const; ///< why the last page did not come; empty: it did
     void retranslate();
 

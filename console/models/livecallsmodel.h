@@ -13,8 +13,8 @@
 namespace kav::console {
 
 /// The calls of the engine, one row each, keyed by call id, in the order of their start. Changes are gathered and shown
-/// ten times a second with merged dataChanged ranges; the time columns by one timer a second. Never reset for an update:
-/// a snapshot is taken as differences, so that selection and scroll stay. Owned by Desk.
+/// ten times a second with merged dataChanged ranges; the time columns by one timer a second. Never reset for an
+/// update: a snapshot is taken as differences, so that selection and scroll stay. Owned by Desk.
 class LiveCallsModel final : public QAbstractTableModel {
     Q_OBJECT
 public:
@@ -40,6 +40,7 @@ public:
 
     std::optional<CallSummary> call(const QString& callId) const; ///< what came last, shown yet or not
     int rowOf(const QString& callId) const; ///< -1: not shown
+    const CallSummary& at(int row) const; ///< of a row that is there
     int liveCount() const; ///< calls that have not ended
     /// Shows what is gathered, now; called by the inner timer, and by tests.
     void flush();

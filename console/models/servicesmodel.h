@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 namespace kav::console {
 
@@ -34,6 +35,8 @@ public:
     void change(const ServiceStatus& service);
     void setEngine(const EngineStatus& engine);
     EngineStatus engine() const;
+    std::optional<ServiceStatus> service(const QString& serviceId) const;
+    void clear(); ///< another engine: nothing is known
     void setLive(bool live);
     void setPending(const QString& serviceId, bool pending);
     void tickTimes(); ///< ages; once a second

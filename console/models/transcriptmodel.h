@@ -9,8 +9,8 @@
 
 namespace kav::console {
 
-/// The turns of the one call on screen, live or from the log, by number: the cards of the transcript and the rows of the
-/// latency table. Owned by Desk.
+/// The turns of the one call on screen, live or from the log, by number: the cards of the transcript and the rows of
+/// the latency table. Owned by Desk.
 class TranscriptModel final : public QAbstractTableModel {
     Q_OBJECT
 public:
@@ -25,6 +25,7 @@ public:
     QVariant headerData(int section, Qt::Orientation orientation, int role = Qt::DisplayRole) const override;
 
     QString callId() const; ///< empty: no call is on screen
+    const TranscriptTurn& at(int row) const; ///< of a row that is there
     int firstTurn() const; ///< turns before it are in the log only
     void clear(const QString& callId = {}); ///< another call; its turns are on their way
     void take(const protocol::CallTranscript& transcript); ///< ignored for another call; taken as differences

@@ -22,9 +22,17 @@ QString linkStateWord(LinkState state);
 /// A whole sentence for the user: what went wrong, and what he may do.
 QString errorSentence(const protocol::CommandError& error);
 QString refusalSentence(const protocol::Refusal& refusal);
+/// Why the engine takes no calls, for a word of EngineStatus::notReady: a sentence; an unknown word as it is.
+QString notReadySentence(const QString& word);
 
 /// "0:07", "12:34", "1:02:03": the same in every language, isolated for right-to-left text.
 QString durationText(std::chrono::milliseconds length);
+/// "7 s", "12 min", "1 h 5 min": for sentences and screen readers; in units that have one form for every number.
+QString durationWords(std::chrono::milliseconds length);
+/// The time of day here, with the date when it is not of `today`: "14:02:31". "–" when not valid.
+QString timeText(const QDateTime& when, const QDateTime& today);
+/// A masked number, isolated; words for none.
+QString numberText(const QString& number);
 /// "740 ms", "1.24 s"; "–" when there is none.
 QString gapText(const std::optional<std::chrono::milliseconds>& gap);
 /// Left-to-right text (numbers, SIDs, URLs) inside a sentence of any direction: U+2066 ... U+2069.
