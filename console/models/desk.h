@@ -53,6 +53,8 @@ public:
     /// The line of the selected call, from the live list or the log; none while it is unknown.
     std::optional<CallSummary> selectedLive() const;
     std::optional<CallLogRow> selectedLogRow() const;
+    bool isSelectionLoading() const; ///< its turns are on their way
+    QString selectionTrouble() const; ///< why they did not come: a sentence; selectCall() again asks again
 
     /// Empty: the act is possible now. Else the reason, a sentence for a tooltip. `target`: call or service id.
     QString whyNot(Act act, const QString& target = {}) const;
@@ -63,12 +65,14 @@ public:
     void startTestCall(const QStringList& say, const QByteArray& wav, const QString& digits);
     void warmService(const QString& serviceId);
 
+    /// The banner's countdown and the lamps' ages; called once a second by an inner timer, and by tests.
+    void tick();
     void retranslate();
 
 Q_SIGNALS:
     /// What is possible or pending has changed somewhere.
     void actsChanged();
-    /// The selection, or what is known of the selected call's line.
+    /// The selection, what is known of the selected call's line, or whether its turns have come.
     void selectionChanged();
     /// Once a second, and on changes of the line: banner and status bar.
     void linkChanged();
