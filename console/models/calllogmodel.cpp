@@ -45,7 +45,7 @@ struct CallLogModel::Private final {
             places[rows.at(row).id] = row;
     }
     void show(const QList<CallLogRow>& wanted);
-    void append(QList<CallLogRow> more);
+    void append(const QList<CallLogRow>& more);
     void update(int row, const CallLogRow& value);
     /// What is said of a call later, unless it is what was known before its end.
     void apply(const CallLogRow& row);
@@ -325,15 +325,17 @@ void CallLogModel::Private::show(const QList<CallLogRow>& given)
         update(row, wanted.at(row));
 }
 
-void CallLogModel::Private::append(QList<CallLogRow> more)
+void CallLogModel::Private::append(const QList<CallLogRow>& more)
 {
     // A call that is shown already: it came by a change while the page was on its way.
     QList<CallLogRow> fresh;
+    QSet<QString> there;
     for (const CallLogRow& row : more) {
         if (const int place = places.value(row.id, -1); place >= 0)
             update(place, row);
-        else
+        else if (!there.contains(row.id))
             fresh.append(row);
+        there.insert(row.id);
     }
     if (fresh.isEmpty())
         return;

@@ -359,7 +359,7 @@ void Desk::Private::listen()
         [this](const wire::Snapshot& snapshot) { takeSnapshot(snapshot); });
     connect(line, &Synchronizer::resumed, &context, [this] {
         trouble.clear();
-        followThrottle.ask();
+        follow();
     });
     connect(line, &Synchronizer::engineChanged, &context, [this](const EngineStatus& engine) {
         q.m_services->setEngine(engine);
@@ -411,7 +411,7 @@ void Desk::Private::takeSnapshot(const wire::Snapshot& snapshot)
     // The log may know more of a call that was shown before the line went.
     detailTaken = false;
     trouble.clear();
-    followThrottle.ask();
+    follow();
     Q_EMIT q.selectionChanged();
     Q_EMIT q.actsChanged();
 }
