@@ -349,17 +349,14 @@ void Desk::retranslate()
 void Desk::Private::listen()
 {
     Synchronizer* const line = q.m_synchronizer.get();
-    connect(line, &Synchronizer::phaseChanged, &context, [this](Synchronizer::Phase phase) {
-        updateLive();
-        if (phase == Synchronizer::Phase::Live)
-            q.m_log->reload();
-    });
+    connect(line, &Synchronizer::phaseChanged, &context, [this] { updateLive(); });
     connect(q.m_connection.get(), &Connection::stateChanged, &context, [this] { updateLive(); });
     connect(line, &Synchronizer::snapshotTaken, &context,
         [this](const wire::Snapshot& snapshot) { takeSnapshot(snapshot); });
     connect(line, &Synchronizer::resumed, &context, [this] {
         trouble.clear();
         follow();
+        q.m_log->reload();
     });
     connect(line, &Synchronizer::engineChanged, &context, [this](const EngineStatus& engine) {
         q.m_services->setEngine(engine);
@@ -412,6 +409,7 @@ void Desk::Private::takeSnapshot(const wire::Snapshot& snapshot)
     detailTaken = false;
     trouble.clear();
     follow();
+    q.m_log->reload();
     Q_EMIT q.selectionChanged();
     Q_EMIT q.actsChanged();
 }

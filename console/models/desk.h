@@ -20,7 +20,8 @@ namespace kav::console {
 /// The console without its window: line, synchroniser and models, joined; and what an operator may do, with the reason
 /// when he may not. Views talk to it alone. Owned by the console's main(), lives on the GUI thread.
 ///
-/// A command is pending until the engine has confirmed it; nothing is shown as done before.
+/// A command is pending until the engine has confirmed it; nothing is shown as done before. With every snapshot, and
+/// when a line is resumed, the log and the selected call's record are asked for anew: what was missed is not known.
 class Desk final : public QObject {
     Q_OBJECT
 public:

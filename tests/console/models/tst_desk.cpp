@@ -489,6 +489,11 @@ void TestDesk::theLogIsRefreshedAfterTheLine()
     office.logEar.heard();
     office.replies(Office::FirstPage, wire::LogPage{{logRow(CallA, 5), logRow(Old, 1)}, {}});
     QCOMPARE(office.logEar.heard(), lines({"+0..0"}));
+    // F5, on a line that is well.
+    office.askedNow();
+    office.desk.synchronizer().resync();
+    office.shows({});
+    QTRY_COMPARE(office.asked, QStringList({Office::FirstPage}));
 }
 
 void TestDesk::theLogIsAskedForTheLastFilterOnly()
