@@ -7,6 +7,8 @@
 #include <QFile>
 #include <QTextStream>
 
+#include <algorithm>
+
 namespace kav::telephony {
 
 namespace {
@@ -162,6 +164,9 @@ Result<CallCommand> parseCallArguments(
     }
     if (const auto loaded = loadScriptAudio(command.call.script, sounds, speech); !loaded)
         return loaded.error();
+    const auto isTestField = [](const FormField& field) { return field.name == testField().name; };
+    if (std::none_of(command.call.extraFields.cbegin(), command.call.extraFields.cend(), isTestField))
+        command.call.extraFields.append(testField());
     return command;
 }
 

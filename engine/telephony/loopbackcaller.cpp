@@ -46,6 +46,11 @@ QByteArray signedUrl(QUrl url)
 
 } // namespace
 
+FormField testField()
+{
+    return {QStringLiteral("KavTest"), QStringLiteral("1")};
+}
+
 LoopbackCaller::LoopbackCaller(CallSettings settings, const Clock& clock, QObject* parent)
     : QObject(parent)
     , m_settings(std::move(settings))
@@ -68,16 +73,10 @@ void LoopbackCaller::start()
     Q_ASSERT(m_phase == Phase::Idle);
     m_phase = Phase::Webhook;
     m_callBegan = m_clock.now();
-    QUrl url = m_settings.to;
-    if (!m_settings.publicUrl.isEmpty()) {
-        url.setScheme(m_settings.publicUrl.scheme());
-        url.setHost(m_settings.publicUrl.host());
-        url.setPort(m_settings.publicUrl.port());
-    }
     FormBody form = callFields(QStringLiteral("ringing"));
     for (const FormField& field : std::as_const(m_settings.extraFields))
         form.append(field.name, field.value);
-    fetchTwiml(url, form);
+    fetchTwiml(asPublic(m_settings.to), form);
 }
 
 FormBody LoopbackCaller::callFields(const QString& status) const
@@ -97,6 +96,36 @@ bool LoopbackCaller::isLoopbackHost(const QString& host) const
     return !address.isNull() && address.isLoopback();
 }
 
+/// What the proxy before the engine takes off the paths: "/kav", or nothing.
+QString LoopbackCaller::proxyPrefix() const
+{
+    QString prefix = m_settings.publicUrl.path();
+    while (prefix.endsWith(QLatin1Char('/')))
+        prefix.chop(1);
+    return prefix;
+}
+
+/// The engine's own URL as the outside world writes it.
+QUrl LoopbackCaller::asPublic(QUrl url) const
+{
+    if (m_settings.publicUrl.isEmpty())
+        return url;
+    url.setScheme(m_settings.publicUrl.scheme());
+    url.setHost(m_settings.publicUrl.host());
+    url.setPort(m_settings.publicUrl.port());
+    url.setPath(proxyPrefix() + url.path());
+    return url;
+}
+
+/// The path that arrives at the engine when `url`, as the outside world writes it, is requested.
+QString LoopbackCaller::pathBehindProxy(const QUrl& url) const
+{
+    const QString prefix = proxyPrefix();
+    const bool isBehind = !prefix.isEmpty() && url.host() == m_settings.publicUrl.host()
+        && url.path().startsWith(QString(prefix + QLatin1Char('/')));
+    return isBehind ? url.path().mid(prefix.size()) : url.path();
+}
+
 std::pair<QString, quint16> LoopbackCaller::connectTarget() const
 {
     const qsizetype colon = m_settings.connectTo.lastIndexOf(QLatin1Char(':'));
@@ -112,6 +141,7 @@ std::pair<QString, quint16> LoopbackCaller::connectTarget() const
 void LoopbackCaller::post(const QUrl& url, const FormBody& form, Answer answer)
 {
     QUrl actual = url;
+    actual.setPath(pathBehindProxy(url));
     const bool viaProxyName = !m_settings.publicUrl.isEmpty() && url.host() == m_settings.publicUrl.host();
     if (!m_settings.connectTo.isEmpty() || viaProxyName) {
         const auto [host, port] = connectTarget();
@@ -283,7 +313,9 @@ void LoopbackCaller::openStream(const TwimlVerb& connectVerb, const TwimlVerb& s
     }
     StreamSocket::Target target;
     target.host = hostAndPort(url).toUtf8();
-    target.path = url.path(QUrl::FullyEncoded).toUtf8();
+    QUrl actual = url;
+    actual.setPath(pathBehindProxy(url));
+    target.path = actual.path(QUrl::FullyEncoded).toUtf8();
     if (target.path.isEmpty())
         target.path = "/";
     if (!m_settings.connectTo.isEmpty()
@@ -631,12 +663,7 @@ void LoopbackCaller::endCall()
     add(QStringLiteral("line"), QStringLiteral("call-ended"), m_outcome.reason);
     QUrl url = m_settings.statusUrl;
     if (url.isEmpty()) {
-        url = m_settings.to;
-        if (!m_settings.publicUrl.isEmpty()) {
-            url.setScheme(m_settings.publicUrl.scheme());
-            url.setHost(m_settings.publicUrl.host());
-            url.setPort(m_settings.publicUrl.port());
-        }
+        url = asPublic(m_settings.to);
         static const QRegularExpression last(QStringLiteral("/incoming_call/*$"));
         QString path = url.path();
         url = path.contains(last) ? url : QUrl();

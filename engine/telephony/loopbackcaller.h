@@ -23,11 +23,15 @@
 
 namespace kav::telephony {
 
+/// Tells the engine that no person calls: KavTest=1. Twilio sends no such field.
+FormField testField();
+
 /// Everything about one call. The defaults call an engine on this machine.
 struct CallSettings final {
     QUrl to{QStringLiteral("http://127.0.0.1:5000/webhook/incoming_call")};
     /// Scheme and host (and port) under which the engine believes to be reached: used in signatures and Host lines
-    /// instead of `to`'s own, as when a proxy stands between. Empty: `to` is the public address.
+    /// instead of `to`'s own, as when a proxy stands between. A path is the prefix that this proxy takes away. Empty:
+    /// `to` is the public address.
     QUrl publicUrl;
     /// Where TCP connections go, whatever the URLs say ("127.0.0.1:5000"): for an engine with a public URL that is
     /// called on this machine. Those connections have no TLS.
@@ -134,6 +138,9 @@ private:
     Milliseconds sinceCall(Instant now) const { return elapsed(m_callBegan, now); }
     Milliseconds lineTime(Instant now) const { return elapsed(m_streamBegan, now); }
     bool isLoopbackHost(const QString& host) const;
+    QString proxyPrefix() const;
+    QUrl asPublic(QUrl url) const;
+    QString pathBehindProxy(const QUrl& url) const;
     std::pair<QString, quint16> connectTarget() const;
     bool callerIsBusy() const { return !m_mouth.empty() || !m_keys.isEmpty(); }
 

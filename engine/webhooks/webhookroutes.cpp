@@ -241,7 +241,7 @@ net::HttpResponse WebhookRoutes::incomingCall(const net::HttpRequest& request, c
 {
     const CallerLines say = lines(form.value(u"To"));
     IncomingCall call{form.value(u"CallSid"), form.value(u"AccountSid"), form.value(u"From"), form.value(u"To"),
-        form.value(u"CallerName"), form.value(u"ForwardedFrom"), form.value(u"Direction"), say.language};
+        form.value(u"CallerName"), form.value(u"ForwardedFrom"), form.value(u"Direction"), say.language, form.value(u"KavTest") == QLatin1String("1")};
     const bool draining = m_hooks.isDraining && m_hooks.isDraining();
     if (draining || (m_hooks.hasRoom && !m_hooks.hasRoom())) {
         ++m_counters.busy;
@@ -260,6 +260,8 @@ net::HttpResponse WebhookRoutes::incomingCall(const net::HttpRequest& request, c
         {QStringLiteral("direction"), call.direction}, {QStringLiteral("language"), call.language}};
     if (!call.forwardedFrom.isEmpty())
         offer.parameters.emplaceBack(QStringLiteral("forwardedFrom"), call.forwardedFrom);
+    if (call.test)
+        offer.parameters.emplaceBack(QStringLiteral("kavTest"), QStringLiteral("1"));
     if (m_hooks.incomingCall)
         m_hooks.incomingCall(call);
     return net::HttpResponse::xml(

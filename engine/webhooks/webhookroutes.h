@@ -36,6 +36,7 @@ struct IncomingCall final {
     QString from, to; ///< as received: E.164, sip:, client:, "anonymous", or empty
     QString callerName, forwardedFrom, direction;
     QString language; ///< of CallerLines
+    bool test = false; ///< made by Kav's own loopback caller, which says KavTest=1
 };
 struct StreamStatus final {
     QString callSid, streamSid;

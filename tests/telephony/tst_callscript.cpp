@@ -385,7 +385,7 @@ void tst_CallScript::argumentsAreRead()
     QVERIFY(command);
     QCOMPARE(command->call.to, QUrl(u"https://h/x"_s));
     QCOMPARE(command->call.authToken, QByteArray("token"));
-    QCOMPARE(command->call.extraFields, (QList<FormField>{{u"A"_s, u"b=c"_s}}));
+    QCOMPARE(command->call.extraFields, (QList<FormField>{{u"A"_s, u"b=c"_s}, {u"KavTest"_s, u"1"_s}}));
     QCOMPARE(command->call.longest, 60000ms);
     QVERIFY(command->quiet);
     QCOMPARE(command->call.script.size(), std::size_t(1)); // finish

@@ -43,7 +43,8 @@ struct Desk final {
                   [this](const QString&) { return language == u"he" ? CallerLines::hebrew() : CallerLines::english(); },
                   [this](const calllog::Entry& entry) { log.push_back(entry); },
                   [this](const IncomingCall& call) {
-                      hooks += u"call "_s + call.callSid + u' ' + call.from + u' ' + call.language;
+                      hooks += u"call "_s + call.callSid + u' ' + call.from + u' ' + call.language
+                          + (call.test ? u" test"_s : QString());
                   },
                   [this](const StreamStatus& status) { hooks += u"stream "_s + status.event; },
                   [this](const QString& callSid) { hooks += u"ended "_s + callSid; },
@@ -92,6 +93,7 @@ private Q_SLOTS:
     void init();
     void anotherAccountsCallIsRefused();
     void anIncomingCallIsConnectedToAStream();
+    void aTestCallIsPassedOnAsSuch();
     void aPublicEngineNamesItsPublicAddress();
     void theTokenIsBoundToTheCall();
     void statusCallbacksAreAnswered204_data();
@@ -154,12 +156,30 @@ void tst_WebhookRoutes::anIncomingCallIsConnectedToAStream()
     QCOMPARE(parameters.value(u"from"_s), u"+972501234567"_s);
     QCOMPARE(parameters.value(u"to"_s), u"+97231234567"_s);
     QCOMPARE(parameters.value(u"language"_s), u"en-US"_s);
+    QVERIFY(!parameters.contains(u"kavTest"_s));
     QCOMPARE(document->verbs()[1].text, CallerLines::english().apology);
     QCOMPARE(desk.hooks, QStringList{u"call CA1 +972501234567 en-US"_s});
     QCOMPARE(desk.log.size(), std::size_t(1));
     QCOMPARE(desk.log[0].callId, u"CA1"_s);
     QCOMPARE(desk.log[0].kind, calllog::Entry::Kind::Webhook);
     QCOMPARE(desk.lastLog().value(u"status").toInt(), 200);
+}
+
+void tst_WebhookRoutes::aTestCallIsPassedOnAsSuch()
+{
+    Desk desk;
+    const auto parameterOf = [&desk](const QString& sid, const QString& value) {
+        auto fields = test::callFields(sid);
+        test::setField(fields, u"KavTest"_s, value);
+        const auto document = TwimlDocument::parse(desk.post("/webhook/incoming_call", fields).body);
+        return document->verbs().front().child(TwimlVerb::Kind::Stream)->parameters().value(u"kavTest"_s);
+    };
+    QCOMPARE(parameterOf(u"CA1"_s, u"1"_s), u"1"_s);
+    QCOMPARE(parameterOf(u"CA2"_s, u"yes"_s), QString());
+    QCOMPARE(parameterOf(u"CA3"_s, {}), QString());
+    QCOMPARE(desk.hooks,
+        (QStringList{u"call CA1 +972501234567 en-US test"_s, u"call CA2 +972501234567 en-US"_s,
+            u"call CA3 +972501234567 en-US"_s}));
 }
 
 void tst_WebhookRoutes::aPublicEngineNamesItsPublicAddress()
