@@ -43,7 +43,7 @@ Error errorOfException(const std::exception& exception);
 ///   Cold ------------> Warming ----------> Ready
 ///                       ^   | failed, threw, deadline passed
 ///              tick()   |   v
-///              or get() +- Failed (until retryAt)
+///              or get() +- Failed (until retryAt, or retryNow())
 ///
 /// get() never blocks and never throws: the value when Ready, else null, and the one attempt is on its way. Attempts
 /// are numbered: what an attempt says after its deadline changes nothing, except that a value that comes late is taken
@@ -89,6 +89,17 @@ public:
         const std::lock_guard lock(m_core->mutex);
         if (m_core->snapshot.state == LazyState::Cold)
             Core::attempt(m_core);
+    }
+    /// Starts the attempt of a Cold cell, or the next one of a Failed cell without waiting for its time. False: it is
+    /// neither.
+    bool retryNow()
+    {
+        const std::lock_guard lock(m_core->mutex);
+        const LazyState state = m_core->snapshot.state;
+        if (state != LazyState::Cold && state != LazyState::Failed)
+            return false;
+        Core::attempt(m_core);
+        return true;
     }
     /// Ends an attempt that is past its deadline, and starts the next one when its time has come.
     void tick()

@@ -227,6 +227,20 @@ void ProviderRegistry::warmUp()
     d->textToSpeech.start();
 }
 
+bool ProviderRegistry::retryNow(Stage stage)
+{
+    KAV_ASSERT_THREAD(this);
+    switch (stage) {
+    case Stage::SpeechToText:
+        return d->speechToText.retryNow();
+    case Stage::LanguageModel:
+        return d->languageModel.retryNow();
+    case Stage::TextToSpeech:
+        return d->textToSpeech.retryNow();
+    }
+    Q_UNREACHABLE();
+}
+
 ProviderStatus ProviderRegistry::status(Stage stage) const
 {
     return d->statusOf(stage, d->snapshotOf(stage));

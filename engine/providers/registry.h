@@ -62,6 +62,8 @@ public:
 
     /// Starts the attempts of all stages that are COLD.
     void warmUp();
+    /// A FAILED stage gets its attempt now, whatever its time; a COLD one too. False: it is neither.
+    bool retryNow(Stage stage);
     ProviderStatus status(Stage stage) const;
     QList<ProviderStatus> statuses() const;
     /// Deadlines and retries; called by an inner timer, and by tests with a fake clock.

@@ -104,6 +104,29 @@ private Q_SLOTS:
         QCoreApplication::processEvents();
     }
 
+    void aFailedStageIsTriedAtOnceWhenSomeoneAsks()
+    {
+        expectLog(QtWarningMsg, "^WARMUP_STT_ERR reason=\"not-found: no model in /nowhere\"");
+        expectLog(QtInfoMsg, "^WARMUP_STT_OK name=stand-in");
+        Makers makers = goodMakers();
+        const auto attempts = std::make_shared<std::atomic<int>>(0);
+        makers.speechToText = [attempts]() -> Result<std::shared_ptr<SpeechToText>> {
+            if (++*attempts == 1)
+                return Error{Error::Code::NotFound, QStringLiteral("no model in /nowhere"), {}};
+            return std::shared_ptr<SpeechToText>(std::make_shared<test::StandInSpeechToText>());
+        };
+        ProviderRegistry registry(makers, {}, m_clock);
+        QVERIFY(registry.retryNow(Stage::SpeechToText)); // nobody had asked yet
+        QVERIFY(!registry.retryNow(Stage::SpeechToText)); // that attempt is under way
+        QTRY_COMPARE(registry.status(Stage::SpeechToText).state, ProviderState::Failed);
+        QVERIFY(registry.retryNow(Stage::SpeechToText)); // its minute has not passed
+        QTRY_COMPARE(registry.status(Stage::SpeechToText).state, ProviderState::Ready);
+        QVERIFY(!registry.retryNow(Stage::SpeechToText));
+        QCOMPARE(attempts->load(), 2);
+        QCOMPARE(registry.status(Stage::LanguageModel).state, ProviderState::Cold);
+        QCoreApplication::processEvents();
+    }
+
     void aHangingMakerFailsAtItsDeadlineAndTheOthersServe()
     {
         expectLog(QtInfoMsg, "^WARMUP_STT_OK");
