@@ -98,6 +98,7 @@ struct Metrics::Private final {
     mutable std::mutex mutex; // guards what follows
     std::deque<WorkerCounters> workers; // a deque: what addWorker() gave stays where it is
     CallLogTotals callLog;
+    ConsoleTotals consoles;
 };
 
 Metrics::Private::Private(const QString& version, const QString& commit)
@@ -211,6 +212,18 @@ std::vector<MetricFamily> Metrics::Private::collectOwn() const
     gauge("kav_calllog_journal_bytes", "Size of the call log's journal on disk.",
         static_cast<double>(callLog.journalBytes));
     gauge("kav_calllog_database_up", "1 while the call log's database takes entries.", callLog.databaseUp ? 1 : 0);
+    gauge("kav_consoles_connected", "Operators' consoles connected.", consoles.connected);
+    const auto counter = [&families](const char* name, const char* help, quint64 count) {
+        MetricFamily single = family(name, help, MetricType::Counter);
+        ClientMetric one;
+        one.counter.value = static_cast<double>(count);
+        single.metric.push_back(std::move(one));
+        families.push_back(std::move(single));
+    };
+    counter("kav_console_changes_total", "Changes of the engine's state that consoles may see.", consoles.changes);
+    counter("kav_console_deltas_total", "Messages with changes sent to consoles.", consoles.deltas);
+    counter("kav_console_sent_bytes_total", "Bytes sent to consoles.", consoles.bytes);
+    counter("kav_console_auth_failures_total", "Consoles that came with a wrong token.", consoles.authFailures);
     return families;
 }
 
@@ -296,6 +309,12 @@ void Metrics::setCallLog(const CallLogTotals& totals)
 {
     const std::scoped_lock lock(d->mutex);
     d->callLog = totals;
+}
+
+void Metrics::setConsoles(const ConsoleTotals& totals)
+{
+    const std::scoped_lock lock(d->mutex);
+    d->consoles = totals;
 }
 
 QByteArray Metrics::render() const

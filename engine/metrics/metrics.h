@@ -68,6 +68,13 @@ public:
     };
     void setCallLog(const CallLogTotals& totals);
 
+    /// The consoles' own totals, as the control hub counts them.
+    struct ConsoleTotals final {
+        int connected = 0;
+        quint64 changes = 0, deltas = 0, bytes = 0, authFailures = 0;
+    };
+    void setConsoles(const ConsoleTotals& totals);
+
     /// The whole in Prometheus' text format. Takes well under a millisecond.
     QByteArray render() const;
     static QByteArray contentType(); ///< of render()

@@ -110,6 +110,11 @@ void TestMetrics::everyFamilyHasHelpTypeAndTheRightForm()
         {QStringLiteral("kav_calllog_entries_total"), QStringLiteral("counter")},
         {QStringLiteral("kav_calllog_journal_bytes"), QStringLiteral("gauge")},
         {QStringLiteral("kav_calllog_database_up"), QStringLiteral("gauge")},
+        {QStringLiteral("kav_consoles_connected"), QStringLiteral("gauge")},
+        {QStringLiteral("kav_console_changes_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_console_deltas_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_console_sent_bytes_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_console_auth_failures_total"), QStringLiteral("counter")},
         {QStringLiteral("kav_build_info"), QStringLiteral("gauge")},
     };
     QCOMPARE(scrape.types, expected);
@@ -135,6 +140,7 @@ void TestMetrics::whatIsCountedGrows()
     metrics.httpRequest(Route::IncomingCall, 403);
     metrics.setHttpOpenConnections(12);
     metrics.setCallLog({10, 9, 8, 1, 2, 4096, true});
+    metrics.setConsoles({3, 20, 60, 9000, 1});
     const Scrape scrape(metrics.render());
     QCOMPARE(scrape("kav_calls_total{end_reason=\"completed\"}"), 2.0);
     QCOMPARE(scrape("kav_calls_total{end_reason=\"caller-hung-up\"}"), 1.0);
@@ -152,6 +158,11 @@ void TestMetrics::whatIsCountedGrows()
     QCOMPARE(scrape("kav_calllog_entries_total{state=\"damaged\"}"), 2.0);
     QCOMPARE(scrape("kav_calllog_journal_bytes"), 4096.0);
     QCOMPARE(scrape("kav_calllog_database_up"), 1.0);
+    QCOMPARE(scrape("kav_consoles_connected"), 3.0);
+    QCOMPARE(scrape("kav_console_changes_total"), 20.0);
+    QCOMPARE(scrape("kav_console_deltas_total"), 60.0);
+    QCOMPARE(scrape("kav_console_sent_bytes_total"), 9000.0);
+    QCOMPARE(scrape("kav_console_auth_failures_total"), 1.0);
 }
 
 void TestMetrics::histogramsAreCumulative()
