@@ -13,6 +13,7 @@
 #include <QProcessEnvironment>
 #include <QRandomGenerator>
 #include <QSet>
+#include <QUrl>
 
 #include <array>
 #include <optional>
@@ -28,6 +29,15 @@ constexpr int CallsPerWorker = 400;
 constexpr qsizetype ShortestMediaKey = 16;
 constexpr qsizetype LongestSecretFile = 256 * 1024;
 const char* const DefaultFile = "/etc/kav/kav.toml";
+
+/// As browsers write it: scheme, host, and a port where it is not the scheme's own.
+bool isOrigin(const QString& text)
+{
+    const QUrl url(text, QUrl::StrictMode);
+    const bool web = url.scheme() == QLatin1String("https") || url.scheme() == QLatin1String("http");
+    return web && !url.host().isEmpty() && url.userInfo().isEmpty() && !text.endsWith(QLatin1Char('/'))
+        && url.toString(QUrl::RemovePath | QUrl::RemoveQuery | QUrl::RemoveFragment) == text;
+}
 
 /// One run of load(): gathers values from the lowest precedence to the highest, and every error on the way.
 class Loader final {
@@ -267,6 +277,10 @@ private:
         if (config.dialogFile.isEmpty())
             config.dialogFile = defaultDialog();
         config.callLog.dataDir = config.dataDir;
+        if (auto tokens = control::ConsoleTokens::parse(config.consoleTokensText))
+            config.consoleTokens = std::move(tokens).value();
+        else
+            check("console.tokens", false, tokens.error().message);
         Config copy = config;
         for (const Setting& setting : settingsTable()) {
             if (!setting.secret)
@@ -354,6 +368,9 @@ private:
             database.isEmpty() || database == QLatin1String("off")
                 || (database.startsWith(QLatin1String("sqlite:///")) && database.size() > 10),
             QStringLiteral("not 'off' and not like sqlite:///abs/path.db, the database of this version"));
+        for (const QString& origin : config.consoleOrigins)
+            check("console.origins", isOrigin(origin),
+                QStringLiteral("'%1' is not like https://desk.example.com").arg(logSafe(origin, 60)));
         bool plain = true;
         for (const QChar c : config.twilioAccountSid)
             plain = plain && c.unicode() < 128 && c.isLetterOrNumber();

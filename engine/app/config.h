@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/calllog/calllog.h"
+#include "engine/control/controlhub.h"
 #include "engine/media/playout.h"
 #include "engine/net/listener.h"
 #include "engine/net/websocket.h"
@@ -64,6 +65,12 @@ struct Config final {
     Milliseconds mediaTokenTtl{300 * 1000};
     net::WebSocketLimits mediaSocket;
     media::Playout::Settings playout;
+
+    // consoles
+    QString consoleTokensText; ///< as it was given; see consoleTokens
+    control::ConsoleTokens consoleTokens; ///< filled in; empty: only consoles on this machine
+    QStringList consoleOrigins; ///< "https://desk.example.com": browsers' pages that may open /console
+    control::Settings console;
 
     net::Limits http;
     turn::Settings turn;

@@ -138,6 +138,15 @@ QList<Setting> makeTable()
         duration("media.longest_speech", [](C& c) -> Milliseconds& { return c.playout.longestSpeech; },
             Second, Hour, "audio of one answer past this is dropped"),
 
+        secret("console.tokens", [](C& c) -> QString& { return c.consoleTokensText; },
+            "", "who may open a console: alice:TOKEN,bob:TOKEN; or one a line; none: only consoles on this machine"),
+        row("console.origins", Kind::List, [](C& c) -> QStringList& { return c.consoleOrigins; },
+            "pages of browsers that may open a console, e.g. https://desk.example.com; programs send no origin"),
+        number("console.limit", [](C& c) -> int& { return c.console.consoles; },
+            1, 1000, "consoles connected at a time"),
+        duration("console.heartbeat", [](C& c) -> Milliseconds& { return c.console.heartbeat; },
+            500, Minute, "a console hears something at least so often"),
+
         duration("turn.voice_start", [](C& c) -> Milliseconds& { return c.turn.voiceStart; },
             20, 2 * Second, "voice, within voice_start_window, that opens an utterance"),
         duration("turn.voice_start_window", [](C& c) -> Milliseconds& { return c.turn.voiceStartWindow; },
@@ -467,6 +476,7 @@ QList<std::pair<QString, QString>> settingSections()
         {QStringLiteral("twilio"), QStringLiteral("the telephone company")},
         {QStringLiteral("dialog"), QStringLiteral("what is said")},
         {QStringLiteral("media"), QStringLiteral("media streams and playout")},
+        {QStringLiteral("console"), QStringLiteral("operators' consoles")},
         {QStringLiteral("turn"), QStringLiteral("who has the floor, and for how long")},
         {QStringLiteral("providers"), QStringLiteral("making speech and language providers")},
         {QStringLiteral("http"), QStringLiteral("limits of the front door")},

@@ -64,6 +64,9 @@ private Q_SLOTS:
         QCOMPARE(config.mediaSocket.messageBytes, qsizetype(65536));
         QCOMPARE(config.drain, Milliseconds(30 * 60 * 1000));
         QCOMPARE(config.mediaTokenTtl, Milliseconds(300000));
+        QVERIFY(config.consoleTokens.isEmpty());
+        QCOMPARE(config.console.consoles, 32);
+        QCOMPARE(config.console.heartbeat, Milliseconds(5000));
         QCOMPARE(config.dataDir, QStringLiteral("/var/lib/kav"));
         QCOMPARE(config.callLog.dataDir, config.dataDir);
         QCOMPARE(config.messagesDir, QStringLiteral("/var/lib/kav/messages"));
@@ -210,6 +213,11 @@ database_url = "sqlite:///var/kav.db"
         row("database of another kind", "[call_log]\ndatabase_url = 'mysql://u:pw@h/d'",
             "kav.toml:2:16: call_log.database_url: not 'off' and not like sqlite:///abs/path.db, the database of this "
             "version");
+        row("no origin", "[console]\norigins = ['https://a.example', 'https://b.example/desk']",
+            "kav.toml:2:11: console.origins: 'https://b.example/desk' is not like https://desk.example.com");
+        row("a star for an origin", "[console]\norigins = ['*']",
+            "kav.toml:2:11: console.origins: '*' is not like https://desk.example.com");
+        row("no console at all", "[console]\nlimit = 0", "kav.toml:2:9: console.limit: 0 is out of range (1 to 1000)");
         row("a short key", "[media]\nkey = 'tiny'", "kav.toml:2:7: media.key: shorter than 16 characters");
         row("a secret is not quoted", "[twilio]\nauth_token = \"se\\u0001cret\"",
             "kav.toml:2:14: twilio.auth_token: the value is not a text: it holds a control character");
@@ -307,10 +315,39 @@ database_url = "sqlite:///var/kav.db"
                            "no such file"));
     }
 
+    void consolesHaveTokens()
+    {
+        Machine machine;
+        machine.environment.insert(QStringLiteral("KAV_CONSOLE_TOKENS_FILE"), QStringLiteral("/run/secrets/consoles"));
+        machine.environment.insert(
+            QStringLiteral("KAV_CONSOLE_ORIGINS"), QStringLiteral("https://desk.example.com, http://127.0.0.1:8000"));
+        machine.files.insert(
+            QStringLiteral("/run/secrets/consoles"), "# the desk\nalice:canary-of-alice-0\nbob:canary-of-bob-000\n");
+        const LoadedConfig loaded = machine.load();
+        QVERIFY2(loaded.ok(), qPrintable(all(loaded)));
+        QCOMPARE(loaded.config.consoleTokens.operatorOf(QStringLiteral("canary-of-bob-000")), QStringLiteral("bob"));
+        QVERIFY(!loaded.config.consoleTokens.operatorOf(QStringLiteral("canary-of-eve-000")));
+        QCOMPARE(loaded.config.consoleOrigins.size(), 2);
+        QVERIFY(!loaded.summary().join(QLatin1Char('\n')).contains(QStringLiteral("canary")));
+    }
+
+    void aWrongConsoleTokenIsNamedByItsPlace()
+    {
+        Machine machine;
+        machine.environment.insert(
+            QStringLiteral("KAV_CONSOLE_TOKENS"), QStringLiteral("alice:canary-of-alice-0,bob:canary"));
+        const QString errors = all(machine.load());
+        QVERIFY2(errors.startsWith(QStringLiteral("environment variable KAV_CONSOLE_TOKENS: console.tokens: ")),
+            qPrintable(errors));
+        QVERIFY2(errors.contains(QLatin1Char('2')), qPrintable(errors));
+        QVERIFY2(!errors.contains(QStringLiteral("canary")), qPrintable(errors));
+    }
+
     void secretsAreNeitherFlagsNorShown()
     {
         Machine machine;
-        for (const char* flag : {"--twilio-auth-token=canary", "--openai-api-key=canary", "--media-key=canary"}) {
+        for (const char* flag : {"--twilio-auth-token=canary", "--openai-api-key=canary", "--media-key=canary",
+                 "--console-tokens=canary"}) {
             const LoadedConfig loaded = machine.load({QString::fromLatin1(flag)});
             QCOMPARE(loaded.errors.size(), 1);
             QVERIFY2(all(loaded).contains(QStringLiteral("a secret is not taken as a flag")), qPrintable(all(loaded)));
