@@ -50,6 +50,12 @@ int StreamLedger::open(Instant now, std::optional<int> worker) const
     return count;
 }
 
+std::optional<int> StreamLedger::workerOf(const QString& callSid) const
+{
+    const auto open = m_open.constFind(callSid);
+    return open == m_open.cend() ? std::nullopt : std::optional(open->worker);
+}
+
 bool StreamLedger::isOver(const Open& open, Instant now) const
 {
     return !open.isStarted && elapsed(open.admitted, now) >= m_settings.handshake;

@@ -37,6 +37,8 @@ public:
 
     /// Streams let in and not over, of one worker or of all.
     int open(Instant now, std::optional<int> worker = {}) const;
+    /// The worker that has the call's stream, those still in their handshake included.
+    std::optional<int> workerOf(const QString& callSid) const;
 
 private:
     struct Open final {

@@ -41,6 +41,8 @@ void tst_StreamLedger::aCallHasOneStreamAtATime()
     QVERIFY(ledger.isTaken(first, m_clock.now()));
     QVERIFY(ledger.isTaken(claims(u"CA1"_s, 200), m_clock.now()));
     QVERIFY(!ledger.isTaken(claims(u"CA2"_s), m_clock.now()));
+    QCOMPARE(ledger.workerOf(u"CA1"_s), std::optional(0));
+    QCOMPARE(ledger.workerOf(u"CA2"_s), std::nullopt);
     ledger.started(u"CA1"_s);
     m_clock.advance(1h);
     QVERIFY(ledger.isTaken(claims(u"CA1"_s, 200), m_clock.now()));
