@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/app/embedded.h"
 
+#include "engine/app/rendertext.h"
 #include "engine/dialog/receptionist.h"
 #include "engine/providers/flite/flitetexttospeech.h"
 #include "engine/providers/pocketsphinx/pocketsphinx.h"
 
-#include <QEventLoop>
-
 namespace kav::app {
+
+namespace {
+constexpr Milliseconds RenderTime{30'000}; // of one sentence; a voice takes a few hundredths of a second
+}
 
 Engine::MakersSource embeddedMakers(const std::shared_ptr<QThreadPool>& speechPool, const Clock& clock)
 {
@@ -35,21 +38,7 @@ Result<QByteArray> renderNow(QThreadPool& speechPool, const QString& text)
     const auto voice = providers::FliteTextToSpeech::create(speechPool);
     if (!voice)
         return voice.error();
-    QByteArray mulaw;
-    std::optional<Error> failure;
-    QEventLoop loop;
-    const auto speech = (*voice)->speak({text, QStringLiteral("en-US"), {}});
-    QObject::connect(
-        speech.get(), &providers::Speech::audio, &loop, [&mulaw](const QByteArray& piece) { mulaw += piece; });
-    QObject::connect(speech.get(), &providers::Speech::finished, &loop, &QEventLoop::quit);
-    QObject::connect(speech.get(), &providers::Speech::failed, &loop, [&](const Error& error) {
-        failure = error;
-        loop.quit();
-    });
-    loop.exec();
-    if (failure)
-        return *failure;
-    return mulaw;
+    return renderText(**voice, text, QStringLiteral("en-US"), RenderTime);
 }
 
 } // namespace kav::app
