@@ -45,6 +45,9 @@ int serve(const app::Config& config)
     }
     std::printf("LISTENING %s\n", qPrintable(*address));
     std::fflush(stdout);
+    qCInfo(lcApp).noquote() << (config.consoleTokens.isEmpty()
+            ? QStringLiteral("consoles: no token is set, so only those on this machine are let in (KAV_CONSOLE_TOKENS)")
+            : QStringLiteral("consoles: let in with a token"));
 
     QObject::connect(&signalsToStop, &app::StopSignals::stopRequested, &engine, &app::Engine::drain);
     QObject::connect(

@@ -466,7 +466,8 @@ QStringList LoadedConfig::summary() const
 QString helpText()
 {
     QString text = QStringLiteral(
-        "Kav answers telephone calls: the engine.\n"
+        "Kav answers telephone calls: the engine. Operators' consoles connect to ws://HOST:PORT/console; from other\n"
+        "machines they need a token (console.tokens).\n"
         "\n"
         "Usage: kav-engine [serve] [FLAGS]     answer calls (the default)\n"
         "       kav-engine migrate [FLAGS]     make or upgrade the call log's schema\n"

@@ -2,7 +2,8 @@
 #pragma once
 
 #include "engine/calllog/calllog.h"
-#include "engine/control/controlhub.h"
+#include "engine/control/consoletokens.h"
+#include "engine/control/hubtypes.h"
 #include "engine/media/playout.h"
 #include "engine/net/listener.h"
 #include "engine/net/websocket.h"

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/app/engine.h"
 
+#include "engine/app/rendertext.h"
 #include "engine/app/version.h"
 #include "engine/app/wiring.h"
 #include "shared/core/logging.h"
+#include "shared/core/masking.h"
 
 #include <QFile>
 #include <QJsonDocument>
@@ -27,6 +29,8 @@ constexpr Milliseconds WorkerSilence{3000};
 constexpr Milliseconds GoodbyeTime{20000};
 // A webhook's answer waits no longer for the journal than this.
 constexpr Milliseconds LongestKeepWait{250};
+// For one line of a test call.
+constexpr Milliseconds TestLineTime{4000};
 // How often a drain looks at its deadlines: a handshake that fails ends in nobody's signal.
 constexpr Milliseconds DrainCheck{250};
 
@@ -55,6 +59,7 @@ Engine::Engine(const Config& config, const Clock& clock, MakersSource makers)
     , m_clock(clock)
     , m_makersSource(std::move(makers))
     , m_capacity(config.callCapacity(QThread::idealThreadCount()))
+    , m_room(m_config, clock, roomHooks())
     , m_listener(config.http, clock)
     , m_guard(guardSettings(config), clock)
     , m_tokens(streamTokens(config))
@@ -76,12 +81,21 @@ Engine::Engine(const Config& config, const Clock& clock, MakersSource makers)
             m_loggedNow = m_callLog->append(entry);
     };
     // The telephone rings: a provider that failed or was never asked for gets its attempt now.
-    hooks.incomingCall = [this](const webhooks::IncomingCall&) {
+    hooks.incomingCall = [this](const webhooks::IncomingCall& call) {
         if (m_registry) {
             m_registry->speechToText();
             m_registry->languageModel();
             m_registry->textToSpeech();
         }
+        m_room.ringing(call);
+    };
+    hooks.streamStatus = [this](const webhooks::StreamStatus& status) {
+        if (status.event == QLatin1String("stream-error"))
+            m_room.neverStreamed(status.callSid, EndReason::StreamLost);
+    };
+    hooks.callStatus = [this](const webhooks::CallStatus& status) {
+        if (status.isFinal())
+            m_room.neverStreamed(status.callSid, EndReason::CallerHungUp);
     };
     m_routes = std::make_unique<webhooks::WebhookRoutes>(
         m_guard, m_tokens, m_clock, webhooks::WebhookRoutes::Settings{}, std::move(hooks));
@@ -93,6 +107,7 @@ Engine::Engine(const Config& config, const Clock& clock, MakersSource makers)
     gate.admitted = [this](const webhooks::StreamClaims& claims) {
         m_streams.admitted(claims, m_chosen, m_clock.now(), m_clock.wallNow());
         m_routes->noteStreamAdmitted(claims.callSid);
+        m_room.admitted(claims.callSid);
     };
     gate.isTaken = [this](const webhooks::StreamClaims& claims) { return m_streams.isTaken(claims, m_clock.now()); };
     m_gate = std::make_unique<webhooks::MediaGate>(m_guard, m_tokens, m_clock, std::move(gate));
@@ -101,6 +116,8 @@ Engine::Engine(const Config& config, const Clock& clock, MakersSource makers)
 Engine::~Engine()
 {
     m_listener.stopAccepting();
+    m_room.stop();
+    m_room.shutDown();
     for (const auto& worker : m_workers)
         worker->stop();
     if (m_callLog)
@@ -119,8 +136,11 @@ Result<QString> Engine::listen()
     m_listener.setUpgradeHandler([this](const net::HttpRequest& request) -> net::UpgradeVerdict {
         if (webhooks::MediaGate::owns(request))
             return m_gate->judge(request);
+        if (ControlRoom::owns(request))
+            return m_room.judge(request);
         return net::HttpResponse::text(404, "no such stream\n");
     });
+    m_room.refresh();
     const auto port = m_listener.listen(m_config.address, quint16(m_config.port));
     if (!port)
         return port.error();
@@ -135,6 +155,12 @@ void Engine::begin()
     loadDialog();
     startProviders();
     startWorkers();
+    // The voice is asked for on the test calls' thread: the registry's getters may be called anywhere.
+    m_room.begin(m_listener.port(), [registry = m_registry.get(), language = m_config.language](const QString& text) {
+        const auto voice = registry->textToSpeech();
+        return voice ? renderText(*voice, text, language, TestLineTime)
+                     : Error{Error::Code::Unavailable, QStringLiteral("there is no voice to say it in: see tts"), {}};
+    });
 }
 
 // ---- parts ----------------------------------------------------------------------------------------------------------
@@ -143,6 +169,7 @@ void Engine::startCallLog()
 {
     m_callLog = std::make_unique<calllog::CallLog>(m_config.callLog, m_clock);
     connect(m_callLog.get(), &calllog::CallLog::durable, this, &Engine::onDurable);
+    connect(m_callLog.get(), &calllog::CallLog::statusChanged, &m_room, &ControlRoom::refresh);
     m_callLog->start();
 }
 
@@ -230,6 +257,7 @@ void Engine::onProviderStatus(const providers::ProviderStatus& status)
         m_linesAsked = true;
         m_renderer->render(m_registry->textToSpeech(), script()->fixedSentences(), script()->language());
     }
+    m_room.refresh();
     checkWarm();
 }
 
@@ -285,6 +313,9 @@ void Engine::startWorkers()
                 confirmed ? metrics::InterruptionOutcome::Confirmed : metrics::InterruptionOutcome::Resumed);
         });
         connect(worker.get(), &session::MediaWorker::callEnded, this, &Engine::onCallEnded);
+        connect(worker.get(), &session::MediaWorker::callShown, &m_room, &ControlRoom::showCall);
+        connect(worker.get(), &session::MediaWorker::turnShown, &m_room, &ControlRoom::showTurn);
+        connect(worker.get(), &session::MediaWorker::commandDone, &m_room, &ControlRoom::commandDone);
         worker->start();
         m_workers.push_back(std::move(worker));
     }
@@ -298,6 +329,7 @@ void Engine::onCallEnded(const session::CallEnd& end)
     m_streams.ended(end.callId);
     m_routes->noteStreamEnded(end.callId, !fault);
     m_metrics->callEnded(end.reason);
+    m_room.callEnded(end);
     Q_EMIT callEnded(end);
     if (m_drain != DrainStep::No)
         continueDrain();
@@ -325,12 +357,16 @@ net::WebSocketHost* Engine::chooseWorker()
     return m_workers[size_t(m_chosen)]->host();
 }
 
-bool Engine::workersAlive() const
+int Engine::workersAlive() const
 {
     const Instant now = m_clock.now();
-    return !m_workers.empty() && std::all_of(m_workers.begin(), m_workers.end(), [now](const auto& worker) {
-        return worker->isAlive(now, WorkerSilence);
-    });
+    return int(std::count_if(m_workers.begin(), m_workers.end(),
+        [now](const auto& worker) { return worker->isAlive(now, WorkerSilence); }));
+}
+
+bool Engine::allWorkersAlive() const
+{
+    return !m_workers.empty() && workersAlive() == int(m_workers.size());
 }
 
 // ---- HTTP -----------------------------------------------------------------------------------------------------------
@@ -350,11 +386,18 @@ net::HttpResponse Engine::answer(const net::HttpRequest& request)
     if (request.path == "/healthz")
         return page([] { return net::HttpResponse::text(200, "ok\n"); });
     if (request.path == "/readyz")
-        return page([this] { return readiness(); });
+        return page([this] { return readinessPage(); });
     if (request.path == "/version")
         return page([this] { return version(); });
     if (request.path == "/metrics")
         return page([this] { return metricsPage(); });
+    if (request.path == "/console") {
+        return page([] {
+            net::HttpResponse response = net::HttpResponse::text(426, "consoles come by WebSocket\n");
+            response.headers.emplaceBack("Upgrade", "websocket");
+            return response;
+        });
+    }
     return net::HttpResponse::text(404, "no such page\n");
 }
 
@@ -374,35 +417,52 @@ QString Engine::stageState(providers::Stage stage) const
     Q_UNREACHABLE();
 }
 
-net::HttpResponse Engine::readiness() const
+Engine::Readiness Engine::readiness() const
 {
-    const bool workers = workersAlive();
+    Readiness now;
+    now.workers = allWorkersAlive();
     const calllog::Status log = m_callLog ? m_callLog->status() : calllog::Status{};
-    QString database = QStringLiteral("down");
+    now.database = QStringLiteral("down");
     switch (log.database) {
     case calllog::Status::Database::Ok:
-        database = QStringLiteral("ok");
+        now.database = QStringLiteral("ok");
         break;
     case calllog::Status::Database::Down:
+        now.databaseReason = log.reason;
         break;
     case calllog::Status::Database::Off:
-        database = m_callLog ? QStringLiteral("off") : QStringLiteral("down");
+        if (m_callLog)
+            now.database = QStringLiteral("off");
         break;
     }
-    const bool draining = m_drain != DrainStep::No;
-    const int calls = liveCalls();
+    now.draining = m_drain != DrainStep::No;
+    now.calls = liveCalls();
+    if (now.draining)
+        now.missing += QStringLiteral("draining");
+    if (now.calls >= m_capacity)
+        now.missing += QStringLiteral("full");
     // The database counts where one was asked for; the embedded default's absence is shown, and the journal keeps the
     // log.
-    const bool databaseMissing = database == QLatin1String("down") && !m_config.callLog.databaseUrl.isEmpty();
-    const bool ready = workers && !databaseMissing && !draining && calls < m_capacity;
+    if (now.database == QLatin1String("down") && !m_config.callLog.databaseUrl.isEmpty())
+        now.missing += QStringLiteral("store");
+    if (!now.workers)
+        now.missing += QStringLiteral("workers");
+    return now;
+}
+
+net::HttpResponse Engine::readinessPage() const
+{
+    const Readiness now = readiness();
+    const bool ready = now.missing.isEmpty();
     QJsonObject json{{QStringLiteral("ready"), ready},
-        {QStringLiteral("ws"), workers ? QStringLiteral("ok") : QStringLiteral("down")},
-        {QStringLiteral("db"), database}, {QStringLiteral("stt"), stageState(providers::Stage::SpeechToText)},
+        {QStringLiteral("ws"), now.workers ? QStringLiteral("ok") : QStringLiteral("down")},
+        {QStringLiteral("db"), now.database}, {QStringLiteral("stt"), stageState(providers::Stage::SpeechToText)},
         {QStringLiteral("tts"), stageState(providers::Stage::TextToSpeech)},
-        {QStringLiteral("llm"), stageState(providers::Stage::LanguageModel)}, {QStringLiteral("draining"), draining},
-        {QStringLiteral("calls"), calls}, {QStringLiteral("capacity"), m_capacity}};
-    if (database == QLatin1String("down") && !log.reason.isEmpty())
-        json.insert(QStringLiteral("db_reason"), log.reason);
+        {QStringLiteral("llm"), stageState(providers::Stage::LanguageModel)},
+        {QStringLiteral("draining"), now.draining}, {QStringLiteral("calls"), now.calls},
+        {QStringLiteral("capacity"), m_capacity}};
+    if (!now.databaseReason.isEmpty())
+        json.insert(QStringLiteral("db_reason"), now.databaseReason);
     return net::HttpResponse::json(ready ? 200 : 503, QJsonDocument(json).toJson(QJsonDocument::Compact) + '\n');
 }
 
@@ -421,11 +481,96 @@ net::HttpResponse Engine::metricsPage()
     m_metrics->setCapacity(m_capacity);
     m_metrics->setHttpOpenConnections(m_listener.counters().open);
     m_metrics->setCallLog(totalsOf(m_callLog->status()));
+    m_metrics->setConsoles(totalsOf(m_room.hub().counters()));
     for (size_t i = 0; i < m_workers.size(); ++i)
         setLateness(*m_counters[i], m_workers[i]->tick().lateness());
     net::HttpResponse response = net::HttpResponse::text(200, m_metrics->render());
     response.contentType = metrics::Metrics::contentType();
     return response;
+}
+
+// ---- consoles -------------------------------------------------------------------------------------------------------
+
+ControlRoom::Hooks Engine::roomHooks()
+{
+    ControlRoom::Hooks hooks;
+    hooks.engine = [this] {
+        const Readiness now = readiness();
+        EngineStatus status;
+        status.ready = now.missing.isEmpty();
+        status.notReady = now.missing;
+        status.draining = now.draining;
+        status.calls = now.calls;
+        status.capacity = m_capacity;
+        return status;
+    };
+    hooks.services = [this] { return services(); };
+    hooks.command = [this](quint64 ticket, const QString& callId, session::OperatorCommand command) {
+        const auto worker = m_streams.workerOf(callId);
+        if (worker)
+            m_workers[size_t(*worker)]->command(ticket, callId, command);
+        return worker.has_value();
+    };
+    hooks.refusal = [this] { return whyNoCall(); };
+    hooks.warm = [this](const QString& service) { return warmService(service); };
+    hooks.log = [this](const calllog::Entry& entry) {
+        if (m_callLog)
+            m_callLog->append(entry);
+    };
+    return hooks;
+}
+
+QList<ServiceStatus> Engine::services() const
+{
+    QList<ServiceStatus> all;
+    for (const auto stage :
+        {providers::Stage::SpeechToText, providers::Stage::LanguageModel, providers::Stage::TextToSpeech}) {
+        providers::ProviderStatus status;
+        status.stage = stage;
+        all += serviceOf(m_registry ? m_registry->status(stage) : status);
+    }
+    all += storeOf(m_callLog ? m_callLog->status() : calllog::Status{});
+    all += mediaStatus();
+    return all;
+}
+
+ServiceStatus Engine::mediaStatus() const
+{
+    ServiceStatus status;
+    status.id = QStringLiteral("media");
+    if (m_workers.empty())
+        return status;
+    const int all = int(m_workers.size()), alive = workersAlive();
+    status.name = all == 1 ? QStringLiteral("1 thread") : QStringLiteral("%1 threads").arg(all);
+    status.state = alive == all ? ServiceState::Ready : alive > 0 ? ServiceState::Degraded : ServiceState::Failed;
+    if (alive < all) {
+        status.reason = QStringLiteral("%1 of %2 threads have not moved for %3 s")
+                            .arg(all - alive)
+                            .arg(all)
+                            .arg(WorkerSilence.count() / 1000);
+    }
+    return status;
+}
+
+QString Engine::whyNoCall() const
+{
+    if (m_drain != DrainStep::No)
+        return QStringLiteral("the engine is draining: it takes no more calls");
+    return hasRoom() ? QString() : QStringLiteral("the engine is full");
+}
+
+QString Engine::warmService(const QString& service)
+{
+    const auto stage = stageOfService(service);
+    if (!stage)
+        return QStringLiteral("%1 is nothing that can be made anew").arg(logSafe(service, 40));
+    if (!m_registry)
+        return QStringLiteral("the engine is starting");
+    if (m_registry->retryNow(*stage))
+        return {};
+    return m_registry->status(*stage).state == providers::ProviderState::Ready
+        ? QStringLiteral("%1 is ready").arg(service)
+        : QStringLiteral("%1 is being made").arg(service);
 }
 
 // ---- the end --------------------------------------------------------------------------------------------------------
@@ -437,6 +582,7 @@ void Engine::drain()
         qCInfo(lcApp) << "draining: no more calls are taken," << liveCalls() << "live";
         m_drainDeadline = m_clock.now() + m_config.drain;
         m_drainTimer.start(DrainCheck);
+        m_room.refresh();
         continueDrain();
         return;
     }
@@ -446,8 +592,10 @@ void Engine::drain()
 void Engine::finishDrain()
 {
     m_drainTimer.stop();
-    if (std::exchange(m_drain, DrainStep::Done) != DrainStep::Done) Q_EMIT
-        drained();
+    if (std::exchange(m_drain, DrainStep::Done) == DrainStep::Done)
+        return;
+    m_room.shutDown();
+    Q_EMIT drained();
 }
 
 void Engine::continueDrain()

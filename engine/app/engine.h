@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/app/config.h"
+#include "engine/app/controlroom.h"
 #include "engine/calllog/calllog.h"
 #include "engine/dialog/dialogscript.h"
 #include "engine/metrics/metrics.h"
@@ -69,12 +70,30 @@ Q_SIGNALS:
 private:
     enum class DrainStep { No, Waiting, SayingGoodbye, Done };
 
+    /// Whether it takes calls, and if not, why: what the readiness page and the consoles say.
+    struct Readiness {
+        bool workers = false;
+        QString database; ///< "ok", "down", "off"
+        QString databaseReason; ///< why "down", where that is known
+        bool draining = false;
+        int calls = 0;
+        QStringList missing; ///< EngineStatus::notReady; empty: ready
+    };
+
     net::HttpResponse answer(const net::HttpRequest& request);
-    net::HttpResponse readiness() const;
+    Readiness readiness() const;
+    net::HttpResponse readinessPage() const;
     net::HttpResponse version() const;
     net::HttpResponse metricsPage();
     QString stageState(providers::Stage stage) const;
-    bool workersAlive() const;
+    int workersAlive() const;
+    bool allWorkersAlive() const;
+
+    ControlRoom::Hooks roomHooks();
+    QList<ServiceStatus> services() const;
+    ServiceStatus mediaStatus() const;
+    QString whyNoCall() const;
+    QString warmService(const QString& service);
 
     void loadDialog();
     void startCallLog();
@@ -96,6 +115,7 @@ private:
     const MakersSource m_makersSource;
     const int m_capacity;
 
+    ControlRoom m_room; // before the listener, which hands it sockets
     net::Listener m_listener;
     webhooks::RequestGuard m_guard;
     const webhooks::StreamTokens m_tokens;

@@ -29,6 +29,8 @@ metrics::Route routeOf(const QByteArray& path)
         return metrics::Route::CallStatus;
     if (path.startsWith("/media/"))
         return metrics::Route::Media;
+    if (path == "/console")
+        return metrics::Route::Console;
     return metrics::Route::Other;
 }
 
@@ -73,12 +75,111 @@ metrics::Metrics::CallLogTotals totalsOf(const calllog::Status& status)
     return totals;
 }
 
+metrics::Metrics::ConsoleTotals totalsOf(const control::ControlHub::Counters& counters)
+{
+    metrics::Metrics::ConsoleTotals totals;
+    totals.connected = counters.consoles;
+    totals.changes = counters.changes;
+    totals.deltas = counters.deltas;
+    totals.bytes = counters.bytes;
+    totals.authFailures = counters.authFailures;
+    return totals;
+}
+
 void setLateness(metrics::WorkerCounters& counters, const media::LatenessHistogram& lateness)
 {
     const auto snapshot = lateness.snapshot();
     for (size_t i = 0; i < snapshot.buckets.size(); ++i)
         counters.latenessBuckets[i].store(snapshot.buckets[i], std::memory_order_relaxed);
     counters.latenessSumNs.store(quint64(std::chrono::nanoseconds(snapshot.sum).count()), std::memory_order_relaxed);
+}
+
+QString serviceIdOf(providers::Stage stage)
+{
+    return providers::stageName(stage).toLower();
+}
+
+std::optional<providers::Stage> stageOfService(const QString& id)
+{
+    for (const auto stage :
+        {providers::Stage::SpeechToText, providers::Stage::LanguageModel, providers::Stage::TextToSpeech}) {
+        if (id == serviceIdOf(stage))
+            return stage;
+    }
+    return std::nullopt;
+}
+
+ServiceStatus serviceOf(const providers::ProviderStatus& status)
+{
+    ServiceStatus service;
+    service.id = serviceIdOf(status.stage);
+    service.name = status.name;
+    service.since = status.since;
+    switch (status.state) {
+    case providers::ProviderState::Cold:
+        service.state = ServiceState::Off;
+        break;
+    case providers::ProviderState::Warming:
+        service.state = ServiceState::Warming;
+        break;
+    case providers::ProviderState::Ready:
+        service.state = ServiceState::Ready;
+        service.took = status.took;
+        break;
+    case providers::ProviderState::Failed:
+        service.state = ServiceState::Failed;
+        service.reason = status.reason;
+        service.took = status.took;
+        service.retryAt = status.retryAt;
+        break;
+    }
+    return service;
+}
+
+ServiceStatus storeOf(const calllog::Status& status)
+{
+    ServiceStatus service;
+    service.id = QStringLiteral("store");
+    switch (status.database) {
+    case calllog::Status::Database::Ok:
+        service.name = QStringLiteral("sqlite");
+        service.state = ServiceState::Ready;
+        break;
+    case calllog::Status::Database::Down:
+        service.state = ServiceState::Failed;
+        service.reason = status.reason;
+        break;
+    case calllog::Status::Database::Off:
+        break;
+    }
+    // The journal comes before the database: while it takes nothing, what happens is kept in memory only.
+    if (!status.journalReason.isEmpty()) {
+        if (service.state != ServiceState::Failed)
+            service.state = ServiceState::Degraded;
+        service.reason += (service.reason.isEmpty() ? QString() : QStringLiteral("; ")) + status.journalReason;
+    }
+    return service;
+}
+
+protocol::ErrorCode errorOf(const Error& error)
+{
+    switch (error.code) {
+    case Error::Code::NotFound:
+        return protocol::ErrorCode::NoSuchCall;
+    case Error::Code::Timeout:
+        return protocol::ErrorCode::Timeout;
+    case Error::Code::Invalid:
+        return protocol::ErrorCode::NotPossible;
+    case Error::Code::Denied:
+    case Error::Code::Unavailable:
+    case Error::Code::Cancelled:
+    case Error::Code::LimitExceeded:
+    case Error::Code::Io:
+        return protocol::ErrorCode::Unavailable;
+    case Error::Code::Internal:
+        return protocol::ErrorCode::Internal;
+    }
+    Q_UNREACHABLE();
 }
 
 } // namespace kav::app

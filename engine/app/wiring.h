@@ -2,23 +2,39 @@
 #pragma once
 
 #include "engine/calllog/calllog.h"
+#include "engine/control/controlhub.h"
 #include "engine/media/tick.h"
 #include "engine/metrics/metrics.h"
 #include "engine/net/listener.h"
 #include "engine/providers/registry.h"
+#include "shared/model/status.h"
+#include "shared/protocol/messages.h"
 
 #include <QByteArray>
 
-// From the folders' own values to the figures of /metrics. The metrics know no other folder, and no other folder knows
-// the metrics: this is the one place where they meet.
+#include <optional>
+
+// From the folders' own values to the figures of /metrics and to what consoles are shown. Metrics and protocol know no
+// folder of the engine's, and none knows them: this is the one place where they meet.
 namespace kav::app {
 
 metrics::Route routeOf(const QByteArray& path);
 metrics::Stage stageOf(providers::Stage stage);
 metrics::ProviderState stateOf(providers::ProviderState state);
 metrics::Metrics::CallLogTotals totalsOf(const calllog::Status& status);
+metrics::Metrics::ConsoleTotals totalsOf(const control::ControlHub::Counters& counters);
 
 /// The tick's lateness as the metrics' buckets. Replaces what was there.
 void setLateness(metrics::WorkerCounters& counters, const media::LatenessHistogram& lateness);
+
+/// "stt", "llm", "tts".
+QString serviceIdOf(providers::Stage stage);
+std::optional<providers::Stage> stageOfService(const QString& id);
+ServiceStatus serviceOf(const providers::ProviderStatus& status);
+/// "store": `since` is not known.
+ServiceStatus storeOf(const calllog::Status& status);
+
+/// What a console is told when a query fails.
+protocol::ErrorCode errorOf(const Error& error);
 
 } // namespace kav::app

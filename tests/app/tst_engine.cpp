@@ -132,7 +132,7 @@ void tst_Engine::unknownPagesAndMethodsAreRefused()
     QCOMPARE(refused.status, 405);
     QCOMPARE(refused.header("allow"), "POST");
     // An upgrade to anything but a stream is none of ours.
-    RawClient other(kav.port(), upgradeHead("/console"));
+    RawClient other(kav.port(), upgradeHead("/elsewhere"));
     QCOMPARE(other.response().status, 404);
 }
 

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/app/controlroom.h"
+
+#include "engine/app/version.h"
+#include "engine/app/wiring.h"
+#include "shared/core/logging.h"
+#include "shared/core/masking.h"
+
+#include <algorithm>
+
+namespace kav::app {
+
+namespace {
+
+// How often services are looked at that tell nothing by themselves, and ringing calls that never come.
+constexpr Milliseconds LookEvery{2000};
+// A console takes a lamp that nobody has looked at for a while as unknown.
+constexpr Milliseconds TellAtLeastEvery{10'000};
+// From the gate's verdict to a stream that says `start`.
+constexpr Milliseconds HandshakeTime{30'000};
+// A worker that has not answered by then never will; the hub has given up long before.
+constexpr Milliseconds AnswerTime{60'000};
+
+using protocol::CommandError;
+using protocol::CommandResult;
+using protocol::ErrorCode;
+
+control::Outcome refusal(ErrorCode code, const QString& message)
+{
+    return CommandError{code, message};
+}
+
+control::Outcome success(CommandResult result = std::monostate())
+{
+    return result;
+}
+
+control::ConsoleGate::Settings gateSettings(const Config& config)
+{
+    control::ConsoleGate::Settings settings;
+    settings.haveTokens = !config.consoleTokens.isEmpty();
+    settings.origins = config.consoleOrigins;
+    return settings;
+}
+
+telephony::CallSettings testCallSettings(const Config& config, quint16 port)
+{
+    // An address that means every one of the machine's is called by its loopback.
+    QHostAddress address = config.address;
+    if (address == QHostAddress(QHostAddress::AnyIPv4) || address == QHostAddress(QHostAddress::Any))
+        address = QHostAddress(QHostAddress::LocalHost);
+    else if (address == QHostAddress(QHostAddress::AnyIPv6))
+        address = QHostAddress(QHostAddress::LocalHostIPv6);
+    telephony::CallSettings settings;
+    settings.to = QUrl();
+    settings.to.setScheme(QStringLiteral("http"));
+    settings.to.setHost(address.toString());
+    settings.to.setPort(port);
+    settings.to.setPath(QStringLiteral("/webhook/incoming_call"));
+    settings.connectTo = QStringLiteral("%1:%2").arg(address.toString()).arg(port);
+    settings.publicUrl = QUrl(config.publicUrl);
+    settings.authToken = config.twilioAuthToken.toUtf8();
+    if (!config.twilioAccountSid.isEmpty())
+        settings.ids = telephony::StreamIds{{}, {}, config.twilioAccountSid};
+    return settings;
+}
+
+CallLogRow rowOf(const CallSummary& summary, const QDateTime& startedAt)
+{
+    CallLogRow row;
+    row.id = summary.id;
+    row.from = summary.from;
+    row.to = summary.to;
+    row.direction = summary.direction;
+    row.language = summary.language;
+    row.test = summary.test;
+    row.startedAt = startedAt;
+    row.turns = summary.turn;
+    return row;
+}
+
+} // namespace
+
+ControlRoom::ControlRoom(const Config& config, const Clock& clock, Hooks hooks)
+    : m_config(config)
+    , m_clock(clock)
+    , m_hooks(std::move(hooks))
+    , m_gate(gateSettings(config), clock)
+    , m_hub(config.console, config.consoleTokens, {versionString(), commitString(), config.deployId, clock.wallNow()},
+          commands(), m_hooks.log, clock)
+{
+    connect(
+        &m_hub, &control::ControlHub::authFailed, this, [this](const QHostAddress& peer) { m_gate.noteFailure(peer); });
+    connect(&m_timer, &QTimer::timeout, this, &ControlRoom::onTimer);
+    m_timer.start(LookEvery);
+}
+
+ControlRoom::~ControlRoom() = default;
+
+void ControlRoom::begin(quint16 port, telephony::TextToSpeechFunction speech)
+{
+    m_reader = std::make_unique<calllog::LogReader>(m_config.callLog);
+    m_testCalls = std::make_unique<telephony::TestCalls>(testCallSettings(m_config, port), std::move(speech), m_clock);
+    connect(m_testCalls.get(), &telephony::TestCalls::finished, this, &ControlRoom::onTestCallFinished);
+    refresh();
+}
+
+void ControlRoom::stop()
+{
+    m_timer.stop();
+    m_testCalls.reset();
+    m_reader.reset();
+}
+
+// ---- engine and services --------------------------------------------------------------------------------------------
+
+void ControlRoom::refresh()
+{
+    tellEngine();
+    for (const ServiceStatus& service : m_hooks.services())
+        tellService(service);
+}
+
+void ControlRoom::onTimer()
+{
+    refresh();
+    const Instant now = m_clock.now();
+    QStringList overdue;
+    for (auto it = m_calls.cbegin(); it != m_calls.cend(); ++it) {
+        if (!it->hasStream && now >= it->streamDue)
+            overdue += it.key();
+    }
+    for (const QString& callId : std::as_const(overdue))
+        endUnheard(callId, EndReason::StreamLost);
+    while (!m_asked.empty() && elapsed(m_asked.begin()->second.at, now) >= AnswerTime)
+        m_asked.erase(m_asked.begin());
+}
+
+void ControlRoom::tellEngine()
+{
+    const EngineStatus now = m_hooks.engine();
+    if (std::exchange(m_engineTold, true) && now == m_toldEngine)
+        return;
+    m_toldEngine = now;
+    m_hub.setEngine(now);
+}
+
+void ControlRoom::tellService(ServiceStatus status)
+{
+    const auto told = m_told.constFind(status.id);
+    const bool isKnown = told != m_told.cend();
+    if (!status.since.isValid())
+        status.since = isKnown && told->status.state == status.state ? told->status.since : m_clock.wallNow();
+    if (isKnown) {
+        status.checkedAt = told->status.checkedAt;
+        if (status == told->status && elapsed(told->at, m_clock.now()) < TellAtLeastEvery)
+            return;
+    }
+    status.checkedAt = m_clock.wallNow();
+    m_told.insert(status.id, {status, m_clock.now()});
+    m_hub.setService(status);
+}
+
+// ---- calls ----------------------------------------------------------------------------------------------------------
+
+void ControlRoom::ringing(const webhooks::IncomingCall& call)
+{
+    m_placed.remove(call.callSid);
+    Known& known = m_calls[call.callSid];
+    if (known.hasStream)
+        return; // a live call that is sent to the webhook again
+    known.rangAt = m_clock.wallNow();
+    known.streamDue = m_clock.now() + m_config.mediaTokenTtl;
+    CallSummary& summary = known.summary;
+    summary.id = call.callSid;
+    summary.from = maskNumber(call.from);
+    summary.to = maskNumber(call.to);
+    summary.direction = call.direction;
+    summary.language = call.language;
+    summary.test = call.test;
+    summary.startedAt = summary.stateSince = known.rangAt;
+    m_hub.setCall(summary);
+}
+
+void ControlRoom::admitted(const QString& callId)
+{
+    const auto known = m_calls.find(callId);
+    if (known != m_calls.end())
+        known->streamDue = m_clock.now() + HandshakeTime;
+    tellEngine();
+}
+
+void ControlRoom::neverStreamed(const QString& callId, EndReason reason)
+{
+    const auto known = m_calls.constFind(callId);
+    if (known != m_calls.cend() && !known->hasStream)
+        endUnheard(callId, reason);
+}
+
+void ControlRoom::endUnheard(const QString& callId, EndReason reason)
+{
+    CallSummary summary = m_calls.take(callId).summary;
+    summary.state = CallState::Ended;
+    summary.stateSince = summary.endedAt = m_clock.wallNow();
+    summary.reason = reason;
+    m_hub.setCall(summary);
+}
+
+void ControlRoom::showCall(const CallSummary& summary)
+{
+    m_placed.remove(summary.id);
+    Known& known = m_calls[summary.id];
+    if (!std::exchange(known.hasStream, true)) {
+        known.loggedSince = summary.startedAt;
+        m_hub.setLogRow(rowOf(summary, known.loggedSince));
+    }
+    known.summary = summary;
+    if (known.rangAt.isValid())
+        known.summary.startedAt = known.rangAt;
+    m_hub.setCall(known.summary);
+}
+
+void ControlRoom::callEnded(const session::CallEnd& end)
+{
+    const auto known = m_calls.constFind(end.callId);
+    if (known != m_calls.cend() && known->hasStream) {
+        CallLogRow row = rowOf(known->summary, known->loggedSince);
+        row.endedAt = known->summary.endedAt;
+        row.reason = end.reason;
+        row.duration = end.duration;
+        row.turns = end.turns;
+        m_calls.erase(known);
+        m_hub.setLogRow(row);
+    } else if (known != m_calls.cend()) {
+        endUnheard(end.callId, end.reason); // a stream that never became a conversation
+    }
+    tellEngine();
+}
+
+// ---- commands -------------------------------------------------------------------------------------------------------
+
+control::Commands ControlRoom::commands()
+{
+    using control::Done;
+    using control::Operator;
+    control::Commands commands;
+    commands.interrupt = [this](const Operator&, const protocol::InterruptCall& command, const Done& done) {
+        ask(command.call, session::OperatorCommand::Interrupt, done);
+    };
+    commands.endCall = [this](const Operator&, const protocol::EndCall& command, const Done& done) {
+        ask(command.call, command.now ? session::OperatorCommand::EndNow : session::OperatorCommand::End, done);
+    };
+    commands.startTestCall = [this](const Operator&, const protocol::StartTestCall& command, const Done& done) {
+        startTestCall(command, done);
+    };
+    commands.queryLog = [this](const Operator&, const protocol::QueryLog& command, const Done& done) {
+        queryLog(command, done);
+    };
+    commands.queryCall = [this](const Operator&, const protocol::QueryCall& command, const Done& done) {
+        queryCall(command, done);
+    };
+    commands.warmService = [this](const Operator&, const protocol::WarmService& command, const Done& done) {
+        const QString problem = m_hooks.warm(command.service);
+        done(problem.isEmpty() ? success() : refusal(ErrorCode::NotPossible, problem));
+    };
+    return commands;
+}
+
+void ControlRoom::ask(const QString& callId, session::OperatorCommand command, const control::Done& done)
+{
+    const quint64 ticket = ++m_lastTicket;
+    m_asked.emplace(ticket, Asked{done, m_clock.now()});
+    if (m_hooks.command(ticket, callId, command))
+        return;
+    m_asked.erase(ticket);
+    const bool isRinging = m_calls.contains(callId);
+    done(isRinging ? refusal(ErrorCode::NotPossible, QStringLiteral("the call rings still"))
+                   : refusal(ErrorCode::NoSuchCall, QStringLiteral("the call is not live")));
+}
+
+void ControlRoom::commandDone(quint64 ticket, session::CommandOutcome outcome)
+{
+    const auto asked = m_asked.extract(ticket);
+    if (asked.empty())
+        return;
+    const control::Done& done = asked.mapped().done;
+    switch (outcome) {
+    case session::CommandOutcome::Done:
+        done(success());
+        return;
+    case session::CommandOutcome::NoSuchCall:
+        done(refusal(ErrorCode::NoSuchCall, QStringLiteral("the call is not live")));
+        return;
+    case session::CommandOutcome::NothingToDo:
+        done(refusal(ErrorCode::NotPossible, QStringLiteral("the agent neither speaks nor thinks")));
+        return;
+    }
+}
+
+void ControlRoom::startTestCall(const protocol::StartTestCall& command, const control::Done& done)
+{
+    const QString problem = m_testCalls ? m_hooks.refusal() : QStringLiteral("the engine is starting");
+    if (!problem.isEmpty()) {
+        done(refusal(ErrorCode::NotPossible, problem));
+        return;
+    }
+    m_testCalls->start({command.say, command.wav, command.digits}, [this, done](const Result<QString>& callId) {
+        if (!callId) {
+            const Error& error = callId.error();
+            const bool isAway = error.code == Error::Code::Unavailable || error.code == Error::Code::Timeout;
+            done(refusal(isAway ? ErrorCode::Unavailable : ErrorCode::NotPossible, error.message));
+            return;
+        }
+        if (!m_calls.contains(*callId))
+            m_placed.insert(*callId);
+        done(success(protocol::TestCallStarted{*callId}));
+    });
+}
+
+void ControlRoom::onTestCallFinished(const QString& callId, bool ok, const QString& reason)
+{
+    qCInfo(lcApp).noquote() << callId << "test call"
+                            << (ok ? QStringLiteral("went through") : QString(u"failed: " + reason));
+    neverStreamed(callId, EndReason::StreamLost);
+    if (!m_placed.remove(callId))
+        return;
+    // Not even offered a stream: whoever waits for the call to appear must see it go.
+    CallSummary summary;
+    summary.id = callId;
+    summary.test = true;
+    summary.direction = QStringLiteral("inbound");
+    summary.startedAt = summary.stateSince = summary.endedAt = m_clock.wallNow();
+    summary.state = CallState::Ended;
+    summary.reason = EndReason::Refused;
+    m_hub.setCall(summary);
+}
+
+void ControlRoom::queryLog(const protocol::QueryLog& command, const control::Done& done)
+{
+    if (!m_reader) {
+        done(refusal(ErrorCode::Unavailable, QStringLiteral("the engine is starting")));
+        return;
+    }
+    calllog::CallFilter filter;
+    filter.limit = std::clamp(command.limit, 1, 500);
+    filter.after = command.after;
+    filter.text = command.text;
+    m_reader->page(filter, [done](const Result<calllog::CallPage>& page) {
+        done(page ? success(protocol::LogPage{page->calls, page->next})
+                  : refusal(errorOf(page.error()), page.error().message));
+    });
+}
+
+void ControlRoom::queryCall(const protocol::QueryCall& command, const control::Done& done)
+{
+    if (!m_reader) {
+        done(refusal(ErrorCode::Unavailable, QStringLiteral("the engine is starting")));
+        return;
+    }
+    m_reader->call(command.call, [done](const Result<calllog::CallDetail>& detail) {
+        done(detail ? success(protocol::CallDetail{detail->call, detail->turns, detail->events})
+                    : refusal(errorOf(detail.error()), detail.error().message));
+    });
+}
+
+} // namespace kav::app

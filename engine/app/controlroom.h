@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "engine/app/config.h"
+#include "engine/calllog/logreader.h"
+#include "engine/control/consolegate.h"
+#include "engine/control/controlhub.h"
+#include "engine/session/callsession.h"
+#include "engine/session/operatorcommand.h"
+#include "engine/telephony/testcalls.h"
+#include "engine/webhooks/webhookroutes.h"
+#include "shared/model/call.h"
+#include "shared/model/status.h"
+
+#include <QHash>
+#include <QObject>
+#include <QSet>
+#include <QTimer>
+
+#include <functional>
+#include <map>
+#include <memory>
+
+namespace kav::app {
+
+/// What operators see of the engine, and what they may do to it: joins the control hub to the engine's parts. The hub
+/// knows consoles and no engine; this knows both. Owned by Engine, lives on the control thread; exists from before the
+/// port is taken until after it is given up.
+class ControlRoom final : public QObject {
+    Q_OBJECT
+public:
+    /// How it asks the engine; all called on the control thread.
+    struct Hooks final {
+        std::function<EngineStatus()> engine; ///< `consoles` left out
+        /// As they are now; `checkedAt` is filled in here, and `since` where it is not known.
+        std::function<QList<ServiceStatus>()> services;
+        /// Hands a command to the worker that has the call; commandDone() follows. False: none has it.
+        std::function<bool(quint64 ticket, const QString& callId, session::OperatorCommand)> command;
+        /// Why the engine takes no call now; empty: it does.
+        std::function<QString()> refusal;
+        /// Tries a service anew. The reason why not; empty: it is being tried.
+        std::function<QString(const QString& service)> warm;
+        std::function<void(const calllog::Entry&)> log;
+    };
+
+    ControlRoom(const Config& config, const Clock& clock, Hooks hooks);
+    ~ControlRoom() override;
+
+    static bool owns(const net::HttpRequest& request) { return control::ConsoleGate::owns(request); }
+    net::UpgradeVerdict judge(const net::HttpRequest& request) { return m_gate.judge(request, m_hub.host()); }
+    const control::ControlHub& hub() const { return m_hub; }
+
+    /// From now on the call log can be read and test calls made: as a caller that reaches the engine at `port`, with
+    /// the words in the voice of `speech` (called on another thread).
+    void begin(quint16 port, telephony::TextToSpeechFunction speech);
+    /// Ends test calls and queries. After it nothing of the engine is asked any more.
+    void stop();
+    /// Tells the consoles that the engine goes.
+    void shutDown() { m_hub.shutDown(); }
+
+    /// Looks at engine and services, and tells what has changed. Cheap; called whenever something may have.
+    void refresh();
+
+    // What happens to calls.
+    void ringing(const webhooks::IncomingCall& call);
+    void admitted(const QString& callId); ///< its stream's handshake has begun
+    void neverStreamed(const QString& callId, EndReason reason); ///< Twilio says so; nothing if it has a stream
+    void showCall(const CallSummary& summary);
+    void showTurn(const QString& callId, const TranscriptTurn& turn) { m_hub.setTurn(callId, turn); }
+    void callEnded(const session::CallEnd& end);
+    void commandDone(quint64 ticket, session::CommandOutcome outcome);
+
+private:
+    /// A call that has not ended.
+    struct Known final {
+        CallSummary summary; ///< as last shown
+        QDateTime rangAt; ///< not valid: no webhook was seen
+        Instant streamDue; ///< while it rings
+        bool hasStream = false;
+        QDateTime loggedSince; ///< the start that its log row has
+    };
+    struct Told final {
+        ServiceStatus status;
+        Instant at;
+    };
+    struct Asked final {
+        control::Done done;
+        Instant at;
+    };
+
+    control::Commands commands();
+    void onTimer();
+    void tellEngine();
+    void tellService(ServiceStatus status);
+    void endUnheard(const QString& callId, EndReason reason);
+    void ask(const QString& callId, session::OperatorCommand command, const control::Done& done);
+    void startTestCall(const protocol::StartTestCall& command, const control::Done& done);
+    void onTestCallFinished(const QString& callId, bool ok, const QString& reason);
+    void queryLog(const protocol::QueryLog& command, const control::Done& done);
+    void queryCall(const protocol::QueryCall& command, const control::Done& done);
+
+    const Config& m_config;
+    const Clock& m_clock;
+    const Hooks m_hooks;
+    control::ConsoleGate m_gate;
+    control::ControlHub m_hub;
+    std::unique_ptr<calllog::LogReader> m_reader;
+    std::unique_ptr<telephony::TestCalls> m_testCalls;
+    QSet<QString> m_placed; // test calls whose webhook has not been seen
+    QHash<QString, Known> m_calls;
+    QHash<QString, Told> m_told; // by service
+    EngineStatus m_toldEngine;
+    bool m_engineTold = false;
+    std::map<quint64, Asked> m_asked; // by ticket
+    quint64 m_lastTicket = 0;
+    QTimer m_timer;
+};
+
+} // namespace kav::app
