@@ -3,6 +3,7 @@
 #include "engine/media/wav.h"
 #include "tests/app/engineundertest.h"
 #include "tests/support/consoleclient.h"
+#include "tests/support/fakeclock.h"
 
 #include <QFile>
 #include <QTest>
@@ -66,6 +67,7 @@ private Q_SLOTS:
     void aPageOfABrowserIsRefused();
     void theRouteItselfIsForWebSockets();
     void readinessSaysTheSameToAll();
+    void aLampIsToldWhenItChangesAndNowAndThen();
 
     void aCallIsShownFromItsRingingToItsEnd();
     void theTurnsOfAWatchedCallCome();
@@ -213,6 +215,39 @@ void tst_ControlRoom::readinessSaysTheSameToAll()
     QTRY_VERIFY(console.engine.ready);
     QCOMPARE(console.engine.calls, 0);
     QCOMPARE(kav.readiness().value(u"status"_s).toInt(), 200);
+}
+
+void tst_ControlRoom::aLampIsToldWhenItChangesAndNowAndThen()
+{
+    FakeClock clock;
+    const app::Config config;
+    EngineStatus engine;
+    engine.capacity = 1;
+    ServiceStatus lamp;
+    lamp.id = u"store"_s;
+    app::ControlRoom::Hooks hooks;
+    hooks.engine = [&engine] { return engine; };
+    hooks.services = [&lamp] { return QList<ServiceStatus>{lamp}; };
+    app::ControlRoom room(config, clock, hooks);
+    const auto told = [&room] { return int(room.hub().counters().changes); };
+    room.refresh();
+    QCOMPARE(told(), 2);
+    clock.advance(9s);
+    room.refresh();
+    QCOMPARE(told(), 2); // all is as it was
+    lamp.state = ServiceState::Ready;
+    room.refresh();
+    QCOMPARE(told(), 3);
+    clock.advance(9s);
+    room.refresh();
+    QCOMPARE(told(), 3);
+    clock.advance(1s);
+    room.refresh(); // looked at anew
+    QCOMPARE(told(), 4);
+    engine.draining = true;
+    room.refresh();
+    room.refresh();
+    QCOMPARE(told(), 5);
 }
 
 // ---- calls ----------------------------------------------------------------------------------------------------------

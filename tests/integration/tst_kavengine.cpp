@@ -2,6 +2,7 @@
 #include "engine/media/wav.h"
 #include "engine/telephony/formbody.h"
 #include "engine/telephony/twiliosignature.h"
+#include "tests/support/consoleclient.h"
 #include "tests/support/rawclient.h"
 
 #include <QDirIterator>
@@ -228,6 +229,7 @@ private Q_SLOTS:
     void listensFirst();
     void anUnreadableDialogIsReplaced();
     void aCallGoesBothWaysAndLeavesNoSecrets();
+    void anOperatorsTestCallIsUnderstood();
     void aStopLetsTheCallEnd();
     void aSecondStopDoesNotWait();
     void aStopDuringWarmUpIsAnOrdinaryEnd();
@@ -449,6 +451,34 @@ void tst_KavEngine::aCallGoesBothWaysAndLeavesNoSecrets()
     QCOMPARE(filesWith(directory.path(), canaries), QStringList());
     // The search can find: the call itself is in there.
     QVERIFY(!filesWith(directory.path(), {row.value(u"call"_s).toString().toUtf8()}).isEmpty());
+}
+
+void tst_KavEngine::anOperatorsTestCallIsUnderstood()
+{
+    QTemporaryDir directory;
+    QCOMPARE(run({u"migrate"_s, u"--data-dir"_s, directory.path()}).code, 0);
+    Served engine(directory.path(), {}, {{u"KAV_CONSOLE_TOKENS"_s, u"alice:canary-of-alice-0"_s}});
+    QVERIFY(engine.waitFor("consoles: let in with a token"));
+    QVERIFY(engine.waitWarm());
+    ConsoleClient console;
+    console.hello.token = u"canary-of-alice-0"_s;
+    QVERIFY(console.open(engine.port));
+    QCOMPARE(console.services.value(u"stt"_s).name, u"pocketsphinx"_s);
+    // The engine's own voice says it, and its own recogniser hears it.
+    const auto started =
+        resultOf<protocol::TestCallStarted>(console.ask(protocol::StartTestCall{0, {u"sales"_s}, {}, {}}));
+    QVERIFY(started);
+    QTRY_VERIFY(console.calls.contains(started->call));
+    QCOMPARE(errorOf(console.ask(protocol::WatchCall{0, started->call})), QString());
+    QTRY_COMPARE_WITH_TIMEOUT(console.calls.value(started->call).state, CallState::Ended, 60000);
+    QCOMPARE(console.turns.value(started->call).value(2).record.callerText, u"sales"_s);
+    QVERIFY(engine.waitFor(QByteArray(started->call.toLatin1() + " test call went through")));
+    QTRY_VERIFY(newestCall(directory.path()).value(u"test"_s).toBool());
+    QCOMPARE(console.faults, QStringList());
+    engine.signal(SIGTERM);
+    QCOMPARE(engine.exitCode(), 0);
+    QVERIFY(!engine.output.contains("canary"));
+    QCOMPARE(filesWith(directory.path(), {"canary"}), QStringList());
 }
 
 void tst_KavEngine::aStopLetsTheCallEnd()
