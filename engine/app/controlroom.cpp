@@ -320,7 +320,7 @@ void ControlRoom::startTestCall(const protocol::StartTestCall& command, const co
 void ControlRoom::onTestCallFinished(const QString& callId, bool ok, const QString& reason)
 {
     qCInfo(lcApp).noquote() << callId << "test call"
-                            << (ok ? QStringLiteral("went through") : QString(u"failed: " + reason));
+                            << (ok ? QStringLiteral("went through") : QString(u"failed: " + logSafe(reason)));
     neverStreamed(callId, EndReason::StreamLost);
     if (!m_placed.remove(callId))
         return;
