@@ -12,11 +12,13 @@ class QAction;
 
 namespace kav::console {
 
-/// The call log: table, text filter over all of the log, pages as one scrolls; says what it is loading and what it could
-/// not load, with a button to try again.
+/// The call log: table, text filter over all of the log, pages as one scrolls; says what it is loading and what it
+/// could not load, with a button to try again.
 class CallLogPane final : public QWidget {
     Q_OBJECT
 public:
+    static constexpr Milliseconds FilterPause{300}; ///< of typing, before the engine is asked
+
     explicit CallLogPane(Desk& desk, QWidget* parent = nullptr);
     ~CallLogPane() override;
 
@@ -30,6 +32,7 @@ Q_SIGNALS:
 
 protected:
     void changeEvent(QEvent* event) override; ///< language, palette
+    bool eventFilter(QObject* watched, QEvent* event) override; ///< keys of the filter: Esc, Down, Enter
 
 private:
     struct Private;

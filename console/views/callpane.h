@@ -9,9 +9,9 @@
 
 namespace kav::console {
 
-/// The selected call: its header (state, caller, time, ids to copy), the transcript as turn cards with partials in italic
-/// and what was not heard struck through, and the latency of each turn as a bar whose parts sum to the gap. Follows the
-/// end only while the reader is there already; else says how many turns are new.
+/// The selected call: its header (state, caller, time, ids to copy), the transcript as turn cards with partials in
+/// italic and what was not heard struck through, and the latency of each turn as a bar whose parts sum to the gap.
+/// Follows the end only while the reader is there already; else says how many turns are new.
 class CallPane final : public QWidget {
     Q_OBJECT
 public:

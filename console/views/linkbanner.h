@@ -9,8 +9,8 @@
 
 namespace kav::console {
 
-/// Says what is wrong with the line, with the countdown and the age of what is shown, and offers "Retry now". Hidden only
-/// when Live.
+/// Says what is wrong with the line, with the countdown and the age of what is shown, and offers "Retry now". Hidden
+/// only when Live.
 class LinkBanner final : public QWidget {
     Q_OBJECT
 public:
@@ -22,6 +22,7 @@ Q_SIGNALS:
 
 protected:
     void changeEvent(QEvent* event) override; ///< language, palette
+    void paintEvent(QPaintEvent* event) override; ///< the ground in the tone of the state
 
 private:
     struct Private;

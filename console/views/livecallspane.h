@@ -12,8 +12,8 @@ class QAction;
 
 namespace kav::console {
 
-/// The table of live calls with its filter (text, kind), "n of m" and "clear filters". Keeps selection and scroll by call
-/// id while rows come and go; the selected call is the desk's.
+/// The table of live calls with its filter (text, kind), "n of m" and "clear filters". Keeps selection and scroll by
+/// call id while rows come and go; the selected call is the desk's.
 class LiveCallsPane final : public QWidget {
     Q_OBJECT
 public:
@@ -31,6 +31,7 @@ Q_SIGNALS:
 
 protected:
     void changeEvent(QEvent* event) override; ///< language, palette
+    bool eventFilter(QObject* watched, QEvent* event) override; ///< keys of the filter: Esc, Down, Enter
 
 private:
     struct Private;
