@@ -70,6 +70,8 @@ struct CallPane::Private final {
         , counts(factLabel(call))
         , id(factLabel(call))
         , copyId(new QToolButton(call))
+        , trouble(new QLabel(call))
+        , retry(new QToolButton(call))
         , splitter(new QSplitter(Qt::Vertical, call))
         , transcript(new TranscriptView(desk.transcript(), splitter))
         , latency(new LatencyView(desk.transcript(), splitter))
@@ -83,6 +85,8 @@ struct CallPane::Private final {
     QWidget* call;
     QLabel *mark, *state, *caller, *badge, *elapsed, *called, *started, *language, *counts, *id;
     QToolButton* copyId;
+    QLabel* trouble;
+    QToolButton* retry;
     QSplitter* splitter;
     TranscriptView* transcript;
     LatencyView* latency;
@@ -133,6 +137,13 @@ void CallPane::Private::build()
     header->setSpacing(4);
     header->addLayout(first);
     header->addLayout(facts);
+    trouble->setWordWrap(true);
+    trouble->setTextFormat(Qt::PlainText);
+    retry->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+    auto* troubleLine = new QHBoxLayout;
+    troubleLine->addWidget(trouble, 1);
+    troubleLine->addWidget(retry);
+    header->addLayout(troubleLine);
 
     splitter->addWidget(transcript);
     splitter->addWidget(latency);
@@ -153,6 +164,7 @@ void CallPane::Private::build()
 
     QObject::connect(
         copyId, &QToolButton::clicked, &q, [this] { QGuiApplication::clipboard()->setText(desk.selectedCall()); });
+    QObject::connect(retry, &QToolButton::clicked, &q, [this] { desk.selectCall(desk.selectedCall()); });
     QObject::connect(&desk, &Desk::selectionChanged, &q, [this] { show(); });
     QObject::connect(&desk, &Desk::linkChanged, &q, [this] { show(); });
     const auto again = [this] { show(); };
@@ -167,6 +179,8 @@ void CallPane::Private::retranslate()
     caller->setAccessibleName(tr("Caller"));
     state->setAccessibleName(tr("State of the call"));
     elapsed->setAccessibleName(tr("Length of the call"));
+    retry->setText(tr("Try again"));
+    trouble->setAccessibleName(tr("Why the call's words are not here"));
     copyId->setToolTip(tr("Copy the call's id."));
     copyId->setAccessibleName(tr("Copy the call's id"));
     show();
@@ -176,6 +190,8 @@ void CallPane::Private::recolor()
 {
     const Theme theme(q.palette());
     copyId->setIcon(theme.icon(QStringLiteral("copy"), Tone::Neutral));
+    retry->setIcon(theme.icon(QStringLiteral("retry"), Tone::Neutral));
+    setInk(trouble, theme.color(Tone::Bad));
     for (QLabel* label : {called, started, language, counts, id})
         setInk(label, theme.color(Tone::Muted));
     QPalette chip;
@@ -235,7 +251,7 @@ void CallPane::Private::show()
             word = tr("Its end is not in the log yet");
         }
     } else {
-        word = desk.isLive() ? tr("Looking for the call…") : tr("Not connected");
+        word = desk.isSelectionLoading() ? tr("Looking for the call…") : tr("Nothing is known of the call");
     }
     caller->setText(from.isEmpty() ? tr("Unknown caller") : isolated(from));
     badge->setVisible(test);
@@ -259,12 +275,19 @@ void CallPane::Private::show()
     counts->setVisible(live || row);
     id->setText(isolated(callId));
 
-    if (!desk.isLive())
+    const QString why = desk.selectionTrouble();
+    trouble->setText(why);
+    trouble->setVisible(!why.isEmpty());
+    retry->setVisible(!why.isEmpty());
+    retry->setEnabled(desk.isLive());
+    if (!why.isEmpty())
+        transcript->setEmptyText(tr("What was said is not known here."));
+    else if (desk.isSelectionLoading())
+        transcript->setEmptyText(tr("Fetching what was said…"));
+    else if (!desk.isLive())
         transcript->setEmptyText(tr("Not connected. What was said is the engine's to tell."));
     else if (live && live->state == CallState::Ringing)
         transcript->setEmptyText(tr("It rings. Nothing has been said yet."));
-    else if (!live && !row)
-        transcript->setEmptyText(tr("Looking for the call…"));
     else
         transcript->setEmptyText(tr("Nothing has been said yet."));
 }

@@ -56,6 +56,7 @@ void fillSegment(QPainter& painter, const QRectF& rect, Part part, const Theme& 
     if (part == Part::Pause) {
         // Hatched: nobody worked in it, a setting waited.
         painter.fillRect(rect, theme.ground(Tone::Muted));
+        painter.setBrushOrigin(rect.topLeft()); // the hatching scrolls with its bar
         painter.fillRect(rect, QBrush(color, Qt::BDiagPattern));
         painter.setPen(color);
         painter.setBrush(Qt::NoBrush);

@@ -64,10 +64,10 @@ void LinkBanner::Private::retranslate()
 void LinkBanner::Private::show()
 {
     const LinkState state = desk.connection().state();
-    q.setVisible(state != LinkState::Live);
+    q.setVisible(!desk.isLive());
     const bool news = state != told;
     told = state;
-    if (state == LinkState::Live)
+    if (desk.isLive())
         return;
     const Theme theme(q.palette());
     const Look look = lookOf(state);

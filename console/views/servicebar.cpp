@@ -223,7 +223,7 @@ void ServiceBar::Private::show()
             theme.color(state == Lamp::Degraded || state == Lamp::Failed ? look.tone : Tone::Neutral));
         lamp->setPalette(palette);
         const QString reason = row.siblingAtColumn(ServicesModel::Reason).data().toString();
-        lamp->setToolTip(reason.isEmpty() ? whole : QStringLiteral("%1\n%2").arg(whole, reason));
+        lamp->setToolTip(row.data(Qt::ToolTipRole).toString());
         lamp->setAccessibleName(whole);
         lamp->setAccessibleDescription(reason);
     }
