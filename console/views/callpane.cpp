@@ -127,8 +127,7 @@ void CallPane::Private::build()
     idLine->setSpacing(2);
     idLine->addWidget(id);
     idLine->addWidget(copyId);
-    auto* facts = new FlowLayout;
-    facts->setSpacing(14);
+    auto* facts = new FlowLayout(14, 0);
     for (QWidget* fact : {static_cast<QWidget*>(called), static_cast<QWidget*>(started),
              static_cast<QWidget*>(language), static_cast<QWidget*>(counts), idBox})
         facts->addWidget(fact);

@@ -55,7 +55,10 @@ void CellDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, 
 
     const QFontMetrics metrics = cell.fontMetrics;
     const int pad = metrics.averageCharWidth();
-    const QRect rect = cell.rect.adjusted(pad, 0, -pad, 0);
+    // As much as a header's title keeps from its edge, so that both stand on one line, and a little more: two numbers
+    // in a row must not read as one.
+    const int edge = style->pixelMetric(QStyle::PM_HeaderMargin, &cell, widget) + 2;
+    const QRect rect = cell.rect.adjusted(edge, 0, -edge, 0);
     const Qt::LayoutDirection direction = cell.direction;
     painter->save();
     painter->setFont(cell.font);

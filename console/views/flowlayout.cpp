@@ -6,9 +6,10 @@
 
 namespace kav::console {
 
-FlowLayout::FlowLayout(QWidget* parent)
-    : QLayout(parent)
+FlowLayout::FlowLayout(int spacing, int lineSpacing)
+    : m_lineSpacing(lineSpacing)
 {
+    setSpacing(spacing);
     setContentsMargins(0, 0, 0, 0);
 }
 
@@ -98,7 +99,7 @@ int FlowLayout::place(const QRect& rect, bool really) const
         if (x > inner.left() && x + size.width() > inner.left() + inner.width()) {
             settle();
             x = inner.left();
-            y += lineHeight + spacing();
+            y += lineHeight + m_lineSpacing;
             lineHeight = 0;
         }
         line.emplace_back(item.get(), QRect(QPoint(x, y), size));

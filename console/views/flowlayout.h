@@ -13,7 +13,7 @@ namespace kav::console {
 class FlowLayout final : public QLayout {
     Q_OBJECT
 public:
-    explicit FlowLayout(QWidget* parent = nullptr);
+    FlowLayout(int spacing, int lineSpacing);
     ~FlowLayout() override;
 
     void addItem(QLayoutItem* item) override; ///< takes it
@@ -30,6 +30,7 @@ public:
 private:
     int place(const QRect& rect, bool really) const;
 
+    int m_lineSpacing;
     std::vector<std::unique_ptr<QLayoutItem>> m_items;
 };
 

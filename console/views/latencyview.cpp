@@ -62,7 +62,7 @@ void fillSegment(QPainter& painter, const QRectF& rect, Part part, const Theme& 
         painter.setBrush(Qt::NoBrush);
         painter.drawRect(rect.adjusted(0.5, 0.5, -0.5, -0.5));
     } else {
-        color.setAlphaF(0.85F);
+        color.setAlphaF(part == Part::Delivery ? 0.55F : 0.85F);
         painter.fillRect(rect, color);
     }
 }
@@ -384,8 +384,7 @@ void LatencyView::Private::build()
     numbers->setAutoRaise(true);
     numbers->setToolButtonStyle(Qt::ToolButtonTextOnly);
 
-    auto* legend = new FlowLayout;
-    legend->setSpacing(8);
+    auto* legend = new FlowLayout(8, 2);
     legend->addWidget(title);
     for (std::size_t i = 0; i < LatencyPartsInOrder.size(); ++i) {
         auto* entry = new QWidget(&q);

@@ -170,6 +170,7 @@ void ServiceBar::Private::build()
 {
     line->setContentsMargins(0, 0, 0, 0);
     line->setSpacing(2);
+    line->setSizeConstraint(QLayout::SetNoConstraint); // minimumSizeHint() knows that words can go
     line->addStretch(1);
     q.setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Fixed);
     ServicesModel& services = desk.services();
@@ -238,14 +239,17 @@ void ServiceBar::Private::arrange()
         wanted += lamp->sizeHint().width() + line->spacing();
     }
     // Too narrow for all words: those of the lamps that are as they should be go first, from the end.
-    for (auto i = lamps.size() - 1; i >= 0 && wanted > q.width(); --i) {
-        QToolButton* lamp = lamps[i];
-        const Lamp state = lampOf(desk.services().index(static_cast<int>(i), 0));
-        if (state != Lamp::Ready && state != Lamp::Off)
-            continue;
-        wanted -= lamp->sizeHint().width();
-        lamp->setToolButtonStyle(Qt::ToolButtonIconOnly);
-        wanted += lamp->sizeHint().width();
+    for (const bool evenTroubled : {false, true}) {
+        for (auto i = lamps.size() - 1; i >= 0 && wanted > q.width(); --i) {
+            QToolButton* lamp = lamps[i];
+            const Lamp state = lampOf(desk.services().index(static_cast<int>(i), 0));
+            if (lamp->toolButtonStyle() == Qt::ToolButtonIconOnly
+                || (!evenTroubled && state != Lamp::Ready && state != Lamp::Off))
+                continue;
+            wanted -= lamp->sizeHint().width();
+            lamp->setToolButtonStyle(Qt::ToolButtonIconOnly);
+            wanted += lamp->sizeHint().width();
+        }
     }
     q.updateGeometry();
 }

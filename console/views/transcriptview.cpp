@@ -161,6 +161,7 @@ private:
         int width = 0;
         QString font;
         qint64 palette = 0;
+        bool mirrored = false;
 
         int em = 0, pad = 0, height = 0;
         QRect gutter, caller, agent, gap;
@@ -178,26 +179,29 @@ private:
         const int width = m_view.viewport()->width();
         const QString font = m_view.font().key();
         const qint64 palette = m_view.palette().cacheKey();
-        if (!cards || cards->width != width || cards->palette != palette || cards->font != font
-            || cards->turn != turn) {
+        if (!cards || cards->width != width || cards->palette != palette || cards->font != font || cards->turn != turn
+            || cards->mirrored != m_view.isRightToLeft()) {
             cards = std::make_unique<Cards>();
             cards->turn = turn;
             cards->width = width;
             cards->font = font;
             cards->palette = palette;
+            cards->mirrored = m_view.isRightToLeft();
             measure(*cards);
         }
         return *cards;
     }
 
-    static std::unique_ptr<QTextLayout> flow(const QString& text, const QFont& font, int width, int& height,
-        const QList<QTextLayout::FormatRange>& formats = {})
+    static std::unique_ptr<QTextLayout> flow(const QString& text, const QFont& font, int width, bool mirrored,
+        int& height, const QList<QTextLayout::FormatRange>& formats = {})
     {
         QString flat = text;
         flat.replace(QLatin1Char('\n'), QChar::LineSeparator);
         auto layout = std::make_unique<QTextLayout>(flat, font);
         const bool rightToLeft = flat.isRightToLeft();
-        QTextOption option(rightToLeft ? Qt::AlignRight : Qt::AlignLeft);
+        // Keys have digits only, and so no direction: they stand where the card begins.
+        const bool wordless = std::none_of(flat.cbegin(), flat.cend(), [](QChar c) { return c.isLetter(); });
+        QTextOption option((wordless ? mirrored : rightToLeft) ? Qt::AlignRight : Qt::AlignLeft);
         option.setTextDirection(rightToLeft ? Qt::RightToLeft : Qt::LeftToRight);
         option.setWrapMode(QTextOption::WrapAtWordBoundaryOrAnywhere);
         layout->setTextOption(option);
@@ -246,7 +250,8 @@ private:
             const bool partial = cards.turn.open && !cards.turn.callerTextFinal;
             const int textLeft = left + 2 * pad + icon, textWidth = right - indent - gapWidth - pad - textLeft;
             int height = 0;
-            cards.callerText = flow(said, partial || cards.callerNote ? italic : font, textWidth, height);
+            cards.callerText =
+                flow(said, partial || cards.callerNote ? italic : font, textWidth, cards.mirrored, height);
             cards.callerAt = {textLeft, y + pad};
             cards.caller = QRect(left, y, right - indent - gapWidth - left, qMax(height, icon) + 2 * pad);
             y = cards.caller.bottom() + 1 + qMax(2, pad / 2);
@@ -274,7 +279,7 @@ private:
                 }
             }
             int height = 0;
-            cards.agentText = flow(answer, cards.agentNote ? italic : font, textWidth, height, formats);
+            cards.agentText = flow(answer, cards.agentNote ? italic : font, textWidth, cards.mirrored, height, formats);
             cards.agentAt = {textLeft, y + pad};
             int bottom = y + pad + qMax(height, icon);
             if (record.interrupted)
