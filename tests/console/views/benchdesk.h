@@ -7,10 +7,14 @@
 
 #include <QImage>
 #include <QList>
+#include <QRegularExpression>
 #include <QString>
 #include <QWidget>
 
 namespace kav::test {
+
+/// But what the offscreen platform says of windows that it cannot raise or hint sizes to.
+inline const QRegularExpression AnyWarning(QStringLiteral("^(?!This plugin does not support)"));
 
 /// A desk without a socket: the test plays the engine, message by message, and reads what the desk sends.
 class BenchDesk final {

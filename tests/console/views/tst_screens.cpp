@@ -26,9 +26,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// But what the offscreen platform says of windows that it cannot raise or hint sizes to.
-const QRegularExpression AnyWarning(QStringLiteral("^(?!This plugin does not support)"));
-
 const QString FirstCall = QStringLiteral("CA%1").arg(1, 32, 16, QLatin1Char('0'));
 
 protocol::LogPage logPage(const BenchDesk& bench, int rows)
