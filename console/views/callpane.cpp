@@ -92,6 +92,7 @@ struct CallPane::Private final {
     LatencyView* latency;
 
     void build();
+    void fit(); ///< what has a font of its own
     void retranslate();
     void recolor();
     void show();
@@ -103,14 +104,7 @@ void CallPane::Private::build()
     nothing->setWordWrap(true);
     nothing->setForegroundRole(QPalette::PlaceholderText);
 
-    QFont large = q.font();
-    large.setPointSizeF(large.pointSizeF() * 1.3);
-    large.setBold(true);
-    caller->setFont(large);
-    QFont bold = q.font();
-    bold.setBold(true);
-    state->setFont(bold);
-    elapsed->setFont(large);
+    fit();
     copyId->setAutoRaise(true);
 
     auto* first = new QHBoxLayout;
@@ -170,6 +164,16 @@ void CallPane::Private::build()
     QObject::connect(&desk.transcript(), &QAbstractItemModel::rowsInserted, &q, again);
     retranslate();
     recolor();
+}
+
+void CallPane::Private::fit()
+{
+    QFont large = q.font();
+    large.setBold(true);
+    state->setFont(large);
+    large.setPointSizeF(large.pointSizeF() * 1.3);
+    caller->setFont(large);
+    elapsed->setFont(large);
 }
 
 void CallPane::Private::retranslate()
@@ -328,6 +332,8 @@ void CallPane::changeEvent(QEvent* event)
         d->retranslate();
     else if (event->type() == QEvent::PaletteChange)
         d->recolor();
+    else if (event->type() == QEvent::FontChange)
+        d->fit();
 }
 
 } // namespace kav::console

@@ -28,7 +28,10 @@ struct ConnectDialog::Private final {
         , nameLabel(new QLabel(&dialog))
         , name(new QLineEdit(&dialog))
         , remember(new QCheckBox(&dialog))
-        , buttons(new QDialogButtonBox(QDialogButtonBox::Ok | QDialogButtonBox::Cancel, &dialog))
+        , buttons(new QDialogButtonBox(&dialog))
+        // Not the standard ones: the box would give those its own words at a change of language.
+        , accept(buttons->addButton(QString(), QDialogButtonBox::AcceptRole))
+        , cancel(buttons->addButton(QString(), QDialogButtonBox::RejectRole))
     {
     }
 
@@ -41,6 +44,7 @@ struct ConnectDialog::Private final {
     QLineEdit* name;
     QCheckBox* remember;
     QDialogButtonBox* buttons;
+    QPushButton *accept, *cancel;
 
     void build(const Values& values, const QStringList& lastUrls);
     void retranslate();
@@ -61,6 +65,7 @@ void ConnectDialog::Private::build(const Values& values, const QStringList& last
     token->setText(values.token);
     token->setEchoMode(QLineEdit::Password);
     token->setLayoutDirection(Qt::LeftToRight);
+    accept->setDefault(true);
     name->setText(values.operatorName);
     name->setMaxLength(64);
     remember->setChecked(values.remember);
@@ -106,8 +111,8 @@ void ConnectDialog::Private::retranslate()
     remember->setText(tr("&Remember, the token too"));
     remember->setToolTip(tr("In a file that only you can read."));
     remember->setAccessibleDescription(remember->toolTip());
-    buttons->button(QDialogButtonBox::Ok)->setText(tr("Connect"));
-    buttons->button(QDialogButtonBox::Cancel)->setText(tr("Cancel"));
+    accept->setText(tr("Connect"));
+    cancel->setText(tr("Cancel"));
     check();
 }
 
@@ -130,8 +135,8 @@ void ConnectDialog::Private::check()
     palette.setColor(QPalette::WindowText, theme.color(tone));
     verdict->setPalette(palette);
     url->setAccessibleDescription(verdict->text());
-    buttons->button(QDialogButtonBox::Ok)->setEnabled(good);
-    buttons->button(QDialogButtonBox::Ok)->setToolTip(good ? QString() : verdict->text());
+    accept->setEnabled(good);
+    accept->setToolTip(good ? QString() : verdict->text());
 }
 
 ConnectDialog::ConnectDialog(const Values& values, const QStringList& lastUrls, QWidget* parent)

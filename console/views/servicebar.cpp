@@ -158,6 +158,7 @@ struct ServiceBar::Private final {
     QHBoxLayout* line;
     QList<QToolButton*> lamps;
     QPointer<QFrame> popup;
+    int fullWidth = 0; // with every word
 
     void build();
     void fill();
@@ -233,11 +234,12 @@ void ServiceBar::Private::show()
 
 void ServiceBar::Private::arrange()
 {
-    int wanted = 0;
+    fullWidth = 0;
     for (QToolButton* lamp : std::as_const(lamps)) {
         lamp->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
-        wanted += lamp->sizeHint().width() + line->spacing();
+        fullWidth += lamp->sizeHint().width() + line->spacing();
     }
+    int wanted = fullWidth;
     // Too narrow for all words: those of the lamps that are as they should be go first, from the end.
     for (const bool evenTroubled : {false, true}) {
         for (auto i = lamps.size() - 1; i >= 0 && wanted > q.width(); --i) {
@@ -285,15 +287,10 @@ ServiceBar::~ServiceBar() = default;
 
 QSize ServiceBar::sizeHint() const
 {
-    int width = 0, height = 0;
-    for (const QToolButton* lamp : std::as_const(d->lamps)) {
-        const int words = lamp->toolButtonStyle() == Qt::ToolButtonIconOnly
-            ? lamp->fontMetrics().horizontalAdvance(lamp->text()) + lamp->fontMetrics().averageCharWidth()
-            : 0;
-        width += lamp->sizeHint().width() + words + d->line->spacing();
+    int height = 0;
+    for (const QToolButton* lamp : std::as_const(d->lamps))
         height = qMax(height, lamp->sizeHint().height());
-    }
-    return {width, height};
+    return {d->fullWidth, height};
 }
 
 QSize ServiceBar::minimumSizeHint() const
