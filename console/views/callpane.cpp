@@ -5,6 +5,7 @@
 #include "console/views/celldelegate.h"
 #include "console/views/flowlayout.h"
 #include "console/views/latencyview.h"
+#include "console/views/painting.h"
 #include "console/views/theme.h"
 #include "console/views/transcriptview.h"
 
@@ -262,6 +263,7 @@ void CallPane::Private::show()
     const int extent = q.fontMetrics().height();
     mark->setPixmap(theme.icon(look.icon, look.tone).pixmap(QSize(extent, extent), q.devicePixelRatioF()));
     state->setText(word);
+    state->setAlignment(leadingEdge(q));
     setInk(state, theme.color(look.tone));
     elapsed->setText(length ? durationText(*length) : QString());
     setInk(

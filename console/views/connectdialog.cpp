@@ -92,6 +92,8 @@ void ConnectDialog::Private::build(const Values& values, const QStringList& last
     QObject::connect(buttons, &QDialogButtonBox::accepted, &q, &QDialog::accept);
     QObject::connect(buttons, &QDialogButtonBox::rejected, &q, &QDialog::reject);
     retranslate();
+    // Wide enough for most of what the check says to stand on one line.
+    q.resize(q.fontMetrics().averageCharWidth() * 72, q.sizeHint().height());
     // An address that is there already leaves the token to be typed.
     (values.url.isEmpty() ? static_cast<QWidget*>(url) : token)->setFocus(Qt::OtherFocusReason);
 }

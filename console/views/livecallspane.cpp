@@ -169,6 +169,8 @@ void LiveCallsPane::Private::showCounts()
     const CallsFilter& shown = desk.shownCalls();
     const int rows = shown.rowCount(), of = rows + shown.hiddenCount();
     QString words = shown.isFiltering() ? tr("%1 of %n call(s)", nullptr, of).arg(rows) : tr("%n call(s)", nullptr, of);
+    if (of == 0 && !desk.isLive())
+        words.clear(); // how many there are is not known
     const bool longWait = hidesLongWait();
     if (longWait)
         words = tr("%1. The filter hides a call that waits too long.").arg(words);

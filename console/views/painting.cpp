@@ -20,6 +20,11 @@ QFont captionFont(const QFont& font)
     return caption;
 }
 
+Qt::Alignment leadingEdge(const QWidget& widget)
+{
+    return (widget.isRightToLeft() ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignAbsolute | Qt::AlignVCenter;
+}
+
 QSize chipSize(const QFont& font, const QString& word, bool withIcon)
 {
     const QFontMetrics metrics(captionFont(font));

@@ -8,6 +8,7 @@
 #include <QPainter>
 #include <QRect>
 #include <QString>
+#include <QWidget>
 
 // What several delegates draw. Sizes come from the font, never from pixels.
 namespace kav::console {
@@ -16,6 +17,8 @@ namespace kav::console {
 int iconExtent(const QFontMetrics& metrics);
 /// A smaller font for marks and captions.
 QFont captionFont(const QFont& font);
+/// Where a line begins in this widget's direction, whatever direction its own text has.
+Qt::Alignment leadingEdge(const QWidget& widget);
 /// A word on a faint rounded ground: "TEST". chipSize() is what it needs.
 QSize chipSize(const QFont& font, const QString& word, bool withIcon = false);
 void drawChip(QPainter& painter, const QRect& rect, const QFont& font, const QString& word, const Theme& theme,

@@ -3,6 +3,7 @@
 
 #include "console/models/roles.h"
 #include "console/models/words.h"
+#include "console/views/painting.h"
 #include "console/views/theme.h"
 
 #include <QEvent>
@@ -86,6 +87,7 @@ private:
     {
         fact.name->setText(name);
         fact.value->setText(value);
+        fact.value->setAlignment(leadingEdge(*this));
         fact.name->setVisible(!value.isEmpty());
         fact.value->setVisible(!value.isEmpty());
     }
@@ -104,6 +106,7 @@ private:
         const int extent = fontMetrics().height();
         m_mark->setPixmap(theme.icon(look.icon, look.tone).pixmap(QSize(extent, extent), devicePixelRatioF()));
         const auto cell = [&](int column) { return row.siblingAtColumn(column).data().toString(); };
+        m_title->setAlignment(leadingEdge(*this));
         m_title->setText(tr("%1: %2").arg(cell(ServicesModel::Name), lampWord(lampOf(row))));
         set(m_reason, tr("Reason:"), cell(ServicesModel::Reason));
         set(m_since, tr("Since:"), cell(ServicesModel::Since));

@@ -7,6 +7,7 @@
 #include "console/views/transcriptview.h"
 #include "console/views/wavcheck.h"
 
+#include <QButtonGroup>
 #include <QDragEnterEvent>
 #include <QDropEvent>
 #include <QEvent>
@@ -18,11 +19,11 @@
 #include <QLabel>
 #include <QLineEdit>
 #include <QMimeData>
-#include <QPlainTextEdit>
 #include <QPushButton>
-#include <QRadioButton>
 #include <QRegularExpressionValidator>
 #include <QStackedWidget>
+#include <QTextEdit>
+#include <QToolButton>
 #include <QUrl>
 #include <QVBoxLayout>
 
@@ -55,8 +56,8 @@ struct TestCallDialog::Private final {
 
     // What is asked for.
     QWidget* compose;
-    QRadioButton *byLines, *byFile;
-    QPlainTextEdit* lines;
+    QToolButton *byLines, *byFile;
+    QTextEdit* lines; // not the plain one: it aligns Hebrew at the left
     QWidget* fileBox;
     QLabel *fileName, *fileVerdict;
     QPushButton* choose;
@@ -101,9 +102,9 @@ TestCallDialog::Private::Private(Desk& theDesk, TestCallDialog& dialog)
     , q(dialog)
     , pages(new QStackedWidget(&dialog))
     , compose(new QWidget)
-    , byLines(new QRadioButton(compose))
-    , byFile(new QRadioButton(compose))
-    , lines(new QPlainTextEdit(compose))
+    , byLines(new QToolButton(compose))
+    , byFile(new QToolButton(compose))
+    , lines(new QTextEdit(compose))
     , fileBox(new QWidget(compose))
     , fileName(new QLabel(fileBox))
     , fileVerdict(new QLabel(fileBox))
@@ -165,9 +166,19 @@ void TestCallDialog::Private::build()
 
 void TestCallDialog::Private::buildCompose()
 {
+    auto* way = new QButtonGroup(compose);
+    for (QToolButton* button : {byLines, byFile}) {
+        button->setCheckable(true);
+        button->setAutoRaise(true);
+        button->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+        way->addButton(button);
+    }
     byLines->setChecked(true);
     lines->setTabChangesFocus(true);
-    lines->setLineWrapMode(QPlainTextEdit::WidgetWidth);
+    lines->setAcceptRichText(false);
+    // A file that is dropped here is the dialog's, not a line to say.
+    lines->setAcceptDrops(false);
+    keys->setAcceptDrops(false);
     keys->setValidator(new QRegularExpressionValidator(QRegularExpression(QStringLiteral("[0-9*#]{0,32}")), keys));
     keys->setLayoutDirection(Qt::LeftToRight);
     keysLabel->setBuddy(keys);
@@ -208,8 +219,8 @@ void TestCallDialog::Private::buildCompose()
     box->addWidget(obstacle);
     box->addLayout(buttons);
 
-    QObject::connect(byFile, &QRadioButton::toggled, &q, [this] { check(); });
-    QObject::connect(lines, &QPlainTextEdit::textChanged, &q, [this] { check(); });
+    QObject::connect(byFile, &QToolButton::toggled, &q, [this] { check(); });
+    QObject::connect(lines, &QTextEdit::textChanged, &q, [this] { check(); });
     QObject::connect(keys, &QLineEdit::textChanged, &q, [this] { check(); });
     QObject::connect(choose, &QPushButton::clicked, &q, [this] {
         const QString chosen =
@@ -359,6 +370,8 @@ void TestCallDialog::Private::check()
 {
     const Theme theme(q.palette());
     const bool file = byFile->isChecked();
+    byLines->setIcon(theme.icon(QStringLiteral("caller-speaking"), Tone::Neutral));
+    byFile->setIcon(theme.icon(QStringLiteral("file"), Tone::Neutral));
     lines->setVisible(!file);
     fileBox->setVisible(file);
     fileName->setText(

@@ -3,18 +3,17 @@
 #include "console/views/testcalldialog.h"
 #include "tests/console/views/benchdesk.h"
 
+#include <QAbstractButton>
 #include <QCheckBox>
 #include <QComboBox>
 #include <QDropEvent>
 #include <QLabel>
 #include <QLineEdit>
 #include <QMimeData>
-#include <QPlainTextEdit>
-#include <QPushButton>
-#include <QRadioButton>
 #include <QSignalSpy>
 #include <QTemporaryDir>
 #include <QTest>
+#include <QTextEdit>
 
 using namespace kav;
 using namespace kav::console;
@@ -33,9 +32,9 @@ QString visibleWords(const QWidget& widget)
     return words.join(QLatin1Char('|'));
 }
 
-QPushButton* pushButton(const QWidget& widget, const char* word)
+QAbstractButton* pushButton(const QWidget& widget, const char* word)
 {
-    for (QPushButton* button : widget.findChildren<QPushButton*>()) {
+    for (QAbstractButton* button : widget.findChildren<QAbstractButton*>()) {
         if (button->isVisible() && button->text().remove(QLatin1Char('&')).contains(QLatin1String(word)))
             return button;
     }
@@ -122,9 +121,9 @@ private Q_SLOTS:
         bench.goLive(BenchDesk::empty());
         QVERIFY(!pushButton(dialog, "Place the call")->isEnabled());
         QVERIFY(visibleWords(dialog).contains(QStringLiteral("Type what the caller says")));
-        dialog.findChild<QPlainTextEdit*>()->setPlainText(QStringLiteral("\n   \n"));
+        dialog.findChild<QTextEdit*>()->setPlainText(QStringLiteral("\n   \n"));
         QVERIFY(!pushButton(dialog, "Place the call")->isEnabled());
-        dialog.findChild<QPlainTextEdit*>()->setPlainText(QStringLiteral("Hello\n\n  An   appointment "));
+        dialog.findChild<QTextEdit*>()->setPlainText(QStringLiteral("Hello\n\n  An   appointment "));
         QVERIFY(pushButton(dialog, "Place the call")->isEnabled());
         QVERIFY2(visibleWords(dialog).contains(QStringLiteral("says 2 line")), qPrintable(visibleWords(dialog)));
     }
@@ -149,7 +148,7 @@ private Q_SLOTS:
         dialog.show();
         dialog.activateWindow();
         QVERIFY(QTest::qWaitForWindowActive(&dialog));
-        auto* lines = dialog.findChild<QPlainTextEdit*>();
+        auto* lines = dialog.findChild<QTextEdit*>();
         lines->setFocus();
         QTest::keyClick(lines, Qt::Key_Tab);
         QVERIFY(!lines->hasFocus());
@@ -206,7 +205,7 @@ private Q_SLOTS:
         data.setUrls({QUrl::fromLocalFile(written(folder, "good.wav", usableWav()))});
         QVERIFY(drop());
         QVERIFY(visibleWords(dialog).contains(QStringLiteral("good.wav")));
-        QVERIFY(dialog.findChildren<QRadioButton*>().at(1)->isChecked());
+        QVERIFY(pushButton(dialog, "WAV file")->isChecked());
     }
 
     void thePlacedCallIsFollowedToItsEnd()
@@ -216,7 +215,7 @@ private Q_SLOTS:
         TestCallDialog dialog(bench.desk);
         dialog.show();
         QSignalSpy placed(&dialog, &TestCallDialog::callPlaced);
-        dialog.findChild<QPlainTextEdit*>()->setPlainText(QStringLiteral("Hello\nAn appointment"));
+        dialog.findChild<QTextEdit*>()->setPlainText(QStringLiteral("Hello\nAn appointment"));
         QTest::mouseClick(pushButton(dialog, "Place the call"), Qt::LeftButton);
         QCOMPARE(bench.last<protocol::StartTestCall>()->say,
             (QStringList{QStringLiteral("Hello"), QStringLiteral("An appointment")}));
@@ -265,14 +264,14 @@ private Q_SLOTS:
         TestCallDialog dialog(bench.desk);
         dialog.show();
         QSignalSpy placed(&dialog, &TestCallDialog::callPlaced);
-        dialog.findChild<QPlainTextEdit*>()->setPlainText(QStringLiteral("Hello"));
+        dialog.findChild<QTextEdit*>()->setPlainText(QStringLiteral("Hello"));
         QTest::mouseClick(pushButton(dialog, "Place the call"), Qt::LeftButton);
         bench.answer<protocol::StartTestCall>(
             protocol::CommandError{protocol::ErrorCode::NotPossible, QStringLiteral("no voice for the caller")});
         QVERIFY2(
             visibleWords(dialog).contains(QStringLiteral("no voice for the caller")), qPrintable(visibleWords(dialog)));
         QVERIFY(pushButton(dialog, "Place the call")->isEnabled());
-        QCOMPARE(dialog.findChild<QPlainTextEdit*>()->toPlainText(), QStringLiteral("Hello"));
+        QCOMPARE(dialog.findChild<QTextEdit*>()->toPlainText(), QStringLiteral("Hello"));
         // A test call that someone else's dialog places is not this one's.
         bench.desk.startTestCall({QStringLiteral("x")}, {}, {});
         bench.answer<protocol::StartTestCall>(protocol::TestCallStarted{QStringLiteral("CAother")});
@@ -285,7 +284,7 @@ private Q_SLOTS:
         bench.goLive(BenchDesk::empty());
         TestCallDialog dialog(bench.desk);
         dialog.show();
-        dialog.findChild<QPlainTextEdit*>()->setPlainText(QStringLiteral("Hello"));
+        dialog.findChild<QTextEdit*>()->setPlainText(QStringLiteral("Hello"));
         QTest::mouseClick(pushButton(dialog, "Place the call"), Qt::LeftButton);
         bench.answer<protocol::StartTestCall>(protocol::TestCallStarted{QStringLiteral("CAtest")});
         bench.desk.selectCall(QStringLiteral("CAother"));

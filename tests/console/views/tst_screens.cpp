@@ -11,10 +11,10 @@
 
 #include <QApplication>
 #include <QLineEdit>
-#include <QPlainTextEdit>
 #include <QPushButton>
 #include <QStyleFactory>
 #include <QTest>
+#include <QTextEdit>
 #include <QToolButton>
 
 #include <memory>
@@ -134,9 +134,8 @@ private Q_SLOTS:
         TestCallDialog test(bench.desk);
         test.show();
         shot(test, "testcall-empty");
-        test.findChild<QPlainTextEdit*>()->setPlainText(rightToLeft
-                ? QString::fromUtf8("שלום\nאני רוצה תור לדוקטור לוי")
-                : QStringLiteral("Hello\nAn appointment"));
+        test.findChild<QTextEdit*>()->setPlainText(rightToLeft ? QString::fromUtf8("שלום\nאני רוצה תור לדוקטור לוי")
+                                                               : QStringLiteral("Hello\nAn appointment"));
         shot(test, "testcall-lines");
 
         ConnectDialog connection({QStringLiteral("ws://kav.example.com"), {}, QStringLiteral("Dana"), true}, {});
