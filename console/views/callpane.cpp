@@ -71,6 +71,7 @@ struct CallPane::Private final {
         , counts(factLabel(call))
         , id(factLabel(call))
         , copyId(new QToolButton(call))
+        , earlier(factLabel(call))
         , trouble(new QLabel(call))
         , retry(new QToolButton(call))
         , splitter(new QSplitter(Qt::Vertical, call))
@@ -86,7 +87,7 @@ struct CallPane::Private final {
     QWidget* call;
     QLabel *mark, *state, *caller, *badge, *elapsed, *called, *started, *language, *counts, *id;
     QToolButton* copyId;
-    QLabel* trouble;
+    QLabel *earlier, *trouble;
     QToolButton* retry;
     QSplitter* splitter;
     TranscriptView* transcript;
@@ -138,6 +139,7 @@ void CallPane::Private::build()
     troubleLine->addWidget(trouble, 1);
     troubleLine->addWidget(retry);
     header->addLayout(troubleLine);
+    header->addWidget(earlier);
 
     splitter->addWidget(transcript);
     splitter->addWidget(latency);
@@ -196,7 +198,7 @@ void CallPane::Private::recolor()
     copyId->setIcon(theme.icon(QStringLiteral("copy"), Tone::Neutral));
     retry->setIcon(theme.icon(QStringLiteral("retry"), Tone::Neutral));
     setInk(trouble, theme.color(Tone::Bad));
-    for (QLabel* label : {called, started, language, counts, id})
+    for (QLabel* label : {called, started, language, counts, id, earlier})
         setInk(label, theme.color(Tone::Muted));
     QPalette chip;
     chip.setColor(QPalette::Window, theme.ground(Tone::Working));
@@ -285,6 +287,9 @@ void CallPane::Private::show()
     trouble->setVisible(!why.isEmpty());
     retry->setVisible(!why.isEmpty());
     retry->setEnabled(desk.isLive());
+    const int firstTurn = desk.transcript().firstTurn();
+    earlier->setText(tr("The turns before turn %1 are in the call log only.").arg(firstTurn));
+    earlier->setVisible(firstTurn > 1);
     if (!why.isEmpty())
         transcript->setEmptyText(tr("What was said is not known here."));
     else if (desk.isSelectionLoading())

@@ -76,7 +76,7 @@ void ConnectDialog::Private::build(const Values& values, const QStringList& last
     nameLabel->setBuddy(name);
 
     auto* form = new QFormLayout;
-    form->setFieldGrowthPolicy(QFormLayout::ExpandingFieldsGrow);
+    form->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
     form->addRow(urlLabel, url);
     form->addRow(nullptr, verdict);
     form->addRow(tokenLabel, token);

@@ -52,9 +52,10 @@ Tone toneOfPart(Part part)
 
 void fillSegment(QPainter& painter, const QRectF& rect, Part part, const Theme& theme, bool dimmed)
 {
-    QColor color = theme.color(dimmed ? Tone::Muted : toneOfPart(part));
+    QColor color = theme.color(toneOfPart(part));
     if (part == Part::Pause) {
         // Hatched: nobody worked in it, a setting waited.
+        color.setAlphaF(dimmed ? 0.5F : 1.0F);
         painter.fillRect(rect, theme.ground(Tone::Muted));
         painter.setBrushOrigin(rect.topLeft()); // the hatching scrolls with its bar
         painter.fillRect(rect, QBrush(color, Qt::BDiagPattern));
@@ -62,7 +63,7 @@ void fillSegment(QPainter& painter, const QRectF& rect, Part part, const Theme& 
         painter.setBrush(Qt::NoBrush);
         painter.drawRect(rect.adjusted(0.5, 0.5, -0.5, -0.5));
     } else {
-        color.setAlphaF(part == Part::Delivery ? 0.55F : 0.85F);
+        color.setAlphaF((part == Part::Delivery ? 0.55F : 0.85F) * (dimmed ? 0.5F : 1.0F));
         painter.fillRect(rect, color);
     }
 }

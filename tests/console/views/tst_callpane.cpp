@@ -123,6 +123,22 @@ private Q_SLOTS:
         QVERIFY2(shown.words().contains(QStringLiteral("10:00")), qPrintable(shown.words()));
     }
 
+    void turnsThatOnlyTheLogHasAreMentioned()
+    {
+        BenchDesk bench;
+        bench.goLive(bench.busy());
+        Shown shown(bench);
+        bench.desk.selectCall(LiveId);
+        QTRY_VERIFY(bench.last<protocol::WatchCall>());
+        QVERIFY(!shown.words().contains(QStringLiteral("call log only")));
+        protocol::CallTranscript late;
+        late.call = LiveId;
+        late.firstTurn = 31;
+        late.turns = {shown.turn(31), shown.turn(32)};
+        bench.answer<protocol::WatchCall>(late);
+        QVERIFY2(shown.words().contains(QStringLiteral("before turn 31")), qPrintable(shown.words()));
+    }
+
     void aLostLineStopsTheClockAndSaysSo()
     {
         BenchDesk bench;
