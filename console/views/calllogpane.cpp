@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "console/views/calllogpane.h"
 
+#include "console/models/words.h"
 #include "console/views/callstable.h"
 #include "console/views/theme.h"
 
@@ -118,8 +119,7 @@ void CallLogPane::Private::retranslate()
     retry->setText(tr("Try again"));
     table->setAccessibleName(tr("Call log"));
     status->setAccessibleName(tr("State of the call log"));
-    //: The longest reason of a call's end, for the width of its column.
-    const QString end = tr("Caller hung up");
+    const QString end = endReasonWord(EndReason::CallerHungUp);
     table->setColumnSamples({{CallLogModel::Started, QStringLiteral("0000-00-00 00:00:00")},
         {CallLogModel::Caller, QStringLiteral("+000 00 ••• 0000")},
         {CallLogModel::Called, QStringLiteral("+000 00 ••• 0000")}, {CallLogModel::Badges, testBadge()},

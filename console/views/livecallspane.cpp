@@ -2,6 +2,7 @@
 #include "console/views/livecallspane.h"
 
 #include "console/models/roles.h"
+#include "console/models/words.h"
 #include "console/views/callstable.h"
 #include "console/views/theme.h"
 
@@ -133,8 +134,7 @@ void LiveCallsPane::Private::retranslate()
     table->setAccessibleName(tr("Live calls"));
     for (QToolButton* chip : {all, callers, tests})
         chip->setAccessibleDescription(chip->toolTip());
-    //: The longest name of a call's state, for the width of its column.
-    const QString state = tr("Caller speaking");
+    const QString state = callStateWord(CallState::CallerSpeaking);
     table->setColumnSamples({{LiveCallsModel::State, state + QStringLiteral("MMMMM")},
         {LiveCallsModel::Caller, QStringLiteral("+000 00 ••• 0000")},
         {LiveCallsModel::Called, QStringLiteral("+000 00 ••• 0000")},

@@ -2,6 +2,7 @@
 #include "console/views/calllogpane.h"
 #include "console/views/callpane.h"
 #include "console/views/connectdialog.h"
+#include "console/views/latencyview.h"
 #include "console/views/linkbanner.h"
 #include "console/views/livecallspane.h"
 #include "console/views/servicebar.h"
@@ -137,6 +138,25 @@ private Q_SLOTS:
         test.findChild<QTextEdit*>()->setPlainText(rightToLeft ? QString::fromUtf8("שלום\nאני רוצה תור לדוקטור לוי")
                                                                : QStringLiteral("Hello\nAn appointment"));
         shot(test, "testcall-lines");
+        for (QPushButton* button : test.findChildren<QPushButton*>()) {
+            if (button->isVisible() && button->isDefault())
+                button->click();
+        }
+        const QString testId = QStringLiteral("CAtest");
+        bench.answer<protocol::StartTestCall>(protocol::TestCallStarted{testId});
+        CallSummary testCall = bench.call(testId, CallState::Speaking, 40s, 2s);
+        bench.change({protocol::CallChange{testCall}});
+        QTRY_COMPARE(bench.last<protocol::WatchCall>()->call, testId);
+        bench.answer<protocol::WatchCall>(bench.conversation(testId, rightToLeft));
+        shot(test, "testcall-followed");
+        testCall.state = CallState::Ended;
+        testCall.reason = EndReason::Completed;
+        testCall.endedAt = bench.at();
+        bench.change({protocol::CallChange{testCall}});
+        shot(test, "testcall-ended");
+        call.resize(900, 500);
+        call.findChild<LatencyView*>()->setShowsNumbers(true);
+        shot(call, "call-figures");
 
         ConnectDialog connection({QStringLiteral("ws://kav.example.com"), {}, QStringLiteral("Dana"), true}, {});
         connection.show();
