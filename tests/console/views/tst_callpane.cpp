@@ -4,10 +4,12 @@
 #include "console/views/transcriptview.h"
 #include "tests/console/views/benchdesk.h"
 
+#include <QAction>
 #include <QClipboard>
 #include <QGuiApplication>
 #include <QLabel>
 #include <QScrollBar>
+#include <QSignalSpy>
 #include <QTest>
 #include <QToolButton>
 
@@ -199,6 +201,28 @@ private Q_SLOTS:
         // Isolates are for the screen.
         for (const QChar mark : {QChar(0x2066), QChar(0x2068), QChar(0x2069)})
             QVERIFY(!QGuiApplication::clipboard()->text().contains(mark));
+    }
+
+    void controlCIsTheTranscriptsEvenUnderAMenusCopy()
+    {
+        BenchDesk bench;
+        bench.goLive(bench.busy());
+        Shown shown(bench);
+        shown.showTurns(2);
+        QAction copyRows;
+        copyRows.setShortcut(QKeySequence::Copy);
+        shown.pane.addAction(&copyRows);
+        QSignalSpy taken(&copyRows, &QAction::triggered);
+        shown.pane.activateWindow();
+        QVERIFY(QTest::qWaitForWindowActive(&shown.pane));
+        shown.transcript->setFocus();
+        QGuiApplication::clipboard()->clear();
+        QTest::keyClick(shown.transcript, Qt::Key_C, Qt::ControlModifier);
+        QCOMPARE(taken.size(), 0);
+        QVERIFY(QGuiApplication::clipboard()->text().contains(QStringLiteral("question 2")));
+        shown.pane.findChild<LatencyView*>()->setFocus();
+        QTest::keyClick(&shown.pane, Qt::Key_C, Qt::ControlModifier);
+        QCOMPARE(taken.size(), 1);
     }
 
     void controlCCopiesTheChosenCardsOnly()
