@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "console/app/settings.h"
 
+#include "console/models/words.h"
+
 namespace kav::console {
 
 namespace {
@@ -51,11 +53,11 @@ QString Settings::trouble() const
 {
     if (m_later)
         return tr("The settings in %1 are of a later version of Kav: they are neither used nor changed.")
-            .arg(m_file.fileName());
+            .arg(isolated(m_file.fileName()));
     if (m_file.status() == QSettings::FormatError)
-        return tr("The settings in %1 cannot be read as settings.").arg(m_file.fileName());
+        return tr("The settings in %1 cannot be read as settings.").arg(isolated(m_file.fileName()));
     if (m_file.status() == QSettings::AccessError || !m_file.isWritable())
-        return tr("The settings cannot be written to %1: nothing will be remembered.").arg(m_file.fileName());
+        return tr("The settings cannot be written to %1: nothing will be remembered.").arg(isolated(m_file.fileName()));
     return {};
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "console/app/tokenstore.h"
 
+#include "console/models/words.h"
+
 #include <QDir>
 #include <QFile>
 #include <QFileInfo>
@@ -84,12 +86,12 @@ Result<TokenStore::Tokens> TokenStore::read() const
         return unreadable();
     if (facts.st_uid != ::geteuid())
         return Error{Error::Code::Denied,
-            tr("The tokens in %1 are not used, because the file belongs to another user.").arg(m_file), {}};
+            tr("The tokens in %1 are not used, because the file belongs to another user.").arg(isolated(m_file)), {}};
     if ((facts.st_mode & (S_IRWXG | S_IRWXO)) != 0)
         return Error{Error::Code::Denied,
             tr("The tokens in %1 are not used, because other users can read the file. If they are still secret, allow "
-               "it to yourself alone: chmod 600 %1")
-                .arg(m_file),
+               "it to yourself alone: %2")
+                .arg(isolated(m_file), isolated(QStringLiteral("chmod 600 ") + m_file)),
             QStringLiteral("mode %1").arg(facts.st_mode & 07777, 4, 8, QLatin1Char('0'))};
     if (facts.st_size > MaxTokenFileBytes)
         return notTokens();
@@ -113,13 +115,13 @@ Result<TokenStore::Tokens> TokenStore::read() const
 
 Error TokenStore::unreadable(int number) const
 {
-    return {Error::Code::Io, tr("The kept tokens in %1 cannot be read.").arg(m_file),
+    return {Error::Code::Io, tr("The kept tokens in %1 cannot be read.").arg(isolated(m_file)),
         number == 0 ? QString() : QString::fromLocal8Bit(std::strerror(number))};
 }
 
 Error TokenStore::notTokens() const
 {
-    return {Error::Code::Invalid, tr("The file %1 does not hold tokens.").arg(m_file), {}};
+    return {Error::Code::Invalid, tr("The file %1 does not hold tokens.").arg(isolated(m_file)), {}};
 }
 
 Result<void> TokenStore::write(const Tokens& tokens) const
@@ -134,7 +136,8 @@ Result<void> TokenStore::write(const Tokens& tokens) const
     // it.
     QTemporaryFile file(m_file + QStringLiteral(".XXXXXX"));
     const auto failed = [this, &file] {
-        return Error{Error::Code::Io, tr("The token could not be kept in %1; it will be asked for again.").arg(m_file),
+        return Error{Error::Code::Io,
+            tr("The token could not be kept in %1; it will be asked for again.").arg(isolated(m_file)),
             file.error() == QFile::NoError ? QString::fromLocal8Bit(std::strerror(errno)) : file.errorString()};
     };
     if (!QDir().mkpath(folder) || !file.open() || file.write(content) != content.size() || !file.flush()

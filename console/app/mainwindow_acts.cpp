@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "console/app/endcallquestion.h"
+#include "console/app/mainwindow.h"
+#include "console/models/words.h"
+#include "console/views/testcalldialog.h"
+
+#include <QAction>
+
+// What an operator does from the main window, and what the window says about whether he can.
+namespace kav::console {
+
+void MainWindow::showActs()
+{
+    using Act = Desk::Act;
+    const QString call = m_desk.selectedCall();
+    showAct(*m_testCall, m_desk.whyNot(Act::TestCall), m_desk.isPending(Act::TestCall), tr("&Test call…"),
+        tr("Placing the test call…"), tr("Lets the engine call itself, as a caller would"));
+    showAct(*m_interrupt, m_desk.whyNot(Act::Interrupt, call), m_desk.isPending(Act::Interrupt, call), tr("&Interrupt"),
+        tr("Interrupting…"), tr("The agent stops speaking, or thinking, and listens"));
+    // A goodbye that is under way can still be cut short.
+    const QString whyNotNow = m_desk.whyNot(Act::EndCallNow, call);
+    const QString whyNot = m_desk.whyNot(Act::EndCall, call);
+    showAct(*m_endCall, whyNotNow.isEmpty() ? QString() : whyNot,
+        m_desk.isPending(Act::EndCall, call) || m_desk.isPending(Act::EndCallNow, call), tr("&End call"),
+        tr("Ending the call…"), tr("Ends the selected call; asks before a person is cut off"));
+    m_refresh->setEnabled(m_desk.connection().url().isValid());
+    m_disconnect->setEnabled(m_desk.connection().state() != LinkState::Disconnected);
+}
+
+void MainWindow::showAct(QAction& action, const QString& whyNot, bool pending, const QString& words,
+    const QString& pendingWords, const QString& purpose)
+{
+    action.setText(pending ? pendingWords : words);
+    action.setEnabled(whyNot.isEmpty() && !pending);
+    action.setToolTip(!whyNot.isEmpty() ? whyNot
+            : pending                   ? tr("The engine has not answered yet")
+                                        : tr("%1 (%2)", "what it does, keys")
+                            .arg(purpose, isolated(action.shortcut().toString(QKeySequence::NativeText))));
+}
+
+void MainWindow::showTitle()
+{
+    const int calls = m_desk.liveCalls().liveCount();
+    const QString state = m_desk.isLive() ? tr("%n live call(s)", "title of the window", calls)
+                                          : linkStateWord(m_desk.connection().state());
+    setWindowTitle(tr("%1 – Kav", "state, program").arg(state));
+}
+
+void MainWindow::placeTestCall()
+{
+    if (!m_testCallDialog) {
+        m_testCallDialog = new TestCallDialog(m_desk, this);
+        m_testCallDialog->setAttribute(Qt::WA_DeleteOnClose);
+        connect(m_testCallDialog, &TestCallDialog::callPlaced, this,
+            [this](const QString& callId) { m_desk.selectCall(callId); });
+    }
+    m_testCallDialog->show();
+    m_testCallDialog->raise();
+    m_testCallDialog->activateWindow();
+}
+
+void MainWindow::interrupt()
+{
+    m_desk.interrupt(m_desk.selectedCall());
+}
+
+void MainWindow::endCall()
+{
+    const auto call = m_desk.selectedLive();
+    if (!call)
+        return;
+    if (call->test) {
+        m_desk.endCall(call->id, !m_desk.whyNot(Desk::Act::EndCall, call->id).isEmpty());
+        return;
+    }
+    EndCallQuestion* question = nullptr;
+    const auto asked = findChildren<EndCallQuestion*>();
+    for (EndCallQuestion* one : asked) {
+        if (one->callId() == call->id && one->isVisible())
+            question = one;
+    }
+    if (!question)
+        question = new EndCallQuestion(m_desk, *call, this);
+    question->show();
+    question->raise();
+    question->activateWindow();
+}
+
+void MainWindow::refresh()
+{
+    if (!m_desk.isLive()) {
+        m_desk.connection().retryNow();
+        return;
+    }
+    m_desk.synchronizer().resync();
+    m_desk.log().reload();
+}
+
+void MainWindow::openCall(const QString& callId)
+{
+    m_desk.selectCall(callId);
+    m_goCall->trigger();
+}
+
+} // namespace kav::console

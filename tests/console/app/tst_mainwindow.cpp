@@ -1,0 +1,672 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "console/app/endcallquestion.h"
+#include "console/app/followcalls.h"
+#include "console/app/keysheet.h"
+#include "console/app/mainwindow.h"
+#include "console/models/words.h"
+#include "console/views/calllogpane.h"
+#include "console/views/callpane.h"
+#include "console/views/connectdialog.h"
+#include "console/views/livecallspane.h"
+#include "console/views/testcalldialog.h"
+#include "tests/console/app/fakeengine.h"
+
+#include <QAction>
+#include <QApplication>
+#include <QClipboard>
+#include <QDir>
+#include <QDockWidget>
+#include <QLabel>
+#include <QLineEdit>
+#include <QMenu>
+#include <QMenuBar>
+#include <QPushButton>
+#include <QSignalSpy>
+#include <QStatusBar>
+#include <QTableView>
+#include <QTemporaryDir>
+#include <QTest>
+#include <QToolBar>
+#include <QToolButton>
+
+#include <memory>
+#include <optional>
+
+using namespace kav;
+using namespace kav::console;
+using namespace std::chrono_literals;
+using kav::test::FakeEngine;
+
+namespace {
+
+CallSummary call(const QString& id, bool test = false, CallState state = CallState::Speaking)
+{
+    const QDateTime now = QDateTime::currentDateTimeUtc();
+    CallSummary call;
+    call.id = id;
+    call.from = QStringLiteral("+9725•••••67");
+    call.to = QStringLiteral("+97231•••00");
+    call.direction = QStringLiteral("inbound");
+    call.language = QStringLiteral("en-US");
+    call.test = test;
+    call.startedAt = now.addSecs(-72);
+    call.state = state;
+    call.stateSince = now.addSecs(-3);
+    call.turn = 4;
+    call.lastGap = 740ms;
+    return call;
+}
+
+TranscriptTurn turn(int number, const QString& caller, const QString& agent)
+{
+    TranscriptTurn turn;
+    turn.record.number = number;
+    turn.record.input = number == 1 ? TurnInput::Opening : TurnInput::Voice;
+    turn.record.callerText = caller;
+    turn.record.agentText = agent;
+    turn.record.heardText = agent;
+    turn.record.confidence = 0.9;
+    turn.record.latency = {400ms, 120ms, 180ms, 90ms, 830ms};
+    turn.startedAt = QDateTime::currentDateTimeUtc().addSecs(number * 9 - 70);
+    turn.open = false;
+    turn.callerTextFinal = true;
+    return turn;
+}
+
+CallLogRow logRow(int number)
+{
+    CallLogRow row;
+    row.id = QStringLiteral("CA%1").arg(number, 32, 16, QLatin1Char('0'));
+    row.from = QStringLiteral("+9725•••••%1").arg(10 + number);
+    row.to = QStringLiteral("+97231•••00");
+    row.direction = QStringLiteral("inbound");
+    row.language = QStringLiteral("en-US");
+    row.test = number % 4 == 3;
+    row.startedAt = QDateTime::currentDateTimeUtc().addSecs(-600 * (number + 1));
+    row.endedAt = row.startedAt.addSecs(60 + 7 * number);
+    row.reason = number % 3 == 0 ? EndReason::CallerHungUp : EndReason::Completed;
+    row.duration = std::chrono::seconds(60 + 7 * number);
+    row.turns = 3 + number;
+    return row;
+}
+
+const QString Person = QStringLiteral("CA1111111111111111111111111111111a");
+const QString OtherPerson = QStringLiteral("CA2222222222222222222222222222222b");
+const QString TestCall = QStringLiteral("CA3333333333333333333333333333333c");
+
+} // namespace
+
+class TstMainWindow final : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void initTestCase()
+    {
+        QApplication::setStyle(QStringLiteral("Fusion"));
+        QDir().mkpath(QStringLiteral(KAV_BINARY_DIR "/screenshots"));
+    }
+    void init()
+    {
+        m_folder.emplace();
+        m_engine.emplace();
+        m_engine->snapshot.calls = {call(Person), call(OtherPerson, false, CallState::Listening), call(TestCall, true)};
+        m_engine->snapshot.engine = {true, {}, false, 3, 400, 2};
+        const QDateTime now = QDateTime::currentDateTimeUtc();
+        for (const auto& [id, name] : {std::pair("stt", "pocketsphinx"), std::pair("llm", "receptionist"),
+                 std::pair("tts", "flite"), std::pair("store", "sqlite")}) {
+            ServiceStatus service;
+            service.id = QLatin1String(id);
+            service.name = QLatin1String(name);
+            service.state = ServiceState::Ready;
+            service.since = now.addSecs(-900);
+            service.checkedAt = now;
+            m_engine->snapshot.services += service;
+        }
+        for (int i = 0; i < 8; ++i)
+            m_engine->log += logRow(i);
+        m_engine->turns[Person] = {turn(1, {}, QStringLiteral("Hello, this is the reception. How may I help?")),
+            turn(2, QStringLiteral("I would like to leave a message"),
+                QStringLiteral("Gladly. What is your telephone number?")),
+            turn(3, QStringLiteral("five five five one two three four"),
+                QStringLiteral("I have five five five, one two three four. Is that right?")),
+            turn(4, QStringLiteral("yes"), QStringLiteral("Please speak after the tone."))};
+        m_translations.emplace();
+        m_translations->speak(QStringLiteral("en"));
+        m_colours.show(Appearance::Light);
+        start();
+    }
+    void cleanup()
+    {
+        end();
+        m_translations.reset();
+        m_engine.reset();
+        m_folder.reset();
+    }
+
+    // ---- acts
+    // ---------------------------------------------------------------------------------------------------------
+
+    void withoutALineEveryActSaysWhyNot()
+    {
+        m_window->open();
+        using Act = Desk::Act;
+        for (const auto& [name, act] : {std::pair("testCall", Act::TestCall), std::pair("interrupt", Act::Interrupt),
+                 std::pair("endCall", Act::EndCall)}) {
+            QVERIFY2(!action(name)->isEnabled(), name);
+            QVERIFY2(!m_desk->whyNot(act).isEmpty(), name);
+            QCOMPARE(action(name)->toolTip(), m_desk->whyNot(act));
+        }
+    }
+
+    void actsFollowTheSelectedCall()
+    {
+        goLive();
+        QVERIFY(action("testCall")->isEnabled());
+        QVERIFY(!action("interrupt")->isEnabled());
+        QVERIFY(!action("endCall")->isEnabled());
+        m_desk->selectCall(Person);
+        QTRY_VERIFY(action("interrupt")->isEnabled());
+        QVERIFY(action("endCall")->isEnabled());
+        QVERIFY(action("endCall")->toolTip().contains(QStringLiteral("Ctrl+Shift+E")));
+        m_desk->selectCall(m_engine->log.first().id); // it is over
+        QTRY_VERIFY(!action("interrupt")->isEnabled());
+        QCOMPARE(action("endCall")->toolTip(), m_desk->whyNot(Desk::Act::EndCall, m_desk->selectedCall()));
+    }
+
+    void anActIsPendingUntilTheEngineHasAnswered()
+    {
+        goLive();
+        m_desk->selectCall(Person);
+        const QString words = action("interrupt")->text();
+        action("interrupt")->trigger();
+        QTRY_COMPARE(m_engine->count<protocol::InterruptCall>(), 1);
+        QVERIFY(!action("interrupt")->isEnabled());
+        QCOMPARE(action("interrupt")->text(), QStringLiteral("Interrupting…"));
+
+        m_engine->reply(m_engine->last<protocol::InterruptCall>()->id, protocol::CommandResult());
+        QTRY_VERIFY(action("interrupt")->isEnabled());
+        QCOMPARE(action("interrupt")->text(), words);
+        QVERIFY(!strip()->isVisible());
+    }
+
+    void aFailureIsShownAndKept()
+    {
+        goLive();
+        m_desk->selectCall(Person);
+        QString sentence;
+        connect(
+            &*m_desk, &Desk::failed, this, [&](Desk::Act, const QString&, const QString& what) { sentence = what; });
+        action("interrupt")->trigger();
+        QTRY_COMPARE(m_engine->count<protocol::InterruptCall>(), 1);
+        m_engine->reply(m_engine->last<protocol::InterruptCall>()->id,
+            protocol::CommandError{protocol::ErrorCode::Timeout, QStringLiteral("no answer")});
+        QTRY_VERIFY(strip()->isVisible());
+        QVERIFY(!sentence.isEmpty());
+        QVERIFY(hasLabel(strip(), sentence));
+        m_window->tell(QStringLiteral("Another."));
+        QVERIFY(hasLabel(strip(), QStringLiteral("and 1 more")));
+
+        strip()->findChild<QToolButton*>(QStringLiteral("dismissMessage"))->click();
+        QVERIFY(!strip()->isVisible());
+        const auto* list = m_window->findChild<MessagesPane*>()->findChild<QTableView*>()->model();
+        QCOMPARE(list->rowCount(), 2);
+        QCOMPARE(list->index(0, Messages::Text).data().toString(), QStringLiteral("Another."));
+        QCOMPARE(list->index(1, Messages::Text).data().toString(), sentence);
+    }
+
+    void theListOfMessagesHasAnEnd()
+    {
+        m_window->open();
+        for (int i = 0; i < Messages::MaxRows + 5; ++i)
+            m_window->tell(QString::number(i));
+        const auto* list = m_window->findChild<MessagesPane*>()->findChild<QTableView*>()->model();
+        QCOMPARE(list->rowCount(), Messages::MaxRows);
+        QCOMPARE(list->index(0, Messages::Text).data().toString(), QString::number(Messages::MaxRows + 4));
+    }
+
+    // ---- the end of a call
+    // --------------------------------------------------------------------------------------------
+
+    void aTestCallIsEndedWithoutAQuestion()
+    {
+        goLive();
+        m_desk->selectCall(TestCall);
+        QTRY_VERIFY(action("endCall")->isEnabled());
+        action("endCall")->trigger();
+        QVERIFY(!question());
+        QTRY_COMPARE(m_engine->count<protocol::EndCall>(), 1);
+        QCOMPARE(m_engine->last<protocol::EndCall>()->call, TestCall);
+        QCOMPARE(m_engine->last<protocol::EndCall>()->now, false);
+    }
+
+    void aPersonIsNotCutOffUnasked_data()
+    {
+        QTest::addColumn<QString>("button");
+        QTest::addColumn<bool>("now");
+        QTest::newRow("goodbye") << "endWithGoodbye" << false;
+        QTest::newRow("at once") << "endAtOnce" << true;
+    }
+    void aPersonIsNotCutOffUnasked()
+    {
+        QFETCH(QString, button);
+        QFETCH(bool, now);
+        goLive();
+        m_desk->selectCall(Person);
+        action("endCall")->trigger();
+        QVERIFY(question());
+        QVERIFY(!question()->isModal()); // the calls go on being served
+        QVERIFY(hasLabel(question(), call(Person).from));
+        QCOMPARE(m_engine->count<protocol::EndCall>(), 0);
+        question()->findChild<QPushButton*>(button)->click();
+        QTRY_COMPARE(m_engine->count<protocol::EndCall>(), 1);
+        QCOMPARE(m_engine->last<protocol::EndCall>()->call, Person);
+        QCOMPARE(m_engine->last<protocol::EndCall>()->now, now);
+        QTRY_VERIFY(!question());
+        QCOMPARE(action("endCall")->text(), QStringLiteral("Ending the call…"));
+    }
+
+    void enterDoesNotEndAPersonsCall()
+    {
+        goLive();
+        m_desk->selectCall(Person);
+        action("endCall")->trigger();
+        QTest::keyClick(question(), Qt::Key_Return);
+        QTRY_VERIFY(!question());
+        QTest::qWait(0);
+        QCOMPARE(m_engine->count<protocol::EndCall>(), 0);
+    }
+
+    void theQuestionStaysWithItsCall()
+    {
+        goLive();
+        m_desk->selectCall(Person);
+        action("endCall")->trigger();
+        const QPointer<EndCallQuestion> first = question();
+        action("endCall")->trigger(); // asked again: the same question
+        QCOMPARE(m_window->findChildren<EndCallQuestion*>().size(), 1);
+        m_desk->selectCall(OtherPerson);
+        first->findChild<QPushButton*>(QStringLiteral("endWithGoodbye"))->click();
+        QTRY_COMPARE(m_engine->count<protocol::EndCall>(), 1);
+        QCOMPARE(m_engine->last<protocol::EndCall>()->call, Person);
+    }
+
+    void theQuestionGoesWithItsCall()
+    {
+        goLive();
+        m_desk->selectCall(Person);
+        action("endCall")->trigger();
+        CallSummary over = call(Person, false, CallState::Ended);
+        over.reason = EndReason::CallerHungUp;
+        over.endedAt = QDateTime::currentDateTimeUtc();
+        m_engine->change(protocol::CallChange{over});
+        QTRY_VERIFY(!question());
+        QCOMPARE(m_engine->count<protocol::EndCall>(), 0);
+    }
+
+    void theQuestionSaysWhenItCannotBeAnswered()
+    {
+        goLive();
+        m_desk->selectCall(Person);
+        action("endCall")->trigger();
+        m_engine->dropLine();
+        QTRY_VERIFY(!m_desk->isLive());
+        QTRY_VERIFY(!question()->findChild<QPushButton*>(QStringLiteral("endWithGoodbye"))->isEnabled());
+        QVERIFY(!question()->findChild<QPushButton*>(QStringLiteral("endAtOnce"))->isEnabled());
+        QVERIFY(hasLabel(question(), m_desk->whyNot(Desk::Act::EndCall, Person)));
+    }
+
+    // ---- keys and menus
+    // -----------------------------------------------------------------------------------------------
+
+    void keysAreTheAgreedOnes_data()
+    {
+        QTest::addColumn<QString>("name");
+        QTest::addColumn<QString>("keys");
+        for (const auto& [name, keys] : {std::pair("testCall", "Ctrl+N"), std::pair("endCall", "Ctrl+Shift+E"),
+                 std::pair("interrupt", "Ctrl+I"), std::pair("refresh", "F5"), std::pair("find", "Ctrl+F"),
+                 std::pair("goLiveCalls", "Ctrl+1"), std::pair("goCall", "Ctrl+2"), std::pair("goLog", "Ctrl+3"),
+                 std::pair("goMessages", "Ctrl+4"), std::pair("keys", "F1"), std::pair("wallboard", "F11"),
+                 std::pair("copy", "Ctrl+C"), std::pair("quit", "Ctrl+Q")})
+            QTest::newRow(name) << QString::fromLatin1(name) << QString::fromLatin1(keys);
+    }
+    void keysAreTheAgreedOnes()
+    {
+        QFETCH(QString, name);
+        QTEST(action(qPrintable(name))->shortcut().toString(QKeySequence::PortableText), "keys");
+    }
+
+    void noTwoActsShareTheirKeys()
+    {
+        QStringList seen;
+        const auto all = m_window->actions();
+        for (const QAction* one : all) {
+            const QString keys = one->shortcut().toString();
+            if (keys.isEmpty())
+                continue;
+            QVERIFY2(!seen.contains(keys), qPrintable(keys));
+            seen += keys;
+        }
+        QVERIFY(seen.size() > 10);
+    }
+
+    void everyButtonOfTheToolBarIsInAMenu()
+    {
+        QList<QAction*> inMenus;
+        const auto menus = m_window->menuBar()->findChildren<QMenu*>();
+        for (const QMenu* menu : menus)
+            inMenus += menu->actions();
+        int count = 0;
+        const auto buttons = m_window->findChild<QToolBar*>(QStringLiteral("toolBar"))->actions();
+        for (QAction* button : buttons) {
+            if (button->objectName().isEmpty() || button->isSeparator())
+                continue; // a widget, not an act
+            QVERIFY2(inMenus.contains(button), qPrintable(button->objectName()));
+            ++count;
+        }
+        QCOMPARE(count, 3);
+    }
+
+    void keysWork()
+    {
+        goLive();
+        QVERIFY(QTest::qWaitForWindowActive(&*m_window));
+        QTest::keyClick(&*m_window, Qt::Key_N, Qt::ControlModifier);
+        QTRY_VERIFY(m_window->findChild<TestCallDialog*>());
+        QVERIFY(!m_window->findChild<TestCallDialog*>()->isModal());
+        m_window->findChild<TestCallDialog*>()->close();
+
+        QTest::keyClick(&*m_window, Qt::Key_F1);
+        QTRY_VERIFY(m_window->findChild<KeySheet*>());
+        const auto* sheet = m_window->findChild<KeySheet*>()->findChild<QTableView*>()->model();
+        QStringList lines;
+        for (int i = 0; i < sheet->rowCount(); ++i)
+            lines += withoutIsolates(sheet->index(i, 0).data().toString()) + QLatin1Char('=')
+                + sheet->index(i, 1).data().toString();
+        QVERIFY2(lines.contains(QStringLiteral("Ctrl+N=Test call…")), qPrintable(lines.join(QLatin1Char('\n'))));
+        m_window->findChild<KeySheet*>()->close();
+
+        m_window->activateWindow();
+        QVERIFY(QTest::qWaitForWindowActive(&*m_window));
+        QTest::keyClick(&*m_window, Qt::Key_3, Qt::ControlModifier);
+        auto* const log = m_window->findChild<CallLogPane*>();
+        QTRY_VERIFY(log->isAncestorOf(QApplication::focusWidget()));
+        QTest::keyClick(&*m_window, Qt::Key_F, Qt::ControlModifier); // the filter of the pane that has the focus
+        QTRY_VERIFY(qobject_cast<QLineEdit*>(QApplication::focusWidget()));
+        QVERIFY(log->isAncestorOf(QApplication::focusWidget()));
+        QTest::keyClick(&*m_window, Qt::Key_1, Qt::ControlModifier);
+        QTRY_VERIFY(m_window->findChild<LiveCallsPane*>()->isAncestorOf(QApplication::focusWidget()));
+
+        const int before = m_engine->count<protocol::Resync>();
+        QTest::keyClick(&*m_window, Qt::Key_F5);
+        QTRY_COMPARE(m_engine->count<protocol::Resync>(), before + 1);
+    }
+
+    void rowsAreCopiedAsASpreadsheetTakesThem()
+    {
+        goLive();
+        m_desk->selectCall(Person);
+        auto* const table = m_window->findChild<LiveCallsPane*>()->findChild<QTableView*>();
+        table->setFocus();
+        QTRY_VERIFY(!table->selectionModel()->selectedRows().isEmpty());
+        QApplication::clipboard()->clear();
+        action("copy")->trigger();
+        const QString text = QApplication::clipboard()->text();
+        QVERIFY2(text.endsWith(QLatin1Char('\n')), qPrintable(text));
+        QCOMPARE(text.count(QLatin1Char('\n')), 1);
+        QCOMPARE(text.count(QLatin1Char('\t')), LiveCallsModel::ColumnCount - 1);
+        QVERIFY2(text.contains(call(Person).from), qPrintable(text));
+        QCOMPARE(text, withoutIsolates(text));
+    }
+
+    // ---- what the window says
+    // -----------------------------------------------------------------------------------------
+
+    void titleAndStatusLineSayHowItStands()
+    {
+        m_window->open();
+        QVERIFY(!m_window->windowTitle().contains(QLatin1Char('3')));
+        goLive();
+        QTRY_COMPARE(m_window->windowTitle(), QStringLiteral("3 live calls – Kav"));
+        QTRY_COMPARE(status("statusCalls"), QStringLiteral("Live calls: 3 of 400"));
+        QCOMPARE(status("statusConsoles"), QStringLiteral("Consoles: 2"));
+        QCOMPARE(status("statusEngine"), QStringLiteral("Engine 0.1.0, protocol 1"));
+        QVERIFY(m_window->findChild<QLabel*>(QStringLiteral("statusCalls"))->isEnabled());
+
+        m_engine->change(protocol::CallGone{Person});
+        m_engine->change(protocol::CallGone{OtherPerson});
+        QTRY_COMPARE(m_window->windowTitle(), QStringLiteral("1 live call – Kav"));
+
+        m_engine->dropLine();
+        QTRY_VERIFY(!m_window->windowTitle().contains(QStringLiteral("live call")));
+        // What was true stays readable, and is not shown as true.
+        QVERIFY(!m_window->findChild<QLabel*>(QStringLiteral("statusCalls"))->isEnabled());
+    }
+
+    void theNewestCallIsOpenedByItselfWhereThatIsWanted()
+    {
+        CallSummary newest = call(QStringLiteral("CA4"));
+        newest.startedAt = QDateTime::currentDateTimeUtc();
+        m_engine->snapshot.calls += newest;
+        followNewestCall(*m_desk);
+        goLive();
+        QTRY_COMPARE(m_desk->selectedCall(), newest.id);
+        CallSummary next = call(QStringLiteral("CA5"));
+        next.startedAt = newest.startedAt.addSecs(2);
+        m_engine->change(protocol::CallChange{next});
+        QTRY_COMPARE(m_desk->selectedCall(), next.id);
+    }
+
+    // ---- layout
+    // -------------------------------------------------------------------------------------------------------
+
+    void theLayoutIsThereAtTheNextStart()
+    {
+        m_window->open();
+        m_window->resize(1111, 777);
+        dock("logDock")->hide();
+        dock("messagesDock")->hide();
+        m_window->findChild<QMainWindow*>()->resizeDocks({dock("callDock")}, {640}, Qt::Horizontal);
+        QTRY_COMPARE(dock("callDock")->width(), 640);
+        end();
+        start();
+        m_window->open();
+        QTRY_COMPARE(m_window->size(), QSize(1111, 777));
+        QVERIFY(!dock("logDock")->isVisible());
+        QVERIFY(dock("callDock")->isVisible());
+        QTRY_COMPARE(dock("callDock")->width(), 640);
+
+        action("resetLayout")->trigger();
+        QVERIFY(dock("logDock")->isVisible());
+        end();
+        start();
+        m_window->open();
+        QVERIFY(dock("logDock")->isVisible());
+    }
+
+    void aLayoutThatCannotBeRestoredIsTheFirstOne_data()
+    {
+        QTest::addColumn<QByteArray>("panes");
+        QTest::newRow("garbage") << QByteArray("garbage");
+        QTest::newRow("nothing") << QByteArray();
+        QMainWindow other;
+        QDockWidget dock;
+        dock.setObjectName(QStringLiteral("callDock"));
+        other.addDockWidget(Qt::LeftDockWidgetArea, &dock);
+        dock.hide();
+        QTest::newRow("another version") << other.saveState(MainWindow::LayoutVersion * 2 + 2);
+    }
+    void aLayoutThatCannotBeRestoredIsTheFirstOne()
+    {
+        QFETCH(QByteArray, panes);
+        m_settings->setLayout({"garbage", panes, "garbage", "garbage", "garbage"});
+        m_window->open();
+        for (const char* name : {"callDock", "logDock", "messagesDock"})
+            QVERIFY2(!dock(name)->isHidden() && !dock(name)->isFloating(), name);
+        QVERIFY(m_window->findChild<LiveCallsPane*>()->isVisible());
+        QVERIFY(m_window->width() > 600);
+    }
+
+    void theWallboardHasTheLiveCallsAlone()
+    {
+        m_window->open();
+        dock("messagesDock")->hide();
+        QVERIFY(QTest::qWaitForWindowActive(&*m_window));
+        QTest::keyClick(&*m_window, Qt::Key_F11);
+        for (const char* name : {"callDock", "logDock", "messagesDock"})
+            QVERIFY2(!dock(name)->isVisible(), name);
+        QVERIFY(!m_window->menuBar()->isVisible());
+        QVERIFY(m_window->findChild<LiveCallsPane*>()->isVisible());
+        QTest::keyClick(&*m_window, Qt::Key_F11); // its menu is hidden; its key works
+        QTRY_VERIFY(dock("callDock")->isVisible());
+        QVERIFY(dock("logDock")->isVisible());
+        QVERIFY(dock("messagesDock")->isHidden());
+        QVERIFY(m_window->menuBar()->isVisible());
+    }
+
+    // ---- languages and colours
+    // ----------------------------------------------------------------------------------------
+
+    void theLanguageChangesAtRunTime()
+    {
+        goLive();
+        QCOMPARE(m_window->layoutDirection(), Qt::LeftToRight);
+        const QString english = action("testCall")->text();
+        action("language-he")->trigger();
+        QTRY_COMPARE(m_window->layoutDirection(), Qt::RightToLeft);
+        QTRY_VERIFY(action("testCall")->text() != english);
+        QCOMPARE(m_settings->language(), QStringLiteral("he"));
+        // No word of the menus is left in the other language.
+        const auto menus = m_window->menuBar()->findChildren<QMenu*>();
+        for (const QMenu* menu : menus) {
+            const auto entries = menu->actions();
+            for (const QAction* entry : entries) {
+                if (!entry->isSeparator() && entry->objectName() != QLatin1String("language-en"))
+                    QVERIFY2(hasHebrew(entry->text()), qPrintable(entry->text()));
+            }
+        }
+        for (const char* name : {"callDock", "logDock", "messagesDock"})
+            QVERIFY2(hasHebrew(dock(name)->windowTitle()), name);
+        QVERIFY(hasHebrew(m_window->windowTitle()));
+        QVERIFY(hasHebrew(status("statusCalls")));
+
+        // Where reading begins stand the calls, on the other side what is chosen among them.
+        const auto standsLeft = [&] { return dock("callDock")->x() < m_window->findChild<LiveCallsPane*>()->x(); };
+        QTRY_VERIFY(standsLeft());
+
+        action("language-en")->trigger();
+        QTRY_COMPARE(m_window->layoutDirection(), Qt::LeftToRight);
+        QTRY_VERIFY(!standsLeft());
+        QTRY_COMPARE(action("testCall")->text(), english);
+    }
+
+    void coloursChangeAtRunTime()
+    {
+        m_window->open();
+        const QColor light = m_window->palette().color(QPalette::Window);
+        action("appearance-dark")->trigger();
+        QTRY_VERIFY(m_window->palette().color(QPalette::Window).lightness() < light.lightness() / 2);
+        QCOMPARE(m_settings->appearance(), Appearance::Dark);
+        action("appearance-light")->trigger();
+        QTRY_COMPARE(m_window->palette().color(QPalette::Window), light);
+    }
+
+    void screenshots_data()
+    {
+        QTest::addColumn<QString>("language");
+        QTest::addColumn<int>("appearance");
+        QTest::newRow("console-en") << "en" << int(Appearance::Light);
+        QTest::newRow("console-he") << "he" << int(Appearance::Light);
+        QTest::newRow("console-en-dark") << "en" << int(Appearance::Dark);
+    }
+    void screenshots()
+    {
+        QFETCH(QString, language);
+        QFETCH(int, appearance);
+        m_translations->speak(language);
+        m_colours.show(Appearance(appearance));
+        end();
+        start();
+        m_window->open();
+        m_window->resize(1440, 900);
+        goLive();
+        action("resetLayout")->trigger(); // at this size
+        m_desk->selectCall(Person);
+        QTRY_COMPARE(m_desk->transcript().rowCount(), 4);
+        QTRY_COMPARE(m_desk->log().rowCount(), 8);
+        m_desk->liveCalls().flush();
+        const QPixmap shot = m_window->grab();
+        QVERIFY(shot.save(
+            QStringLiteral(KAV_BINARY_DIR "/screenshots/%1.png").arg(QString::fromLatin1(QTest::currentDataTag()))));
+    }
+
+private:
+    void start()
+    {
+        m_settings.emplace(m_folder->filePath(QStringLiteral("settings.ini")));
+        m_tokens.emplace(m_folder->filePath(QStringLiteral("tokens.json")));
+        m_desk.emplace(QStringLiteral("kav-console test"), m_clock, [] { return 0.5; });
+        m_chooser.emplace(*m_desk, *m_settings, *m_tokens);
+        m_window.emplace(*m_desk, *m_settings, *m_translations, m_colours, *m_chooser);
+    }
+    void end()
+    {
+        m_window->close();
+        m_window.reset();
+        m_chooser.reset();
+        m_desk.reset();
+        m_tokens.reset();
+        m_settings.reset();
+    }
+    void goLive()
+    {
+        if (!m_window->isVisible())
+            m_window->open();
+        m_desk->connectTo(m_engine->url(), {}, QStringLiteral("Dana"));
+        QTRY_VERIFY(m_desk->isLive());
+        QTRY_COMPARE(m_desk->liveCalls().rowCount(), int(m_engine->snapshot.calls.size()));
+    }
+
+    QAction* action(const char* name) const
+    {
+        auto* const found = m_window->findChild<QAction*>(QLatin1String(name));
+        if (!found)
+            qFatal("no action %s", name);
+        return found;
+    }
+    QDockWidget* dock(const char* name) const { return m_window->findChild<QDockWidget*>(QLatin1String(name)); }
+    MessageStrip* strip() const { return m_window->findChild<MessageStrip*>(); }
+    EndCallQuestion* question() const
+    {
+        auto* const found = m_window->findChild<EndCallQuestion*>();
+        return found && found->isVisible() ? found : nullptr;
+    }
+    QString status(const char* name) const
+    {
+        return withoutIsolates(m_window->findChild<QLabel*>(QLatin1String(name))->text());
+    }
+    static bool hasLabel(const QWidget* in, const QString& text)
+    {
+        const auto labels = in->findChildren<QLabel*>();
+        return std::any_of(labels.begin(), labels.end(), [&](const QLabel* label) {
+            return label->isVisibleTo(in) && withoutIsolates(label->text()).contains(withoutIsolates(text));
+        });
+    }
+    static bool hasHebrew(const QString& text)
+    {
+        return std::any_of(text.begin(), text.end(), [](QChar c) { return c.script() == QChar::Script_Hebrew; });
+    }
+
+    SystemClock m_clock;
+    Colours m_colours;
+    std::optional<QTemporaryDir> m_folder;
+    std::optional<FakeEngine> m_engine;
+    std::optional<Translations> m_translations;
+    std::optional<Settings> m_settings;
+    std::optional<TokenStore> m_tokens;
+    std::optional<Desk> m_desk;
+    std::optional<EngineChooser> m_chooser;
+    std::optional<MainWindow> m_window;
+};
+
+QTEST_MAIN(TstMainWindow)
+#include "tst_mainwindow.moc"
