@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "console/net/engineurl.h"
 
+#include <QCoreApplication>
 #include <QHostAddress>
 
 #include <algorithm>
@@ -9,6 +10,10 @@ namespace kav::console {
 namespace {
 
 constexpr int EnginePort = 5000;
+
+struct Faults final {
+    Q_DECLARE_TR_FUNCTIONS(kav::console::EngineUrl)
+};
 
 Error badAddress(const QString& message)
 {
@@ -42,9 +47,9 @@ Result<QUrl> engineUrl(const QString& typed)
 {
     QString text = stripped(typed);
     if (text.isEmpty())
-        return badAddress(QStringLiteral("The address is empty"));
+        return badAddress(Faults::tr("The address is empty"));
     if (std::any_of(text.cbegin(), text.cend(), [](QChar c) { return c.isSpace() || !c.isPrint(); }))
-        return badAddress(QStringLiteral("The address has a space or an invisible character in it"));
+        return badAddress(Faults::tr("The address has a space or an invisible character in it"));
 
     const bool hasScheme = text.contains(QLatin1String("://"));
     if (!hasScheme) {
@@ -56,15 +61,15 @@ Result<QUrl> engineUrl(const QString& typed)
 
     QUrl url(text, QUrl::StrictMode);
     if (!url.isValid() || url.host().isEmpty())
-        return badAddress(QStringLiteral("This is not an address: a host, a port between 1 and 65535 and a path can be "
-                                         "given, as in kav.example.com:5000"));
+        return badAddress(Faults::tr("This is not an address: a host, a port between 1 and 65535 and a path can be "
+                                     "given, as in kav.example.com:5000"));
     if (url.port() == 0)
-        return badAddress(QStringLiteral("There is no port 0"));
+        return badAddress(Faults::tr("There is no port 0"));
     if (!url.userInfo(QUrl::FullyEncoded).isEmpty() || url.authority().contains(QLatin1Char('@')))
-        return badAddress(QStringLiteral("A name or password does not belong into the address; the token has its own "
-                                         "field"));
+        return badAddress(Faults::tr("A name or password does not belong into the address; the token has its own "
+                                     "field"));
     if (url.hasQuery() || url.hasFragment())
-        return badAddress(QStringLiteral("The address ends before \"?\" and \"#\""));
+        return badAddress(Faults::tr("The address ends before \"?\" and \"#\""));
 
     const bool isHere = isThisMachine(url.host());
     bool isSecure = true;
@@ -76,12 +81,12 @@ Result<QUrl> engineUrl(const QString& typed)
     } else if (url.scheme() == QLatin1String("ws") || url.scheme() == QLatin1String("http")) {
         isSecure = false;
     } else if (url.scheme() != QLatin1String("wss") && url.scheme() != QLatin1String("https")) {
-        return badAddress(QStringLiteral("An engine's address begins with ws, wss, http or https, not with \"%1\"")
-                              .arg(url.scheme()));
+        return badAddress(
+            Faults::tr("An engine's address begins with ws, wss, http or https, not with \"%1\"").arg(url.scheme()));
     }
     if (!isSecure && !isHere)
-        return badAddress(QStringLiteral("A connection to another machine must be encrypted, for the token and the "
-                                         "callers' words travel on it: use wss:// or https://"));
+        return badAddress(Faults::tr("A connection to another machine must be encrypted, for the token and the "
+                                     "callers' words travel on it: use wss:// or https://"));
     url.setScheme(isSecure ? QStringLiteral("wss") : QStringLiteral("ws"));
     // The engine listens at the IPv4 address, and no name service is asked what this machine is. A certificate, though,
     // is made out to the name.
@@ -96,7 +101,7 @@ Result<QUrl> engineUrl(const QString& typed)
         path += QLatin1String("/console");
     url.setPath(path, QUrl::TolerantMode);
     if (!url.isValid())
-        return badAddress(QStringLiteral("The path of the address is not one"));
+        return badAddress(Faults::tr("The path of the address is not one"));
     return url;
 }
 

@@ -6,7 +6,7 @@
     <message>
         <source>%1 ms</source>
         <extracomment>The end of a time axis: a number of milliseconds.</extracomment>
-        <translation>%1 מ״ש</translation>
+        <translation>%1 ms</translation>
     </message>
 </context>
 <context>
@@ -519,6 +519,45 @@ Spent by %4.</source>
     <message>
         <source>Engine: %1</source>
         <translation>מנוע: %1</translation>
+    </message>
+</context>
+<context>
+    <name>kav::console::EngineUrl</name>
+    <message>
+        <source>The address is empty</source>
+        <translation>הכתובת ריקה</translation>
+    </message>
+    <message>
+        <source>The address has a space or an invisible character in it</source>
+        <translation>יש בכתובת רווח או תו בלתי נראה</translation>
+    </message>
+    <message>
+        <source>This is not an address: a host, a port between 1 and 65535 and a path can be given, as in kav.example.com:5000</source>
+        <translation>זו אינה כתובת: אפשר לתת מחשב, פתחה בין 1 ל־65535 ונתיב, כמו ⁦kav.example.com:5000⁩</translation>
+    </message>
+    <message>
+        <source>There is no port 0</source>
+        <translation>אין פתחה 0</translation>
+    </message>
+    <message>
+        <source>A name or password does not belong into the address; the token has its own field</source>
+        <translation>שם או סיסמה אינם שייכים לכתובת; לאסימון יש שדה משלו</translation>
+    </message>
+    <message>
+        <source>The address ends before &quot;?&quot; and &quot;#&quot;</source>
+        <translation>הכתובת מסתיימת לפני ⁦&quot;?&quot;⁩ ו־⁦&quot;#&quot;⁩</translation>
+    </message>
+    <message>
+        <source>An engine&apos;s address begins with ws, wss, http or https, not with &quot;%1&quot;</source>
+        <translation>כתובת של מנוע מתחילה ב־ws, ב־wss, ב־http או ב־https, ולא ב־&quot;%1&quot;</translation>
+    </message>
+    <message>
+        <source>A connection to another machine must be encrypted, for the token and the callers&apos; words travel on it: use wss:// or https://</source>
+        <translation>חיבור למחשב אחר חייב להיות מוצפן, כי עוברים בו האסימון ודברי המתקשרים: יש להשתמש ב־⁦wss://⁩ או ב־⁦https://⁩</translation>
+    </message>
+    <message>
+        <source>The path of the address is not one</source>
+        <translation>הנתיב שבכתובת אינו נתיב</translation>
     </message>
 </context>
 <context>
@@ -1377,7 +1416,7 @@ Apache-2.0. Uses Qt %1 under the LGPL.</source>
     </message>
     <message>
         <source>0–9, * and #; none when empty</source>
-        <translation>0–9, * ו־#; ריק – ללא מקשים</translation>
+        <translation>⁦0–9⁩, ⁦*⁩ ו־⁦#⁩; ריק – ללא מקשים</translation>
     </message>
     <message>
         <source>&amp;Place the call</source>
@@ -2113,13 +2152,13 @@ State of the line to the engine</extracomment>
     <message>
         <source>%1 ms</source>
         <extracomment>Milliseconds</extracomment>
-        <translation>%1 מ״ש</translation>
+        <translation>%1 ms</translation>
     </message>
     <message>
         <source>%1 s</source>
         <comment>fraction</comment>
         <extracomment>Seconds, with a fraction</extracomment>
-        <translation>%1 שנ׳</translation>
+        <translation>%1 s</translation>
     </message>
 </context>
 </TS>

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "console/app/mainwindow.h"
+#include "console/models/roles.h"
+#include "console/views/testcalldialog.h"
+
+#include <QAction>
+#include <QApplication>
+#include <QDir>
+#include <QPlainTextEdit>
+#include <QProcess>
+#include <QPushButton>
+#include <QSignalSpy>
+#include <QTemporaryDir>
+#include <QTest>
+
+#include <optional>
+
+using namespace kav;
+using namespace kav::console;
+
+namespace {
+
+constexpr int Patience = 30000; // of the test, not of the engine
+
+/// The real engine with its embedded recogniser, dialog and voice, on a port and in a folder of its own.
+class EngineProcess final {
+public:
+    explicit EngineProcess(const QString& folder)
+    {
+        QProcessEnvironment environment = QProcessEnvironment::systemEnvironment();
+        const QStringList names = environment.keys();
+        for (const QString& name : names) {
+            if (name.startsWith(QLatin1String("KAV_")) || name.startsWith(QLatin1String("TWILIO_"))
+                || name == QLatin1String("PORT") || name == QLatin1String("DATABASE_URL"))
+                environment.remove(name);
+        }
+        environment.insert(QStringLiteral("KAV_ADDRESS"), QStringLiteral("127.0.0.1"));
+        environment.insert(QStringLiteral("KAV_PORT"), QStringLiteral("0"));
+        environment.insert(QStringLiteral("KAV_DATA_DIR"), folder);
+        environment.insert(QStringLiteral("KAV_DEPLOY_ID"), QStringLiteral("kav-live"));
+        environment.insert(
+            QStringLiteral("KAV_DIALOG"), QStringLiteral(KAV_SOURCE_DIR "/resources/dialogs/receptionist.toml"));
+        m_process.setProcessEnvironment(environment);
+        m_process.setProcessChannelMode(QProcess::ForwardedErrorChannel);
+
+        m_process.start(QStringLiteral(KAV_ENGINE_PROGRAM), {QStringLiteral("migrate")});
+        if (!m_process.waitForFinished(Patience) || m_process.exitCode() != 0)
+            return;
+        m_process.readAllStandardOutput();
+        m_process.start(QStringLiteral(KAV_ENGINE_PROGRAM), {QStringLiteral("serve")});
+        QByteArray output;
+        const bool listens = QTest::qWaitFor(
+            [&] {
+                output += m_process.readAllStandardOutput();
+                return output.startsWith("LISTENING ") && output.contains('\n');
+            },
+            Patience);
+        if (listens)
+            address = QString::fromLatin1(output.mid(10, output.indexOf('\n') - 10));
+    }
+    ~EngineProcess()
+    {
+        if (m_process.state() == QProcess::NotRunning)
+            return;
+        m_process.terminate();
+        m_process.terminate(); // the second one ends at once, whatever is live
+        if (!m_process.waitForFinished(Patience))
+            m_process.kill();
+        m_process.waitForFinished();
+    }
+
+    QString address; ///< "127.0.0.1:PORT"; empty: it did not start
+
+private:
+    QProcess m_process;
+};
+
+} // namespace
+
+/// The whole desk against the whole engine: what an operator does on the first day.
+class TstLiveWindow final : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void initTestCase()
+    {
+        QApplication::setStyle(QStringLiteral("Fusion"));
+        QDir().mkpath(QStringLiteral(KAV_BINARY_DIR "/screenshots"));
+    }
+
+    void aTestCallIsPlacedWatchedInterruptedEndedAndFoundInTheLog()
+    {
+        QTemporaryDir folder;
+        EngineProcess engine(folder.filePath(QStringLiteral("engine")));
+        QVERIFY2(!engine.address.isEmpty(), "the engine did not start");
+
+        Translations translations;
+        translations.speak(QStringLiteral("en"));
+        Colours colours;
+        colours.show(Appearance::Light);
+        Settings settings(folder.filePath(QStringLiteral("settings.ini")));
+        TokenStore tokens(folder.filePath(QStringLiteral("tokens.json")));
+        const SystemClock clock;
+        Desk desk(QStringLiteral("kav-console test"), clock, [] { return 0.5; });
+        EngineChooser chooser(desk, settings, tokens);
+        MainWindow window(desk, settings, translations, colours, chooser);
+        window.open();
+        window.resize(1440, 900);
+        const auto action = [&window](const char* name) { return window.findChild<QAction*>(QLatin1String(name)); };
+        action("resetLayout")->trigger();
+        QStringList failures;
+        connect(&desk, &Desk::failed, this,
+            [&failures](Desk::Act, const QString&, const QString& sentence) { failures += sentence; });
+
+        // Connect.
+        CommandLine line;
+        line.url = QStringLiteral("ws://%1/console").arg(engine.address);
+        line.operatorName = QStringLiteral("Dana");
+        chooser.begin(line, &window);
+        QTRY_VERIFY_WITH_TIMEOUT(desk.isLive(), Patience);
+        QTRY_VERIFY_WITH_TIMEOUT(desk.services().engine().ready, Patience);
+        QTRY_VERIFY_WITH_TIMEOUT(action("testCall")->isEnabled(), Patience);
+
+        // Place a test call by the dialog.
+        QList<CallState> states;
+        connect(&desk.synchronizer(), &Synchronizer::callChanged, this, [&states](const CallSummary& call) {
+            if (states.isEmpty() || states.last() != call.state)
+                states += call.state;
+        });
+        QSignalSpy placed(&desk, &Desk::testCallStarted);
+        action("testCall")->trigger();
+        auto* const dialog = window.findChild<TestCallDialog*>();
+        QVERIFY(dialog);
+        dialog->findChild<QPlainTextEdit*>()->setPlainText(
+            QStringLiteral("leave a message\nplease call me back tomorrow\nfive five five one two three four"));
+        QPushButton* place = nullptr;
+        const auto buttons = dialog->findChildren<QPushButton*>();
+        for (QPushButton* button : buttons) {
+            if (button->text() == QLatin1String("&Place the call"))
+                place = button;
+        }
+        QVERIFY(place);
+        QTRY_VERIFY_WITH_TIMEOUT(place->isEnabled(), Patience);
+        place->click();
+        QTRY_COMPARE_WITH_TIMEOUT(placed.size(), 1, Patience);
+        const QString id = placed.first().first().toString();
+        QTRY_COMPARE_WITH_TIMEOUT(desk.selectedCall(), id, Patience);
+        dialog->close();
+
+        // Watch it: the agent speaks, listens, thinks about what it heard, and answers.
+        const auto seen = [&states](CallState state) { return states.contains(state); };
+        QTRY_VERIFY_WITH_TIMEOUT(seen(CallState::Listening), Patience);
+        QTRY_VERIFY_WITH_TIMEOUT(seen(CallState::CallerSpeaking), Patience);
+        QTRY_VERIFY_WITH_TIMEOUT(seen(CallState::Thinking), Patience);
+        const auto stateNow = [&] {
+            const auto call = desk.liveCalls().call(id);
+            return call ? call->state : CallState::Ended;
+        };
+        QTRY_VERIFY_WITH_TIMEOUT(
+            states.mid(states.indexOf(CallState::Thinking)).contains(CallState::Speaking), Patience);
+        QTRY_VERIFY_WITH_TIMEOUT(desk.transcript().rowCount() >= 2, Patience);
+        QVERIFY(desk.liveCalls().call(id)->test);
+        QVERIFY2(failures.isEmpty(), qPrintable(failures.join(QLatin1Char('\n'))));
+
+        // Interrupt the agent while it speaks.
+        const auto hasHeardAnAnswer = [&desk] {
+            const int rows = desk.transcript().rowCount();
+            return rows >= 2
+                && !desk.transcript()
+                        .index(rows - 1, 0)
+                        .data(ItemRole)
+                        .value<TranscriptTurn>()
+                        .record.heardText.isEmpty();
+        };
+        QTRY_VERIFY_WITH_TIMEOUT(
+            stateNow() == CallState::Speaking && action("interrupt")->isEnabled() && hasHeardAnAnswer(), Patience);
+        shoot(window, "live-en");
+        QSignalSpy done(&desk, &Desk::done);
+        action("interrupt")->trigger();
+        QTRY_COMPARE_WITH_TIMEOUT(done.size(), 1, Patience);
+        QCOMPARE(done.first().first().value<Desk::Act>(), Desk::Act::Interrupt);
+        QTRY_VERIFY_WITH_TIMEOUT(hasInterruptedTurn(desk.transcript()), Patience);
+
+        action("language-he")->trigger();
+        QTRY_COMPARE(window.layoutDirection(), Qt::RightToLeft);
+        shoot(window, "live-he");
+        action("language-en")->trigger();
+        QTRY_COMPARE(window.layoutDirection(), Qt::LeftToRight);
+
+        // End it. No person is on the line, so nothing is asked.
+        QTRY_VERIFY_WITH_TIMEOUT(action("endCall")->isEnabled(), Patience);
+        action("endCall")->trigger();
+        QTRY_COMPARE_WITH_TIMEOUT(done.size(), 2, Patience);
+        QTRY_COMPARE_WITH_TIMEOUT(stateNow(), CallState::Ended, Patience);
+        QCOMPARE(desk.liveCalls().call(id)->reason, EndReason::OperatorEnded);
+        QTRY_VERIFY_WITH_TIMEOUT(!action("endCall")->isEnabled(), Patience);
+
+        // Find it in the log.
+        const auto rowOfLog = [&]() -> std::optional<CallLogRow> {
+            for (int row = 0; row < desk.log().rowCount(); ++row) {
+                const auto found = desk.log().index(row, 0).data(ItemRole).value<CallLogRow>();
+                if (found.id == id)
+                    return found;
+            }
+            return std::nullopt;
+        };
+        QTRY_VERIFY_WITH_TIMEOUT(rowOfLog() && rowOfLog()->endedAt.isValid(), Patience);
+        QCOMPARE(rowOfLog()->reason, EndReason::OperatorEnded);
+        QVERIFY(rowOfLog()->test);
+        QVERIFY(rowOfLog()->turns >= 2);
+        QVERIFY2(failures.isEmpty(), qPrintable(failures.join(QLatin1Char('\n'))));
+        window.close();
+    }
+
+private:
+    static void shoot(MainWindow& window, const char* name)
+    {
+        QCoreApplication::processEvents(); // what was changed is laid out
+        QVERIFY(window.grab().save(QStringLiteral(KAV_BINARY_DIR "/screenshots/%1.png").arg(QLatin1String(name))));
+    }
+    static bool hasInterruptedTurn(const TranscriptModel& transcript)
+    {
+        for (int row = 0; row < transcript.rowCount(); ++row) {
+            if (transcript.index(row, 0).data(ItemRole).value<TranscriptTurn>().record.interrupted)
+                return true;
+        }
+        return false;
+    }
+};
+
+QTEST_MAIN(TstLiveWindow)
+#include "tst_livewindow.moc"
