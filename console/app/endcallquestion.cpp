@@ -24,6 +24,7 @@ EndCallQuestion::EndCallQuestion(Desk& desk, const CallSummary& call, QWidget* p
     setModal(false);
     setAttribute(Qt::WA_DeleteOnClose);
     m_question->setWordWrap(true);
+    m_question->setMinimumWidth(m_question->fontMetrics().averageCharWidth() * 50);
     m_whyNot->setWordWrap(true);
     m_goodbye->setObjectName(QStringLiteral("endWithGoodbye"));
     m_now->setObjectName(QStringLiteral("endAtOnce"));

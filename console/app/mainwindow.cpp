@@ -316,7 +316,7 @@ void MainWindow::standAsAtFirst()
     m_panes->addDockWidget(Qt::BottomDockWidgetArea, m_messagesDock);
     m_panes->tabifyDockWidget(m_logDock, m_messagesDock);
     m_logDock->raise();
-    m_panes->resizeDocks({m_callDock}, {m_panes->width() * 41 / 100}, Qt::Horizontal);
+    m_panes->resizeDocks({m_callDock}, {m_panes->width() * 40 / 100}, Qt::Horizontal);
     m_panes->resizeDocks({m_logDock}, {m_panes->height() * 45 / 100}, Qt::Vertical);
 }
 

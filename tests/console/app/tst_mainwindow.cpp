@@ -594,9 +594,35 @@ private Q_SLOTS:
         QTRY_COMPARE(m_desk->transcript().rowCount(), 4);
         QTRY_COMPARE(m_desk->log().rowCount(), 8);
         m_desk->liveCalls().flush();
-        const QPixmap shot = m_window->grab();
-        QVERIFY(shot.save(
-            QStringLiteral(KAV_BINARY_DIR "/screenshots/%1.png").arg(QString::fromLatin1(QTest::currentDataTag()))));
+        shoot(*m_window, QString::fromLatin1(QTest::currentDataTag()));
+    }
+
+    void screenshotsOfTroubleAndDialogs()
+    {
+        m_translations->speak(QStringLiteral("he"));
+        end();
+        start();
+        m_window->open();
+        m_window->resize(1440, 900);
+        goLive();
+        action("resetLayout")->trigger();
+        m_desk->selectCall(Person);
+        QTRY_COMPARE(m_desk->transcript().rowCount(), 4);
+        action("endCall")->trigger();
+        QVERIFY(question());
+        shoot(*question(), QStringLiteral("end-call-he"));
+        question()->close();
+        m_chooser->ask(&*m_window);
+        shoot(*m_window->findChild<ConnectDialog*>(), QStringLiteral("connect-he"));
+        action("keys")->trigger();
+        shoot(*m_window->findChild<KeySheet*>(), QStringLiteral("keys-he"));
+        action("testCall")->trigger();
+        shoot(*m_window->findChild<TestCallDialog*>(), QStringLiteral("test-call-he"));
+        action("interrupt")->trigger();
+        QTRY_COMPARE(m_engine->count<protocol::InterruptCall>(), 1);
+        m_engine->dropLine();
+        QTRY_VERIFY(strip()->isVisible());
+        shoot(*m_window, QStringLiteral("console-he-lost"));
     }
 
 private:
@@ -626,6 +652,11 @@ private:
         QTRY_COMPARE(m_desk->liveCalls().rowCount(), int(m_engine->snapshot.calls.size()));
     }
 
+    static void shoot(QWidget& widget, const QString& name)
+    {
+        QCoreApplication::processEvents(); // what was changed is laid out
+        QVERIFY(widget.grab().save(QStringLiteral(KAV_BINARY_DIR "/screenshots/%1.png").arg(name)));
+    }
     QAction* action(const char* name) const
     {
         auto* const found = m_window->findChild<QAction*>(QLatin1String(name));
