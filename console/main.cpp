@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "console/app/appearance.h"
 #include "console/app/commandline.h"
+#include "console/app/deskstyle.h"
 #include "console/app/enginechooser.h"
 #include "console/app/followcalls.h"
 #include "console/app/mainwindow.h"
@@ -44,7 +45,7 @@ int main(int argc, char** argv)
 {
     if (answeredWithoutScreen(argc, argv))
         return Fine;
-    QApplication::setStyle(QStringLiteral("Fusion"));
+    QApplication::setStyle(new DeskStyle);
     QApplication application(argc, argv);
     QCoreApplication::setApplicationName(QStringLiteral("kav-console"));
     QCoreApplication::setApplicationVersion(QStringLiteral(KAV_VERSION));

@@ -157,7 +157,7 @@ void MainWindow::makePanes()
     };
     m_panes = new QMainWindow;
     m_panes->setWindowFlags(Qt::Widget);
-    m_panes->setDockNestingEnabled(true);
+    m_panes->setDockOptions(QMainWindow::AllowNestedDocks | QMainWindow::AllowTabbedDocks); // nothing moves by itself
     m_liveCalls = new LiveCallsPane(m_desk, m_panes);
     m_panes->setCentralWidget(m_liveCalls);
     m_call = new CallPane(m_desk);

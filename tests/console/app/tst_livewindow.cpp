@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "console/app/deskstyle.h"
 #include "console/app/mainwindow.h"
 #include "console/models/roles.h"
 #include "console/views/testcalldialog.h"
@@ -84,7 +85,7 @@ class TstLiveWindow final : public QObject {
 private Q_SLOTS:
     void initTestCase()
     {
-        QApplication::setStyle(QStringLiteral("Fusion"));
+        QApplication::setStyle(new DeskStyle);
         QDir().mkpath(QStringLiteral(KAV_BINARY_DIR "/screenshots"));
     }
 

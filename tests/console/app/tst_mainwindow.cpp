@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "console/app/deskstyle.h"
 #include "console/app/endcallquestion.h"
 #include "console/app/followcalls.h"
 #include "console/app/keysheet.h"
@@ -102,7 +103,7 @@ class TstMainWindow final : public QObject {
 private Q_SLOTS:
     void initTestCase()
     {
-        QApplication::setStyle(QStringLiteral("Fusion"));
+        QApplication::setStyle(new DeskStyle);
         QDir().mkpath(QStringLiteral(KAV_BINARY_DIR "/screenshots"));
     }
     void init()
@@ -557,6 +558,30 @@ private Q_SLOTS:
         QTRY_COMPARE(m_window->layoutDirection(), Qt::LeftToRight);
         QTRY_VERIFY(!standsLeft());
         QTRY_COMPARE(action("testCall")->text(), english);
+    }
+
+    void aButtonsTextIsInItsMiddleInHebrewToo()
+    {
+        QPushButton button(QStringLiteral("אאאא"));
+        QPixmap blank(16, 16);
+        blank.fill(Qt::transparent);
+        button.setIcon(blank);
+        button.setLayoutDirection(Qt::RightToLeft);
+        button.resize(200, 30);
+        const QImage with = button.grab().toImage();
+        button.setText(QStringLiteral(" "));
+        const QImage without = button.grab().toImage();
+        int first = with.width(), last = 0;
+        for (int y = 0; y < with.height(); ++y) {
+            for (int x = 0; x < with.width(); ++x) {
+                if (with.pixel(x, y) != without.pixel(x, y)) {
+                    first = qMin(first, x);
+                    last = qMax(last, x);
+                }
+            }
+        }
+        QVERIFY(last - first > 10);
+        QVERIFY2(qAbs((first + last) / 2 - 90) < 6, qPrintable(QStringLiteral("%1 .. %2").arg(first).arg(last)));
     }
 
     void coloursChangeAtRunTime()
