@@ -166,13 +166,7 @@ void MainWindow::makePanes()
     m_logDock = dock("logDock", m_log);
     m_messagesPane = new MessagesPane(m_messages);
     m_messagesDock = dock("messagesDock", m_messagesPane);
-    // What stands at a side has the whole height.
-    for (const auto& [corner, area] : {std::pair(Qt::BottomRightCorner, Qt::RightDockWidgetArea),
-             std::pair(Qt::TopRightCorner, Qt::RightDockWidgetArea),
-             std::pair(Qt::BottomLeftCorner, Qt::LeftDockWidgetArea),
-             std::pair(Qt::TopLeftCorner, Qt::LeftDockWidgetArea)})
-        m_panes->setCorner(corner, area);
-    standAsAtFirst();
+    placePanes();
 
     m_banner = new LinkBanner(m_desk, this);
     m_strip = new MessageStrip(this);
@@ -305,16 +299,25 @@ void MainWindow::closeEvent(QCloseEvent* event)
     event->accept();
 }
 
-void MainWindow::standAsAtFirst()
+void MainWindow::placePanes()
 {
-    for (QDockWidget* dock : {m_callDock, m_logDock, m_messagesDock}) {
-        dock->setFloating(false);
-        dock->show();
-    }
+    // What stands at a side has the whole height.
+    for (const auto& [corner, area] : {std::pair(Qt::BottomRightCorner, Qt::RightDockWidgetArea),
+             std::pair(Qt::TopRightCorner, Qt::RightDockWidgetArea),
+             std::pair(Qt::BottomLeftCorner, Qt::LeftDockWidgetArea),
+             std::pair(Qt::TopLeftCorner, Qt::LeftDockWidgetArea)})
+        m_panes->setCorner(corner, area);
     m_panes->addDockWidget(isRightToLeft() ? Qt::LeftDockWidgetArea : Qt::RightDockWidgetArea, m_callDock);
     m_panes->addDockWidget(Qt::BottomDockWidgetArea, m_logDock);
     m_panes->addDockWidget(Qt::BottomDockWidgetArea, m_messagesDock);
     m_panes->tabifyDockWidget(m_logDock, m_messagesDock);
+    m_panesAtFirst = m_panes->saveState(layoutVersion(isRightToLeft()));
+}
+
+void MainWindow::standAsAtFirst()
+{
+    // By a stored state, not by adding the docks once more: Qt would leave the tabs of their old places behind.
+    restorePanes(m_panesAtFirst);
     m_logDock->raise();
     m_panes->resizeDocks({m_callDock}, {m_panes->width() * 40 / 100}, Qt::Horizontal);
     m_panes->resizeDocks({m_logDock}, {m_panes->height() * 45 / 100}, Qt::Vertical);

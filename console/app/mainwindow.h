@@ -75,6 +75,7 @@ private:
     void showAbout();
     void setWallboard(bool on);
 
+    void placePanes();
     void standAsAtFirst();
     void resetLayout();
     void mirrorPanes();
@@ -116,7 +117,7 @@ private:
 
     QPointer<TestCallDialog> m_testCallDialog;
     QPointer<KeySheet> m_keySheet;
-    QByteArray m_panesBeforeWallboard;
+    QByteArray m_panesAtFirst, m_panesBeforeWallboard;
     Qt::WindowStates m_stateBeforeWallboard;
 };
 
