@@ -124,11 +124,6 @@ Spent by %4.</source>
         <source>State of the call log</source>
         <translation>מצב יומן השיחות</translation>
     </message>
-    <message>
-        <source>Caller hung up</source>
-        <extracomment>The longest reason of a call&apos;s end, for the width of its column.</extracomment>
-        <translation>המתקשר ניתק</translation>
-    </message>
     <message numerus="yes">
         <source>Loading more calls after the %n shown…</source>
         <translation>
@@ -292,6 +287,10 @@ Spent by %4.</source>
     <message>
         <source>Fetching what was said…</source>
         <translation>מה שנאמר בטעינה…</translation>
+    </message>
+    <message>
+        <source>The turns before turn %1 are in the call log only.</source>
+        <translation>התורות שלפני תור %1 נמצאים ביומן השיחות בלבד.</translation>
     </message>
 </context>
 <context>
@@ -931,11 +930,6 @@ Spent by %4.</source>
     <message>
         <source>Live calls</source>
         <translation>שיחות פעילות</translation>
-    </message>
-    <message>
-        <source>Caller speaking</source>
-        <extracomment>The longest name of a call&apos;s state, for the width of its column.</extracomment>
-        <translation>המתקשר מדבר</translation>
     </message>
     <message numerus="yes">
         <source>%1 of %n call(s)</source>

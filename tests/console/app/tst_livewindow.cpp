@@ -7,14 +7,16 @@
 #include <QAction>
 #include <QApplication>
 #include <QDir>
-#include <QPlainTextEdit>
 #include <QProcess>
 #include <QPushButton>
 #include <QSignalSpy>
 #include <QTemporaryDir>
 #include <QTest>
+#include <QTextEdit>
 
+#include <csignal>
 #include <optional>
+#include <sys/prctl.h>
 
 using namespace kav;
 using namespace kav::console;
@@ -43,6 +45,8 @@ public:
             QStringLiteral("KAV_DIALOG"), QStringLiteral(KAV_SOURCE_DIR "/resources/dialogs/receptionist.toml"));
         m_process.setProcessEnvironment(environment);
         m_process.setProcessChannelMode(QProcess::ForwardedErrorChannel);
+        // A test that dies takes its engine along.
+        m_process.setChildProcessModifier([] { ::prctl(PR_SET_PDEATHSIG, SIGKILL); });
 
         m_process.start(QStringLiteral(KAV_ENGINE_PROGRAM), {QStringLiteral("migrate")});
         if (!m_process.waitForFinished(Patience) || m_process.exitCode() != 0)
@@ -132,7 +136,9 @@ private Q_SLOTS:
         action("testCall")->trigger();
         auto* const dialog = window.findChild<TestCallDialog*>();
         QVERIFY(dialog);
-        dialog->findChild<QPlainTextEdit*>()->setPlainText(
+        auto* const typed = dialog->findChild<QTextEdit*>();
+        QVERIFY(typed);
+        typed->setPlainText(
             QStringLiteral("leave a message\nplease call me back tomorrow\nfive five five one two three four"));
         QPushButton* place = nullptr;
         const auto buttons = dialog->findChildren<QPushButton*>();
