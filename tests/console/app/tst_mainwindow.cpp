@@ -560,6 +560,13 @@ private Q_SLOTS:
         QTRY_COMPARE(action("testCall")->text(), english);
     }
 
+    void theProgramHasItsIcon()
+    {
+        const QIcon icon(QStringLiteral(":/app/kav-console.svg"));
+        QVERIFY(!icon.pixmap(32, 32).isNull());
+        QVERIFY(icon.pixmap(32, 32).toImage().pixelColor(4, 16).blue() > 100); // drawn, not only found
+    }
+
     void aButtonsTextIsInItsMiddleInHebrewToo()
     {
         QPushButton button(QStringLiteral("אאאא"));
