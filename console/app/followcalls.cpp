@@ -8,19 +8,22 @@ namespace kav::console {
 void followNewestCall(Desk& desk)
 {
     const auto selectNewest = [&desk](const QModelIndex& parent, int first, int last) {
+        const LiveCallsModel& calls = desk.liveCalls();
         std::optional<CallSummary> newest;
-        for (int row = first; row <= last; ++row) {
-            const auto call = desk.liveCalls().call(
-                desk.liveCalls().index(row, LiveCallsModel::State, parent).data(IdRole).toString());
-            if (call && call->state != CallState::Ended && (!newest || newest->startedAt < call->startedAt))
+        int newestRow = -1;
+        for (int row = 0; row < calls.rowCount(parent); ++row) {
+            const auto call = calls.call(calls.index(row, LiveCallsModel::State, parent).data(IdRole).toString());
+            if (call && call->state != CallState::Ended && (!newest || newest->startedAt < call->startedAt)) {
                 newest = call;
+                newestRow = row;
+            }
         }
-        if (newest)
+        // An older call that is shown late changes nothing.
+        if (newest && newestRow >= first && newestRow <= last)
             desk.selectCall(newest->id);
     };
     QObject::connect(&desk.liveCalls(), &QAbstractItemModel::rowsInserted, &desk, selectNewest);
-    if (const int rows = desk.liveCalls().rowCount(); rows > 0)
-        selectNewest({}, 0, rows - 1);
+    selectNewest({}, 0, desk.liveCalls().rowCount() - 1);
 }
 
 } // namespace kav::console

@@ -532,11 +532,11 @@ Spent by %4.</source>
     </message>
     <message>
         <source>This is not an address: a host, a port between 1 and 65535 and a path can be given, as in kav.example.com:5000</source>
-        <translation>זו אינה כתובת: אפשר לתת מחשב, פתחה בין 1 ל־65535 ונתיב, כמו ⁦kav.example.com:5000⁩</translation>
+        <translation>זו אינה כתובת: אפשר לתת מחשב, פורט בין 1 ל־65535 ונתיב, כמו ⁦kav.example.com:5000⁩</translation>
     </message>
     <message>
         <source>There is no port 0</source>
-        <translation>אין פתחה 0</translation>
+        <translation>אין פורט 0</translation>
     </message>
     <message>
         <source>A name or password does not belong into the address; the token has its own field</source>
@@ -2019,7 +2019,7 @@ State of the line to the engine</extracomment>
     <message>
         <source>No news</source>
         <extracomment>State of the line to the engine: nothing has come for a while</extracomment>
-        <translation>אין חדש</translation>
+        <translation>אין עדכונים</translation>
     </message>
     <message>
         <source>The engine did not understand the command. Console and engine may be of different versions.</source>
@@ -2113,7 +2113,7 @@ State of the line to the engine</extracomment>
     </message>
     <message>
         <source>The engine has as many calls as it can hold.</source>
-        <translation>במנוע כבר מתנהלות כל השיחות שהוא מסוגל להן.</translation>
+        <translation>המנוע מלא: אין בו מקום לשיחות נוספות.</translation>
     </message>
     <message>
         <source>The call log cannot be written.</source>

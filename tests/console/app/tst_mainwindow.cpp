@@ -447,7 +447,7 @@ private Q_SLOTS:
     {
         CallSummary newest = call(QStringLiteral("CA4"));
         newest.startedAt = QDateTime::currentDateTimeUtc();
-        m_engine->snapshot.calls += newest;
+        m_engine->snapshot.calls.insert(1, newest); // wherever it stands
         followNewestCall(*m_desk);
         goLive();
         QTRY_COMPARE(m_desk->selectedCall(), newest.id);
