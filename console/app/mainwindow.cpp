@@ -47,7 +47,7 @@ MainWindow::MainWindow(
     makeToolBar();
 
     m_leaveWallboard = new QToolButton(this);
-    m_leaveWallboard->setDefaultAction(m_wallboard);
+    connect(m_leaveWallboard, &QToolButton::clicked, this, [this] { m_wallboard->setChecked(false); });
     m_leaveWallboard->hide();
     statusBar()->addPermanentWidget(new StatusLine(desk, this), 1);
     statusBar()->addPermanentWidget(m_leaveWallboard);
@@ -478,6 +478,8 @@ void MainWindow::retranslate()
     m_goMessages->setText(tr("&Messages"));
     m_wallboard->setText(tr("&Wallboard"));
     m_wallboard->setToolTip(tr("Only the live calls, on the whole screen"));
+    m_leaveWallboard->setText(tr("Leave the wallboard (%1)", "keys")
+                                  .arg(isolated(m_wallboard->shortcut().toString(QKeySequence::NativeText))));
     m_resetLayout->setText(tr("&Reset layout"));
     m_keys->setText(tr("&Keyboard shortcuts"));
     m_about->setText(tr("&About Kav"));

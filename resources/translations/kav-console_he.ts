@@ -1166,6 +1166,11 @@ Apache-2.0. Uses Qt %1 under the LGPL.</source>
         <comment>state, program</comment>
         <translation>%1 – קו</translation>
     </message>
+    <message>
+        <source>Leave the wallboard (%1)</source>
+        <comment>keys</comment>
+        <translation>יציאה מלוח הקיר (%1)</translation>
+    </message>
 </context>
 <context>
     <name>kav::console::MessageStrip</name>

@@ -509,7 +509,7 @@ private Q_SLOTS:
 
     void theWallboardHasTheLiveCallsAlone()
     {
-        m_window->open();
+        goLive();
         dock("messagesDock")->hide();
         QVERIFY(QTest::qWaitForWindowActive(&*m_window));
         QTest::keyClick(&*m_window, Qt::Key_F11);
@@ -517,6 +517,7 @@ private Q_SLOTS:
             QVERIFY2(!dock(name)->isVisible(), name);
         QVERIFY(!m_window->menuBar()->isVisible());
         QVERIFY(m_window->findChild<LiveCallsPane*>()->isVisible());
+        shoot(*m_window, QStringLiteral("wallboard-en"));
         QTest::keyClick(&*m_window, Qt::Key_F11); // its menu is hidden; its key works
         QTRY_VERIFY(dock("callDock")->isVisible());
         QVERIFY(dock("logDock")->isVisible());
