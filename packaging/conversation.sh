@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Holds the demo's conversation with a given engine and judges it. Exits 0 only if it went as it should.
-#   packaging/conversation.sh ENGINE DIR     DIR is made anew: recording, message, timeline, call log
+#   packaging/conversation.sh ENGINE DIR [CONSOLE]     DIR is made anew: recording, message, timeline, call log. With CONSOLE
+#                                                      (kav-console) and a display, the operator's desk shows the call live.
 set -euo pipefail
 engine=$(realpath "$1")
 out=$(realpath -m "$2")
+console=${3:+$(realpath "$3")}
 cd "$(dirname "$0")/.."
 number=5551234
 sounds=/usr/share/asterisk/sounds/en_US_f_Allison
@@ -20,8 +22,13 @@ export KAV_ADDRESS=127.0.0.1 KAV_PORT=0 KAV_DATA_DIR=$out/data KAV_DIALOG=$PWD/r
 "$engine" migrate
 "$engine" >"$out/engine.out" 2>"$out/engine.log" &
 pid=$!
+desk=
 stop() { kill -TERM "$pid" 2>/dev/null && wait "$pid" 2>/dev/null || true; }
-trap stop EXIT
+leave() {
+    stop
+    [ -z "$desk" ] || { kill -TERM "$desk" 2>/dev/null && wait "$desk" 2>/dev/null || true; }
+}
+trap leave EXIT
 
 # The first line comes before anything else is started; speech follows within a second or two.
 for _ in $(seq 100); do
@@ -31,6 +38,17 @@ for _ in $(seq 100); do
     sleep 0.1
 done
 [ -n "$address" ] || { echo "The engine never listened." >&2; exit 1; }
+
+if [ -n "$console" ]; then
+    # Its settings stay in DIR; the operator's own are not touched.
+    XDG_CONFIG_HOME=$out/console "$console" --url "http://$address" --operator demo --select-newest >"$out/console.log" 2>&1 &
+    desk=$!
+    for _ in $(seq 50); do
+        grep -q 'demo from .*: connect' "$out/engine.log" && break
+        kill -0 "$desk" 2>/dev/null || { cat "$out/console.log" >&2; echo "The console did not start; the call is made without it." >&2; desk=; break; }
+        sleep 0.1
+    done
+fi
 
 echo
 echo "Calling the engine at $address; the caller speaks by recordings of a person."

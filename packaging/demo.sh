@@ -8,8 +8,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 ./packaging/install-deps.sh build speech-samples
-echo "Building kav-engine ..."
+programs=(kav-engine)
+[ -z "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] || programs+=(kav-console)
+echo "Building ${programs[*]} ..."
 log=$(mktemp)
-{ cmake --preset release && cmake --build --preset release --target kav-engine; } >"$log" 2>&1 || { cat "$log" >&2; rm -f "$log"; exit 1; }
+{ cmake --preset release && cmake --build --preset release --target "${programs[@]}"; } >"$log" 2>&1 || { cat "$log" >&2; rm -f "$log"; exit 1; }
 rm -f "$log"
-exec ./packaging/conversation.sh build/release/bin/kav-engine "${1:-kav-demo}"
+exec ./packaging/conversation.sh build/release/bin/kav-engine "${1:-kav-demo}" ${programs[1]:+build/release/bin/kav-console}
