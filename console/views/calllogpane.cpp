@@ -121,8 +121,8 @@ void CallLogPane::Private::retranslate()
     status->setAccessibleName(tr("State of the call log"));
     const QString end = endReasonWord(EndReason::CallerHungUp);
     table->setColumnSamples({{CallLogModel::Started, QStringLiteral("0000-00-00 00:00:00")},
-        {CallLogModel::Caller, QStringLiteral("+000 00 ••• 0000")},
-        {CallLogModel::Called, QStringLiteral("+000 00 ••• 0000")}, {CallLogModel::Badges, testBadge()},
+        {CallLogModel::Caller, QStringLiteral("+000•••••0000")},
+        {CallLogModel::Called, QStringLiteral("+000•••••0000")}, {CallLogModel::Badges, testBadge()},
         {CallLogModel::Duration, QStringLiteral("0:00:00")}, {CallLogModel::Turns, QStringLiteral("000")},
         {CallLogModel::End, end + QStringLiteral("MMM")}});
     showStatus();

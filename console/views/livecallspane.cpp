@@ -136,8 +136,8 @@ void LiveCallsPane::Private::retranslate()
         chip->setAccessibleDescription(chip->toolTip());
     const QString state = callStateWord(CallState::CallerSpeaking);
     table->setColumnSamples({{LiveCallsModel::State, state + QStringLiteral("MMMMM")},
-        {LiveCallsModel::Caller, QStringLiteral("+000 00 ••• 0000")},
-        {LiveCallsModel::Called, QStringLiteral("+000 00 ••• 0000")},
+        {LiveCallsModel::Caller, QStringLiteral("+000•••••0000")},
+        {LiveCallsModel::Called, QStringLiteral("+000•••••0000")},
         {LiveCallsModel::Badges, testBadge() + QStringLiteral("MMMM")},
         {LiveCallsModel::TimeInState, QStringLiteral("00:00")}, {LiveCallsModel::Elapsed, QStringLiteral("0:00:00")},
         {LiveCallsModel::Turn, QStringLiteral("000")}, {LiveCallsModel::LastGap, QStringLiteral("00.00 s")}});
