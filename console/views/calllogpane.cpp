@@ -211,10 +211,7 @@ CallLogPane::~CallLogPane() = default;
 
 void CallLogPane::setContextActions(const QList<QAction*>& actions)
 {
-    const QList<QAction*> old = d->table->actions();
-    for (QAction* action : old)
-        d->table->removeAction(action);
-    d->table->addActions(actions);
+    d->table->setContextActions(actions);
 }
 
 QByteArray CallLogPane::saveHeader() const

@@ -71,6 +71,14 @@ void CallsTable::setColumnSamples(const QList<std::pair<int, QString>>& samples)
     }
 }
 
+void CallsTable::setContextActions(const QList<QAction*>& borrowed)
+{
+    const QList<QAction*> old = actions();
+    for (QAction* action : old)
+        removeAction(action);
+    addActions(borrowed);
+}
+
 QString CallsTable::selectedId() const
 {
     const QModelIndex current = currentIndex();

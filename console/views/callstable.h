@@ -22,6 +22,8 @@ public:
     QString emptyText() const;
     /// Column widths for texts as wide as these; the columns' own choice later is the user's.
     void setColumnSamples(const QList<std::pair<int, QString>>& samples);
+    /// Of the menu that a row has; borrowed. They take the place of the ones before.
+    void setContextActions(const QList<QAction*>& actions);
 
     /// Of the one row that is current and selected; empty: none.
     QString selectedId() const;

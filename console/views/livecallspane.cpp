@@ -202,10 +202,7 @@ LiveCallsPane::~LiveCallsPane() = default;
 
 void LiveCallsPane::setContextActions(const QList<QAction*>& actions)
 {
-    const QList<QAction*> old = d->table->actions();
-    for (QAction* action : old)
-        d->table->removeAction(action);
-    d->table->addActions(actions);
+    d->table->setContextActions(actions);
 }
 
 QByteArray LiveCallsPane::saveHeader() const
