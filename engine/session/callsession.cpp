@@ -374,14 +374,15 @@ void CallSession::finish(EndReason reason, quint16 closeCode, const QString& clo
     if (reason == EndReason::StreamLost)
         m_context.counters->countStreamError(metrics::StreamError::Lost);
     if (wasLive) {
+        const QDateTime endedAt = m_context.clock->wallNow(); // one moment for the log and for who watches
         QJsonObject facts;
         for (auto it = m_facts.cbegin(); it != m_facts.cend(); ++it)
             facts.insert(it.key(), it.value());
-        m_context.log({calllog::Entry::Kind::CallEnded, m_callId, m_context.clock->wallNow(),
+        m_context.log({calllog::Entry::Kind::CallEnded, m_callId, endedAt,
             QJsonObject{{QStringLiteral("reason"), endReasonName(reason)},
                 {QStringLiteral("durationMs"), qint64(end.duration.count())}, {QStringLiteral("turns"), m_turnsDone},
                 {QStringLiteral("facts"), facts}}});
-        showEnd(reason);
+        showEnd(reason, endedAt);
     }
     // Before the close: what Twilio asks next must find the end known.
     Q_EMIT ended(end);

@@ -162,7 +162,7 @@ private:
     void showWords();
     void withdrawWords();
     void showTurnClosed(const OpenTurn& turn);
-    void showEnd(EndReason reason);
+    void showEnd(EndReason reason, const QDateTime& at);
     bool isTest() const;
 
     void logEvent(const QString& token, const QJsonObject& fields = {});

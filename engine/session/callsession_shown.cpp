@@ -137,7 +137,7 @@ void CallSession::showTurnClosed(const OpenTurn& turn)
     Q_EMIT transcriptChanged({turn.record, turn.startedAt, false, true});
 }
 
-void CallSession::showEnd(EndReason reason)
+void CallSession::showEnd(EndReason reason, const QDateTime& at)
 {
     if (m_wordsShown.record.number != 0) {
         // Nothing comes after them: they stay to be read.
@@ -145,7 +145,7 @@ void CallSession::showEnd(EndReason reason)
         Q_EMIT transcriptChanged(m_wordsShown);
     }
     m_summary.reason = reason;
-    m_summary.endedAt = m_context.clock->wallNow();
+    m_summary.endedAt = at;
     showSummary(CallState::Ended);
 }
 
