@@ -61,7 +61,7 @@ public:
     }
 
     // The script's next words depend on its state alone, not on what was heard of the last ones.
-    void heard(int, const QString&, bool) override { }
+    void heard(int, const QString&, bool, std::chrono::milliseconds) override { }
     // A turn that stays as answered stays as understood: whatever matters is confirmed by the caller.
     void amend(int, const QString&) override { }
 

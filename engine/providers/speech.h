@@ -5,6 +5,8 @@
 #include "shared/core/error.h"
 
 #include <QByteArray>
+#include <QJsonObject>
+#include <QList>
 #include <QMap>
 #include <QObject>
 #include <QString>
@@ -19,6 +21,8 @@
 // Deleting such an object cancels its work; no signal follows. After finished() or failed() for an id nothing more is
 // emitted for that id.
 namespace kav::providers {
+
+struct CallInfo;
 
 // ---- speech to text ------------------------------------------------------------------------------------------------
 struct RecognitionContext final {
@@ -57,7 +61,9 @@ class SpeechToText {
 public:
     virtual ~SpeechToText() = default;
     virtual QString name() const = 0; ///< "pocketsphinx", for logs and records
-    virtual std::unique_ptr<SpeechToTextStream> open(const QString& callId) = 0;
+    virtual std::unique_ptr<SpeechToTextStream> open(const CallInfo& call) = 0;
+    /// The telephone rings: connections may be opened, on the thread that asks. Cheap when they are open.
+    virtual void connectAhead() { }
 };
 
 // ---- language model --------------------------------------------------------------------------------------------------
@@ -83,17 +89,33 @@ struct UserTurn final {
     QString messageRef; ///< opaque id of the recording
 };
 
+/// What a language model asks the engine to do in the middle of an answer.
+struct ToolCall final {
+    QString id; ///< the model's own, unique within its conversation
+    QString name; ///< of a tool that the persona offers
+    QJsonObject arguments;
+};
+
 /// The mind of one call: takes turns, answers in text.
 class Conversation : public QObject {
     Q_OBJECT
 public:
+    /// True: the answer comes as sound by audio(), and text() only says what is spoken; no synthesiser is asked.
+    virtual bool speaks() const { return false; }
+    /// The result of toolCalled(), once for each; the answer to its turn goes on. An answer that was cancelled since
+    /// takes it silently.
+    virtual void toolFinished(const QString& id, const QJsonObject& result)
+    {
+        Q_UNUSED(id)
+        Q_UNUSED(result)
+    }
     /// Asks for an answer to `turn`; text() comes any number of times, then finished() or failed().
     virtual void ask(const UserTurn& turn) = 0;
     /// The answer to `turn` is not wanted (dropped, replaced, failed over). A repeated ask() with the same turn number
     /// replaces the earlier words: the conversation's state goes back to what it was before that turn.
     virtual void cancel(int turn) = 0;
-    /// What the caller heard of the answer to `turn`; only this is remembered as said.
-    virtual void heard(int turn, const QString& text, bool interrupted) = 0;
+    /// What the caller heard of the answer to `turn`, `length` of it; only this is remembered as said.
+    virtual void heard(int turn, const QString& text, bool interrupted, std::chrono::milliseconds length) = 0;
     /// Better words for a turn that stays as answered.
     virtual void amend(int turn, const QString& text) = 0;
     /// Facts gathered so far, for the call record: e.g. {"message": id, "callback_number": "5551234",
@@ -102,14 +124,27 @@ public:
 
 Q_SIGNALS:
     void text(int turn, const QString& delta);
+    /// 8 kHz mu-law, when it speaks().
+    void audio(int turn, const QByteArray& mulaw);
+    void toolCalled(int turn, const kav::providers::ToolCall& call);
     /// `endCall`: hang up once the answer is heard.
     void finished(int turn, const kav::providers::Expectation& next, bool endCall);
     void failed(int turn, const kav::Error& error);
 };
 
+/// One exchange as it was: what a conversation that takes over from another one is told.
+struct PastTurn final {
+    UserTurn::Kind kind = UserTurn::Kind::Voice;
+    QString callerText, heardText;
+};
+
+struct Persona;
+
 struct CallInfo final {
     QString callId, from, to, language;
     QMap<QString, QString> parameters;
+    std::shared_ptr<const Persona> persona{}; ///< never null in a call; null in tests that need none
+    QList<PastTurn> past{}; ///< of a conversation that is taken over; empty at a call's start
 };
 
 class LanguageModel {
@@ -117,6 +152,7 @@ public:
     virtual ~LanguageModel() = default;
     virtual QString name() const = 0;
     virtual std::unique_ptr<Conversation> open(const CallInfo& call) = 0;
+    virtual void connectAhead() { } ///< as SpeechToText::connectAhead()
 };
 
 // ---- text to speech --------------------------------------------------------------------------------------------------
@@ -142,6 +178,7 @@ public:
     virtual QString name() const = 0;
     /// Starts at once; signals come through the caller's event loop, never from inside this call.
     virtual std::unique_ptr<Speech> speak(const SpeechRequest& request) = 0;
+    virtual void connectAhead() { } ///< as SpeechToText::connectAhead()
 };
 
 } // namespace kav::providers

@@ -30,7 +30,7 @@ bool CallSession::haveRecogniser()
     m_stt = m_context.registry->speechToText();
     if (!m_stt)
         return false;
-    m_recogniser = m_stt->open(m_callId);
+    m_recogniser = m_stt->open(m_info);
     connect(m_recogniser.get(), &providers::SpeechToTextStream::partial, this,
         [this](int utterance, const providers::Transcript& transcript) {
             m_now = m_context.clock->now();

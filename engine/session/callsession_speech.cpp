@@ -20,6 +20,13 @@ QString heardPart(const media::HeardSentence& sentence)
     return space > 0 ? sentence.text.left(space) : QString();
 }
 
+Milliseconds lengthHeard(const std::vector<media::HeardSentence>& sentences)
+{
+    Milliseconds length{0};
+    for (const auto& sentence : sentences)
+        length += sentence.heard;
+    return length;
+}
 } // namespace
 
 QString CallSession::heardText(const std::vector<media::HeardSentence>& sentences)
@@ -123,7 +130,7 @@ void CallSession::speechOver(const std::vector<media::HeardSentence>& heard, boo
                 {QStringLiteral("first_ms"),
                     m_turn->record.latency.total ? qint64(m_turn->record.latency.total->count()) : 0}});
         if (m_conversation)
-            m_conversation->heard(m_turn->record.number, m_turn->record.heardText, cut);
+            m_conversation->heard(m_turn->record.number, m_turn->record.heardText, cut, lengthHeard(heard));
         // The object may be on the stack of its own signal.
         m_answer.release()->deleteLater();
     } else if (was == Speaking::Line && m_line) {

@@ -4,6 +4,8 @@
 #include <QMetaType>
 #include <QString>
 
+#include <chrono>
+
 namespace kav {
 
 /// Why an operation failed, as a value. Plain, copied across threads.
@@ -25,6 +27,8 @@ struct Error final {
     Code code = Code::Internal;
     QString message;
     QString detail;
+    /// What was asked may be asked again after so long, when who refused it said so (HTTP's Retry-After); 0: not said.
+    std::chrono::milliseconds retryAfter{0};
 
     bool operator==(const Error&) const = default;
 };

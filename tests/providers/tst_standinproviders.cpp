@@ -31,7 +31,7 @@ private Q_SLOTS:
         settings.script = {{QStringLiteral("sales please"), 0.8, {QStringLiteral("sales")}, true},
             {QStringLiteral("yes"), 0.9, {}, true}};
         test::StandInSpeechToText provider(settings);
-        const auto stream = provider.open(QStringLiteral("CA1"));
+        const auto stream = provider.open({});
         QStringList heard;
         connect(stream.get(), &SpeechToTextStream::partial, this,
             [&](int id, const Transcript& t) { heard += QStringLiteral("%1~%2").arg(id).arg(t.text); });

@@ -79,7 +79,7 @@ StandInSpeechToText::StandInSpeechToText(const Settings& settings)
 {
 }
 
-std::unique_ptr<providers::SpeechToTextStream> StandInSpeechToText::open(const QString&)
+std::unique_ptr<providers::SpeechToTextStream> StandInSpeechToText::open(const providers::CallInfo&)
 {
     return std::make_unique<StandInStream>(*this);
 }
@@ -229,7 +229,7 @@ void StandInConversation::cancel(int turn)
     m_pending.remove(turn);
 }
 
-void StandInConversation::heard(int turn, const QString& text, bool interrupted)
+void StandInConversation::heard(int turn, const QString& text, bool interrupted, std::chrono::milliseconds)
 {
     heardTexts.append({turn, text, interrupted});
 }

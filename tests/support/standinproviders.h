@@ -86,7 +86,7 @@ public:
     explicit StandInSpeechToText(const Settings& settings);
 
     QString name() const override { return QStringLiteral("stand-in"); }
-    std::unique_ptr<providers::SpeechToTextStream> open(const QString& callId) override;
+    std::unique_ptr<providers::SpeechToTextStream> open(const providers::CallInfo& call) override;
     int requests() const { return m_requests.count(); } ///< utterances ended, of all streams
 
 private:
@@ -162,7 +162,7 @@ public:
     explicit StandInConversation(StandInLanguageModel& provider);
     void ask(const providers::UserTurn& turn) override;
     void cancel(int turn) override;
-    void heard(int turn, const QString& text, bool interrupted) override;
+    void heard(int turn, const QString& text, bool interrupted, std::chrono::milliseconds length) override;
     void amend(int turn, const QString& text) override;
     QMap<QString, QString> facts() const override { return m_facts; }
 

@@ -663,9 +663,9 @@ QString PocketsphinxSpeechToText::name() const
     return QStringLiteral("pocketsphinx");
 }
 
-std::unique_ptr<SpeechToTextStream> PocketsphinxSpeechToText::open(const QString& callId)
+std::unique_ptr<SpeechToTextStream> PocketsphinxSpeechToText::open(const CallInfo& call)
 {
-    return std::make_unique<PocketsphinxStream>(std::make_shared<StreamCore>(m_service, callId));
+    return std::make_unique<PocketsphinxStream>(std::make_shared<StreamCore>(m_service, call.callId));
 }
 
 Result<void> PocketsphinxSpeechToText::prepare(const RecognitionContext& context)

@@ -52,7 +52,7 @@ public:
     ~PocketsphinxSpeechToText() override;
 
     QString name() const override;
-    std::unique_ptr<SpeechToTextStream> open(const QString& callId) override;
+    std::unique_ptr<SpeechToTextStream> open(const CallInfo& call) override;
 
     /// Compiles a grammar ahead of its first use and says what is wrong with it (bad JSGF, words nobody can pronounce).
     /// Reads a file: not on a call's thread.

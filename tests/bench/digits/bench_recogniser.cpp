@@ -62,7 +62,7 @@ int main(int argc, char** argv)
         std::vector<double> delays;
         std::vector<std::unique_ptr<SpeechToTextStream>> streams;
         for (int i = 0; i < atOnce; ++i)
-            streams.push_back((*made)->open(QString::number(i)));
+            streams.push_back((*made)->open({}));
         int id = 0;
         for (const auto& saying : sayings) {
             ++id;
@@ -112,7 +112,7 @@ int main(int argc, char** argv)
     const double idle = residentMb();
     std::vector<std::unique_ptr<SpeechToTextStream>> open;
     for (int i = 0; i < calls; ++i)
-        open.push_back((*made)->open(QString::number(i)));
+        open.push_back((*made)->open({}));
     std::printf("an open call: %.1f KB\n", (residentMb() - idle) * 1024 / calls);
     for (const auto& stream : open) {
         stream->beginUtterance(1, wishes);

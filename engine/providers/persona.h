@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "shared/core/clock.h"
+
+#include <QHash>
+#include <QJsonObject>
+#include <QList>
+#include <QString>
+#include <QStringList>
+
+namespace kav::providers {
+
+/// A user's HTTP endpoint that a language model may call.
+struct HttpTool final {
+    QString name; ///< [a-z0-9_]{1,64}; none of the built-in tools' names
+    QString description;
+    QJsonObject parameters; ///< JSON schema of the arguments
+    QString url; ///< http(s); its host is on the allow-list
+    Milliseconds timeout{10000};
+};
+
+/// Who answers a number: a plain value, immutable once read from the configuration; calls in progress keep theirs over a
+/// reload.
+struct Persona final {
+    QString name; ///< "default", "night", ...
+    QStringList numbers; ///< called numbers, E.164; empty: every number that no other persona has
+    QString language = QStringLiteral("en-US");
+    QHash<QString, QString> voices; ///< provider name -> voice; none: the provider's default for the language
+    QString greeting; ///< what a model's conversation opens with, word for word; empty: the model opens
+    bool greetingProtected = false; ///< cannot be interrupted
+    QString systemPrompt;
+    QString model; ///< empty: the provider's default
+    QStringList stt, llm, tts; ///< provider names in order; empty: the engine's order
+    QStringList tools; ///< of the built-in ones: "end_call", "transfer", "take_message", "send_dtmf"
+    QList<HttpTool> httpTools;
+    QStringList phrases; ///< hints for the recogniser
+    int longestAnswerCharacters = 2000; ///< what a model says past it is dropped
+};
+
+} // namespace kav::providers
