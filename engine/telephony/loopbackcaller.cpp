@@ -311,7 +311,7 @@ void LoopbackCaller::openStream(const TwimlVerb& connectVerb, const TwimlVerb& s
             QStringLiteral("the stream URL's query is dropped"));
         url.setQuery(QString());
     }
-    StreamSocket::Target target;
+    net::WebSocketClient::Target target;
     target.host = hostAndPort(url).toUtf8();
     QUrl actual = url;
     actual.setPath(pathBehindProxy(url));
@@ -334,16 +334,16 @@ void LoopbackCaller::openStream(const TwimlVerb& connectVerb, const TwimlVerb& s
         target.headers.emplaceBack("x-twilio-signature", signature);
     }
     add(QStringLiteral("line"), QStringLiteral("connect"), hostAndPort(url));
-    m_socket = new StreamSocket(this);
-    connect(m_socket, &StreamSocket::opened, this, &LoopbackCaller::onStreamOpened);
-    connect(m_socket, &StreamSocket::failed, this, &LoopbackCaller::onStreamFailed);
-    connect(m_socket, &StreamSocket::textReceived, this, &LoopbackCaller::onStreamText);
-    connect(m_socket, &StreamSocket::binaryReceived, this, [this](qsizetype bytes) {
+    m_socket = new net::WebSocketClient(this);
+    connect(m_socket, &net::WebSocketClient::opened, this, &LoopbackCaller::onStreamOpened);
+    connect(m_socket, &net::WebSocketClient::failed, this, &LoopbackCaller::onStreamFailed);
+    connect(m_socket, &net::WebSocketClient::textReceived, this, &LoopbackCaller::onStreamText);
+    connect(m_socket, &net::WebSocketClient::binaryReceived, this, [this](const QByteArray& bytes) {
         ++m_outcome.refusedMessages;
         add(QStringLiteral("line"), QStringLiteral("refused"),
-            QStringLiteral("31950: a binary frame of %1 bytes").arg(bytes));
+            QStringLiteral("31950: a binary frame of %1 bytes").arg(bytes.size()));
     });
-    connect(m_socket, &StreamSocket::closed, this, &LoopbackCaller::onStreamClosed);
+    connect(m_socket, &net::WebSocketClient::closed, this, &LoopbackCaller::onStreamClosed);
     m_socket->open(target);
 }
 

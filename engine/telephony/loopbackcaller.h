@@ -4,7 +4,7 @@
 #include "engine/telephony/callscript.h"
 #include "engine/telephony/calltimeline.h"
 #include "engine/telephony/formbody.h"
-#include "engine/telephony/streamsocket.h"
+#include "engine/net/websocketclient.h"
 #include "engine/telephony/twiliobuffer.h"
 #include "engine/telephony/twiliopeer.h"
 #include "engine/telephony/twimldocument.h"
@@ -149,7 +149,7 @@ private:
     QNetworkAccessManager m_http;
     std::unique_ptr<TwilioPeerWriter> m_writer;
     StreamIds m_ids;
-    StreamSocket* m_socket = nullptr;
+    net::WebSocketClient* m_socket = nullptr;
     TwilioBuffer m_buffer;
     ScriptRunner m_script;
     SpeechWatcher m_agentWatcher;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "engine/telephony/streamsocket.h"
+#include "engine/net/websocketclient.h"
 #include "engine/telephony/twiliobuffer.h"
 #include "engine/telephony/twiliopeer.h"
 #include "engine/telephony/twiliosignature.h"
@@ -50,7 +50,7 @@ public:
     /// Shakes hands with 127.0.0.1:`port`. With an auth token the upgrade is signed over wss://`host``path`.
     bool open(quint16 port, const QByteArray& path, const QByteArray& authToken = {}, const QByteArray& host = {})
     {
-        telephony::StreamSocket::Target target;
+        net::WebSocketClient::Target target;
         target.connectHost = QStringLiteral("127.0.0.1");
         target.connectPort = port;
         target.host = host.isEmpty() ? "127.0.0.1:" + QByteArray::number(port) : host;
@@ -61,14 +61,14 @@ public:
             const QByteArray url = "wss://" + target.host + path;
             target.headers.emplaceBack("x-twilio-signature", telephony::computeSignature(authToken, url));
         }
-        m_socket = std::make_unique<telephony::StreamSocket>();
-        using Socket = telephony::StreamSocket;
+        m_socket = std::make_unique<net::WebSocketClient>();
+        using Socket = net::WebSocketClient;
         QObject::connect(
             m_socket.get(), &Socket::textReceived, &m_context, [this](const QByteArray& text) { onText(text); });
         QObject::connect(m_socket.get(), &Socket::failed, &m_context,
             [this](int status, const QString&) { refusedStatus = status; });
         QObject::connect(m_socket.get(), &Socket::binaryReceived, &m_context,
-            [this](qsizetype) { refused += QStringLiteral("binary frame"); });
+            [this](const QByteArray&) { refused += QStringLiteral("binary frame"); });
         QObject::connect(
             m_socket.get(), &Socket::closed, &m_context, [this](bool byPeer, quint16 code, const QString&) {
                 isClosed = true;
@@ -146,7 +146,7 @@ public:
         m_socket->sendText(message.replace("\"payload\":\"", "\"payload\":\"*?"));
     }
     void text(const QByteArray& anything) { m_socket->sendText(anything); }
-    void binary(const QByteArray& anything) { m_socket->sendFrame(telephony::StreamSocket::Opcode::Binary, anything); }
+    void binary(const QByteArray& anything) { m_socket->sendFrame(net::WebSocketClient::Opcode::Binary, anything); }
     void raw(const QByteArray& bytes) { m_socket->sendRaw(bytes); }
     void close(quint16 code) { m_socket->close(code); }
     void reset() { m_socket->reset(); }
@@ -193,7 +193,7 @@ private:
     QObject m_context;
     telephony::TwilioPeerWriter m_writer;
     telephony::TwilioBuffer m_buffer;
-    std::unique_ptr<telephony::StreamSocket> m_socket;
+    std::unique_ptr<net::WebSocketClient> m_socket;
     quint64 m_sentSamples = 0;
 };
 

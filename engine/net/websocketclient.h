@@ -15,13 +15,15 @@
 
 class QTcpSocket;
 
-namespace kav::telephony {
+namespace kav::net {
 
-/// A WebSocket client that shakes hands as Twilio's does: no sub-protocol, no extension, no Origin, its own Host line.
+/// The client's end of a WebSocket: towards the providers that speak it, and towards the engine itself from the loopback
+/// caller. Offers no extension and no Origin, and only the sub-protocol that its headers name; text is handed on as
+/// bytes, so that a character cut between fragments is whole again (QWebSocket of Qt 6.4 fails the connection there).
 /// It also does what a polite client cannot: connect somewhere else than the URL says, send broken frames, fall silent,
-/// or reset the connection. Owned by a loopback caller or a test; lives on its owner's thread; needs an event loop.
-/// Emits opened() or failed() once; after opened(), any number of textReceived(), then closed() once.
-class StreamSocket final : public QObject {
+/// or reset the connection. Belongs to its owner's thread; needs an event loop. Emits opened() or failed() once; after
+/// opened(), any number of textReceived() and binaryReceived(), then closed() once.
+class WebSocketClient final : public QObject {
     Q_OBJECT
 public:
     struct Target final {
@@ -32,14 +34,17 @@ public:
         QByteArray host; ///< the Host line
         QByteArray path; ///< path as on the request line
         QList<std::pair<QByteArray, QByteArray>> headers; ///< more header lines, in order
+        qsizetype messageBytes = 1024 * 1024; ///< longest message of the server's
     };
     enum class Opcode : quint8 { Continuation = 0, Text = 1, Binary = 2, Close = 8, Ping = 9, Pong = 10 };
 
-    explicit StreamSocket(QObject* parent = nullptr);
-    ~StreamSocket() override;
+    explicit WebSocketClient(QObject* parent = nullptr);
+    ~WebSocketClient() override;
 
     void open(const Target& target, Milliseconds timeout = Milliseconds(10000));
     bool isOpen() const { return m_state == State::Open; }
+    /// Handed over and not yet with the kernel: a peer that does not read shows here.
+    qsizetype unsentBytes() const;
     void sendText(QByteArrayView utf8);
     void sendFrame(Opcode opcode, QByteArrayView payload, bool final = true);
     /// Bytes as they are, in or out of any frame: a fault.
@@ -51,7 +56,6 @@ public:
     /// Stops reading and answering, keeping the connection: what a dead peer looks like.
     void fallSilent();
 
-    static constexpr qsizetype MaxMessageBytes = 1024 * 1024;
     static constexpr qsizetype MaxHeadBytes = 16 * 1024;
 
 Q_SIGNALS:
@@ -59,8 +63,8 @@ Q_SIGNALS:
     /// No connection, or an answer other than 101; `status` is 0 when there was none.
     void failed(int status, const QString& reason);
     void textReceived(const QByteArray& utf8);
-    void binaryReceived(qsizetype bytes);
-    /// `byPeer`: the engine began it. Code 1006: without a closing handshake.
+    void binaryReceived(const QByteArray& bytes);
+    /// `byPeer`: the server began it. Code 1006: without a closing handshake.
     void closed(bool byPeer, quint16 code, const QString& reason);
 
 private:
@@ -69,6 +73,7 @@ private:
     void onReadyRead();
     void onDisconnected();
     void readHead();
+    bool isOffered(const QByteArray& protocol) const;
     void readFrames();
     void onFrame(Opcode opcode, bool final, const QByteArray& payload);
     void fail(int status, const QString& reason);
@@ -88,4 +93,4 @@ private:
     quint16 m_closeCode = 1006;
 };
 
-} // namespace kav::telephony
+} // namespace kav::net

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/telephony/streamsocket.h"
+#include "engine/net/websocketclient.h"
 
 #include "shared/core/masking.h"
 
@@ -11,13 +11,13 @@
 
 #include <sys/socket.h>
 
-namespace kav::telephony {
+namespace kav::net {
 
 namespace {
 
 constexpr Milliseconds CloseWait{2000};
 
-QByteArray acceptFor(const QByteArray& key)
+QByteArray acceptKeyFor(const QByteArray& key)
 {
     // The GUID is RFC 6455's.
     const QByteArray text = key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -26,7 +26,7 @@ QByteArray acceptFor(const QByteArray& key)
 
 } // namespace
 
-StreamSocket::StreamSocket(QObject* parent)
+WebSocketClient::WebSocketClient(QObject* parent)
     : QObject(parent)
 {
     m_timer.setSingleShot(true);
@@ -38,7 +38,7 @@ StreamSocket::StreamSocket(QObject* parent)
     });
 }
 
-StreamSocket::~StreamSocket()
+WebSocketClient::~WebSocketClient()
 {
     if (m_socket != nullptr) {
         m_socket->disconnect(this);
@@ -46,7 +46,7 @@ StreamSocket::~StreamSocket()
     }
 }
 
-void StreamSocket::open(const Target& target, Milliseconds timeout)
+void WebSocketClient::open(const Target& target, Milliseconds timeout)
 {
     Q_ASSERT(m_state == State::Idle);
     m_target = target;
@@ -55,17 +55,17 @@ void StreamSocket::open(const Target& target, Milliseconds timeout)
     if (target.tls) {
         auto* tls = new QSslSocket(this);
         m_socket = tls;
-        connect(tls, &QSslSocket::encrypted, this, &StreamSocket::onConnected);
+        connect(tls, &QSslSocket::encrypted, this, &WebSocketClient::onConnected);
         connect(tls, &QSslSocket::sslErrors, this, [this](const QList<QSslError>& errors) {
             fail(0, errors.isEmpty() ? QStringLiteral("TLS failed") : errors.first().errorString());
         });
         tls->setPeerVerifyName(target.tlsName);
     } else {
         m_socket = new QTcpSocket(this);
-        connect(m_socket, &QTcpSocket::connected, this, &StreamSocket::onConnected);
+        connect(m_socket, &QTcpSocket::connected, this, &WebSocketClient::onConnected);
     }
-    connect(m_socket, &QTcpSocket::readyRead, this, &StreamSocket::onReadyRead);
-    connect(m_socket, &QTcpSocket::disconnected, this, &StreamSocket::onDisconnected);
+    connect(m_socket, &QTcpSocket::readyRead, this, &WebSocketClient::onReadyRead);
+    connect(m_socket, &QTcpSocket::disconnected, this, &WebSocketClient::onDisconnected);
     connect(m_socket, &QTcpSocket::errorOccurred, this, [this](QAbstractSocket::SocketError error) {
         if (m_state == State::Connecting)
             fail(0, m_socket->errorString());
@@ -78,7 +78,7 @@ void StreamSocket::open(const Target& target, Milliseconds timeout)
         m_socket->connectToHost(target.connectHost, target.connectPort);
 }
 
-void StreamSocket::onConnected()
+void WebSocketClient::onConnected()
 {
     m_socket->setSocketOption(QAbstractSocket::LowDelayOption, 1);
     QByteArray nonce(16, Qt::Uninitialized);
@@ -93,7 +93,7 @@ void StreamSocket::onConnected()
     m_socket->write(head + "\r\n");
 }
 
-void StreamSocket::onReadyRead()
+void WebSocketClient::onReadyRead()
 {
     if (m_silent || m_state == State::Done)
         return;
@@ -104,7 +104,7 @@ void StreamSocket::onReadyRead()
         readFrames();
 }
 
-void StreamSocket::readHead()
+void WebSocketClient::readHead()
 {
     const qsizetype end = m_buffer.indexOf("\r\n\r\n");
     if (end < 0) {
@@ -128,10 +128,11 @@ void StreamSocket::readHead()
         const QByteArray name = line.left(colon).trimmed().toLower();
         if (name == "sec-websocket-accept")
             accept = line.mid(colon + 1).trimmed();
-        else if (name == "sec-websocket-protocol" || name == "sec-websocket-extensions")
+        else if (name == "sec-websocket-extensions"
+            || (name == "sec-websocket-protocol" && !isOffered(line.mid(colon + 1).trimmed())))
             invented = name;
     }
-    if (accept != acceptFor(m_key)) {
+    if (accept != acceptKeyFor(m_key)) {
         fail(status, QStringLiteral("wrong Sec-WebSocket-Accept"));
     } else if (!invented.isEmpty()) {
         // A client must fail a connection that was given what it did not offer.
@@ -143,9 +144,23 @@ void StreamSocket::readHead()
     }
 }
 
-void StreamSocket::readFrames()
+bool WebSocketClient::isOffered(const QByteArray& protocol) const
 {
-    const QPointer<StreamSocket> guard(this);
+    for (const auto& [name, value] : m_target.headers) {
+        if (name.toLower() != "sec-websocket-protocol")
+            continue;
+        const QList<QByteArray> offered = value.split(',');
+        for (const QByteArray& one : offered) {
+            if (one.trimmed() == protocol)
+                return true;
+        }
+    }
+    return false;
+}
+
+void WebSocketClient::readFrames()
+{
+    const QPointer<WebSocketClient> guard(this);
     while (guard && !m_silent && (m_state == State::Open || m_state == State::Closing)) {
         if (m_buffer.size() < 2)
             return;
@@ -169,7 +184,7 @@ void StreamSocket::readFrames()
         const auto opcode = static_cast<Opcode>(first & 0x0f);
         const bool isFinal = (first & 0x80) != 0;
         const bool isControl = (first & 0x08) != 0;
-        if (length > quint64(MaxMessageBytes) || (isControl && (length > 125 || !isFinal))) {
+        if (length > quint64(m_target.messageBytes) || (isControl && (length > 125 || !isFinal))) {
             violated(QStringLiteral("a frame of %1 bytes").arg(length));
             return;
         }
@@ -181,7 +196,7 @@ void StreamSocket::readFrames()
     }
 }
 
-void StreamSocket::onFrame(Opcode opcode, bool final, const QByteArray& payload)
+void WebSocketClient::onFrame(Opcode opcode, bool final, const QByteArray& payload)
 {
     switch (opcode) {
     case Opcode::Text:
@@ -195,8 +210,8 @@ void StreamSocket::onFrame(Opcode opcode, bool final, const QByteArray& payload)
         if (!continues)
             m_messageOpcode = opcode;
         m_message += payload;
-        if (m_message.size() > MaxMessageBytes) {
-            violated(QStringLiteral("a message over 1 MiB"));
+        if (m_message.size() > m_target.messageBytes) {
+            violated(QStringLiteral("a message over %1 bytes").arg(m_target.messageBytes));
             return;
         }
         if (final) {
@@ -205,7 +220,7 @@ void StreamSocket::onFrame(Opcode opcode, bool final, const QByteArray& payload)
             if (kind == Opcode::Text) Q_EMIT
                 textReceived(message);
             else Q_EMIT
-                binaryReceived(message.size());
+                binaryReceived(message);
         }
         return;
     }
@@ -230,12 +245,20 @@ void StreamSocket::onFrame(Opcode opcode, bool final, const QByteArray& payload)
     violated(QStringLiteral("opcode %1").arg(int(opcode)));
 }
 
-void StreamSocket::sendText(QByteArrayView utf8)
+qsizetype WebSocketClient::unsentBytes() const
+{
+    if (m_socket == nullptr)
+        return 0;
+    const auto* tls = qobject_cast<const QSslSocket*>(m_socket);
+    return m_socket->bytesToWrite() + (tls != nullptr ? tls->encryptedBytesToWrite() : 0);
+}
+
+void WebSocketClient::sendText(QByteArrayView utf8)
 {
     sendFrame(Opcode::Text, utf8);
 }
 
-void StreamSocket::sendFrame(Opcode opcode, QByteArrayView payload, bool final)
+void WebSocketClient::sendFrame(Opcode opcode, QByteArrayView payload, bool final)
 {
     if (m_state != State::Open && m_state != State::Closing)
         return;
@@ -260,13 +283,13 @@ void StreamSocket::sendFrame(Opcode opcode, QByteArrayView payload, bool final)
     m_socket->write(frame);
 }
 
-void StreamSocket::sendRaw(const QByteArray& bytes)
+void WebSocketClient::sendRaw(const QByteArray& bytes)
 {
     if (m_socket != nullptr)
         m_socket->write(bytes);
 }
 
-void StreamSocket::close(quint16 code, const QByteArray& reason)
+void WebSocketClient::close(quint16 code, const QByteArray& reason)
 {
     if (m_state == State::Connecting) {
         fail(0, QStringLiteral("given up by the caller"));
@@ -285,7 +308,7 @@ void StreamSocket::close(quint16 code, const QByteArray& reason)
     m_timer.start(CloseWait);
 }
 
-void StreamSocket::reset()
+void WebSocketClient::reset()
 {
     if (m_socket == nullptr || m_state == State::Done)
         return;
@@ -295,14 +318,14 @@ void StreamSocket::reset()
     finish(false, 1006, QStringLiteral("reset on purpose"));
 }
 
-void StreamSocket::fallSilent()
+void WebSocketClient::fallSilent()
 {
     m_silent = true;
     if (m_socket != nullptr)
         m_socket->setReadBufferSize(1);
 }
 
-void StreamSocket::onDisconnected()
+void WebSocketClient::onDisconnected()
 {
     if (m_state == State::Connecting)
         fail(0, QStringLiteral("the connection closed before an answer"));
@@ -310,12 +333,12 @@ void StreamSocket::onDisconnected()
         finish(!m_closeSent, 1006, QStringLiteral("connection lost"));
 }
 
-void StreamSocket::violated(const QString& what)
+void WebSocketClient::violated(const QString& what)
 {
     finish(false, 1002, QStringLiteral("the server broke the WebSocket protocol: ") + what);
 }
 
-void StreamSocket::fail(int status, const QString& reason)
+void WebSocketClient::fail(int status, const QString& reason)
 {
     if (m_state == State::Done)
         return;
@@ -326,7 +349,7 @@ void StreamSocket::fail(int status, const QString& reason)
     Q_EMIT failed(status, reason);
 }
 
-void StreamSocket::finish(bool byPeer, quint16 code, const QString& reason)
+void WebSocketClient::finish(bool byPeer, quint16 code, const QString& reason)
 {
     if (m_state == State::Done)
         return;
@@ -341,4 +364,4 @@ void StreamSocket::finish(bool byPeer, quint16 code, const QString& reason)
     Q_EMIT closed(byPeer, code, reason);
 }
 
-} // namespace kav::telephony
+} // namespace kav::net
