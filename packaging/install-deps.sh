@@ -6,7 +6,7 @@ set -euo pipefail
 
 build=(build-essential cmake ninja-build ccache git pkg-config lld
        qt6-base-dev qt6-base-dev-tools qt6-websockets-dev qt6-tools-dev qt6-tools-dev-tools qt6-l10n-tools libqt6sql6-sqlite qt6-svg-dev qt6-translations-l10n
-       libboost-dev libssl-dev libsimdjson-dev libtomlplusplus-dev prometheus-cpp-dev zlib1g-dev
+       libboost-dev libssl-dev libcurl4-openssl-dev libsimdjson-dev libtomlplusplus-dev prometheus-cpp-dev zlib1g-dev
        libspeexdsp-dev libwebrtc-audio-processing-dev
        libpocketsphinx-dev libsphinxbase-dev pocketsphinx-en-us flite1-dev)
 speech_samples=(asterisk-core-sounds-en-wav)

@@ -32,7 +32,8 @@ struct HttpRequest final {
 /// once at any moment. An answer other than 2xx is a failure, with the vendor's own words in `detail` (redacted by who
 /// reports it) and Retry-After in `retryAfter`:
 ///   401, 403 Denied | 404 NotFound | 408, 504 Timeout | 429 LimitExceeded | other 4xx Invalid | 5xx Unavailable
-///   no name, refused, reset, TLS: Unavailable, said in words | silence past a deadline: Timeout | too long: LimitExceeded
+///   no name, refused, reset, TLS: Unavailable, said in words | silence past a deadline: Timeout | too long:
+///   LimitExceeded
 class HttpCall : public QObject {
     Q_OBJECT
 Q_SIGNALS:
@@ -43,9 +44,9 @@ Q_SIGNALS:
 };
 
 /// HTTP connections shared by all who speak to a vendor from one thread: keep-alive, HTTP/2 where the vendor has it.
-/// Shared by the providers of a process, made once by the composition root; any thread may start(), each has connections
-/// of its own, which end with it. Redirects are not followed: a vendor's address is a setting. Proxies come from the
-/// environment, as everywhere.
+/// Shared by the providers of a process, made once by the composition root; any thread may start(), each has
+/// connections of its own, which end with it. Redirects are not followed: a vendor's address is a setting. Proxies come
+/// from the environment, as everywhere.
 class HttpPool final {
 public:
     explicit HttpPool(const Clock& clock);
