@@ -8,8 +8,8 @@
 #include <memory>
 #include <vector>
 
-// An ordered list of providers as one: whoever uses it sees the interface of speech.h and never a failure, as long as one
-// of the list serves. What the failing one had not acknowledged is given to the next: audio of the open utterance,
+// An ordered list of providers as one: whoever uses it sees the interface of speech.h and never a failure, as long as
+// one of the list serves. What the failing one had not acknowledged is given to the next: audio of the open utterance,
 // the turn that was asked, the text that was not heard.
 namespace kav::providers {
 

@@ -12,9 +12,9 @@
 
 namespace kav::providers {
 
-/// Which providers are fit to be used. A failure lets a provider rest: at once after a refusal (credentials, a limit with
-/// its Retry-After), else after two in a row or a stall; each rest is longer, up to a limit. After it the provider is on
-/// probation: one use at a time, and a success makes it fit. Shared by all calls; any thread.
+/// Which providers are fit to be used. A failure lets a provider rest: at once after a refusal (credentials, a limit
+/// with its Retry-After), else after two in a row or a stall; each rest is longer, up to a limit. After it the provider
+/// is on probation: one use at a time, and a success makes it fit. Shared by all calls; any thread.
 class Health final {
 public:
     struct Settings final {
@@ -28,7 +28,7 @@ public:
 
     /// May be used now; on probation it says yes to one who asks, and no to the others until that one has reported.
     bool mayUse(Stage stage, const QString& provider);
-    void succeeded(Stage stage, const QString& provider, Milliseconds firstResult);
+    void succeeded(Stage stage, const QString& provider);
     void failed(Stage stage, const QString& provider, const Error& error);
     /// It was given up without a verdict (the caller interrupted, the call ended).
     void released(Stage stage, const QString& provider);

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/providers/failover/health.h"
+#include "tests/support/fakeclock.h"
+
+#include <QTest>
+
+using namespace kav;
+using namespace kav::providers;
+
+namespace {
+constexpr Stage Llm = Stage::LanguageModel;
+const QString Openai = QStringLiteral("openai");
+Error fault(Error::Code code, int retryAfterMs = 0)
+{
+    Error error{code, QStringLiteral("why"), {}};
+    error.retryAfter = Milliseconds(retryAfterMs);
+    return error;
+}
+} // namespace
+
+/// When a provider is left alone, and how it comes back.
+class TestHealth final : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void init() { m_health = std::make_unique<Health>(Health::Settings{}, m_clock); }
+
+    void whatNeverFailedIsFit();
+    void oneFaultIsForgivenTwoInARowAreNot();
+    void aSuccessBetweenTwoFaultsForgivesTheFirst();
+    void aRefusalOrAStallRestsAtOnce_data();
+    void aRefusalOrAStallRestsAtOnce();
+    void retryAfterIsHonoured();
+    void afterItsRestOneMayTry();
+    void aFailedProbeRestsLonger();
+    void restsGrowToALimitAndNotBeyond();
+    void callsThatFailTogetherMakeOneRest();
+    void aProbeThatWasGivenUpIsNoVerdict();
+    void aProbeThatWasLostDoesNotShutTheDoor();
+    void stagesAreJudgedApart();
+
+private:
+    void fail(Error::Code code = Error::Code::Unavailable, int retryAfterMs = 0)
+    {
+        m_health->failed(Llm, Openai, fault(code, retryAfterMs));
+    }
+    bool mayUse() { return m_health->mayUse(Llm, Openai); }
+    test::FakeClock m_clock;
+    std::unique_ptr<Health> m_health;
+};
+
+void TestHealth::whatNeverFailedIsFit()
+{
+    QVERIFY(mayUse());
+    QVERIFY(mayUse());
+    QCOMPARE(m_health->state(Llm, Openai), Health::State::Fit);
+}
+
+void TestHealth::oneFaultIsForgivenTwoInARowAreNot()
+{
+    fail();
+    QVERIFY(mayUse());
+    fail();
+    QVERIFY(!mayUse());
+    QCOMPARE(m_health->state(Llm, Openai), Health::State::Resting);
+    QCOMPARE(m_health->lastError(Llm, Openai).message, QStringLiteral("why"));
+}
+
+void TestHealth::aSuccessBetweenTwoFaultsForgivesTheFirst()
+{
+    fail();
+    m_health->succeeded(Llm, Openai);
+    fail();
+    QVERIFY(mayUse());
+}
+
+void TestHealth::aRefusalOrAStallRestsAtOnce_data()
+{
+    QTest::addColumn<int>("code");
+    QTest::newRow("a key that is refused") << int(Error::Code::Denied);
+    QTest::newRow("a limit") << int(Error::Code::LimitExceeded);
+    QTest::newRow("no such model") << int(Error::Code::NotFound);
+    QTest::newRow("a stall") << int(Error::Code::Timeout);
+}
+
+void TestHealth::aRefusalOrAStallRestsAtOnce()
+{
+    QFETCH(int, code);
+    fail(Error::Code(code));
+    QVERIFY(!mayUse());
+}
+
+void TestHealth::retryAfterIsHonoured()
+{
+    fail(Error::Code::LimitExceeded, 60000);
+    m_clock.advance(Milliseconds(59999));
+    QVERIFY(!mayUse());
+    m_clock.advance(Milliseconds(1));
+    QVERIFY(mayUse());
+}
+
+void TestHealth::afterItsRestOneMayTry()
+{
+    fail(Error::Code::Timeout);
+    m_clock.advance(Milliseconds(5000));
+    QCOMPARE(m_health->state(Llm, Openai), Health::State::Probation);
+    QVERIFY(mayUse());
+    QVERIFY(!mayUse()); // the others wait for what the first one finds
+    m_health->succeeded(Llm, Openai);
+    QVERIFY(mayUse());
+    QVERIFY(mayUse());
+}
+
+void TestHealth::aFailedProbeRestsLonger()
+{
+    fail(Error::Code::Timeout);
+    m_clock.advance(Milliseconds(5000));
+    QVERIFY(mayUse());
+    fail(); // one fault is enough on probation
+    m_clock.advance(Milliseconds(9999));
+    QVERIFY(!mayUse());
+    m_clock.advance(Milliseconds(1));
+    QVERIFY(mayUse());
+}
+
+void TestHealth::restsGrowToALimitAndNotBeyond()
+{
+    fail(Error::Code::Timeout);
+    for (int i = 0; i < 10; ++i) {
+        m_clock.advance(Milliseconds(120000));
+        QVERIFY(mayUse());
+        fail();
+    }
+    m_clock.advance(Milliseconds(119999));
+    QVERIFY(!mayUse());
+    m_clock.advance(Milliseconds(1));
+    QVERIFY(mayUse());
+}
+
+void TestHealth::callsThatFailTogetherMakeOneRest()
+{
+    for (int i = 0; i < 50; ++i)
+        fail(Error::Code::Timeout);
+    m_clock.advance(Milliseconds(5000));
+    QVERIFY(mayUse());
+}
+
+void TestHealth::aProbeThatWasGivenUpIsNoVerdict()
+{
+    fail(Error::Code::Timeout);
+    m_clock.advance(Milliseconds(5000));
+    QVERIFY(mayUse());
+    m_health->released(Llm, Openai);
+    QVERIFY(mayUse());
+    QVERIFY(!mayUse());
+}
+
+void TestHealth::aProbeThatWasLostDoesNotShutTheDoor()
+{
+    fail(Error::Code::Timeout);
+    m_clock.advance(Milliseconds(5000));
+    QVERIFY(mayUse());
+    m_clock.advance(Milliseconds(120000));
+    QVERIFY(mayUse());
+}
+
+void TestHealth::stagesAreJudgedApart()
+{
+    fail(Error::Code::Timeout);
+    QVERIFY(!mayUse());
+    QVERIFY(m_health->mayUse(Stage::TextToSpeech, Openai));
+    QVERIFY(m_health->mayUse(Llm, QStringLiteral("embedded")));
+}
+
+QTEST_GUILESS_MAIN(TestHealth)
+#include "tst_health.moc"
