@@ -116,6 +116,10 @@ void WebSocketClient::readHead()
     m_buffer.remove(0, end + 4);
     const QList<QByteArray> statusLine = lines.first().trimmed().split(' ');
     const int status = statusLine.size() > 1 ? statusLine.at(1).toInt() : 0;
+    for (const QByteArray& line : lines.mid(1)) {
+        const qsizetype colon = line.indexOf(':');
+        m_answerHeaders.emplaceBack(line.left(colon).trimmed().toLower(), line.mid(colon + 1).trimmed());
+    }
     if (status != 101) {
         fail(status,
             QStringLiteral("the upgrade was answered %1").arg(logSafe(QString::fromUtf8(lines.first().trimmed()))));
@@ -123,13 +127,10 @@ void WebSocketClient::readHead()
     }
     QByteArray accept;
     QByteArray invented;
-    for (const QByteArray& line : lines.mid(1)) {
-        const qsizetype colon = line.indexOf(':');
-        const QByteArray name = line.left(colon).trimmed().toLower();
+    for (const auto& [name, value] : std::as_const(m_answerHeaders)) {
         if (name == "sec-websocket-accept")
-            accept = line.mid(colon + 1).trimmed();
-        else if (name == "sec-websocket-extensions"
-            || (name == "sec-websocket-protocol" && !isOffered(line.mid(colon + 1).trimmed())))
+            accept = value;
+        else if (name == "sec-websocket-extensions" || (name == "sec-websocket-protocol" && !isOffered(value)))
             invented = name;
     }
     if (accept != acceptKeyFor(m_key)) {
@@ -142,6 +143,15 @@ void WebSocketClient::readHead()
         m_state = State::Open;
         Q_EMIT opened();
     }
+}
+
+QByteArray WebSocketClient::answerHeader(QByteArrayView name) const
+{
+    for (const auto& [key, value] : m_answerHeaders) {
+        if (key == name)
+            return value;
+    }
+    return {};
 }
 
 bool WebSocketClient::isOffered(const QByteArray& protocol) const

@@ -43,6 +43,8 @@ public:
 
     void open(const Target& target, Milliseconds timeout = Milliseconds(10000));
     bool isOpen() const { return m_state == State::Open; }
+    /// A header of the server's answer to the upgrade, by its lower-case name: why it refused, when to ask again.
+    QByteArray answerHeader(QByteArrayView name) const;
     /// Handed over and not yet with the kernel: a peer that does not read shows here.
     qsizetype unsentBytes() const;
     void sendText(QByteArrayView utf8);
@@ -85,6 +87,7 @@ private:
     QTimer m_timer;
     State m_state = State::Idle;
     QByteArray m_key;
+    QList<std::pair<QByteArray, QByteArray>> m_answerHeaders;
     QByteArray m_buffer;
     QByteArray m_message;
     Opcode m_messageOpcode = Opcode::Continuation;
