@@ -263,8 +263,7 @@ QString systemPrompt(const CallInfo& call)
     const QString code = call.language.isEmpty() ? persona.language : call.language;
     const QLocale locale(code);
     if (locale.language() != QLocale::C)
-        prompt += QStringLiteral(" Speak %1 (%2), unless the caller clearly speaks another language.")
-                      .arg(QLocale::languageToString(locale.language()), code);
+        prompt += QStringLiteral(" Always speak %1 (%2).").arg(QLocale::languageToString(locale.language()), code);
     return prompt;
 }
 

@@ -98,11 +98,13 @@ Result<void> probeOpenAi(const OpenAiService& service, HttpPool& pool)
     request.total = service.probe;
 
     QEventLoop loop;
-    std::optional<Error> error;
+    std::optional<Error> error = Error{
+        Error::Code::Cancelled, QStringLiteral("the thread ended before %1 answered").arg(hostOfService(service)), {}};
     const std::unique_ptr<HttpCall> call = pool.start(request);
     // The head says it all; some gateways' lists are megabytes.
-    QObject::connect(call.get(), &HttpCall::head, &loop, [&](int status, const QByteArray& contentType) {
-        if (status < 300 && contentType.startsWith("text/html"))
+    QObject::connect(call.get(), &HttpCall::head, &loop, [&](int, const QByteArray& contentType) {
+        error.reset();
+        if (contentType.startsWith("text/html"))
             error = Error{Error::Code::Invalid,
                 QStringLiteral("%1 answered with a web page: its address is wrong, or a path like /v1 is missing")
                     .arg(hostOfService(service)),
@@ -113,6 +115,7 @@ Result<void> probeOpenAi(const OpenAiService& service, HttpPool& pool)
         // Not every compatible server has a list of models, and it is not what it is needed for.
         const bool lacksRoute = e.code == Error::Code::NotFound || e.message.contains(QLatin1String("answered 405"))
             || e.message.contains(QLatin1String("answered 501"));
+        error.reset();
         if (!lacksRoute)
             error = openAiError(service, e);
         loop.quit();

@@ -189,8 +189,8 @@ private:
         HttpCall* call = asked.request.get();
         connect(call, &HttpCall::data, this, [this, id](const QByteArray& bytes) { m_underWay[id].answer += bytes; });
         connect(call, &HttpCall::finished, this,
-            [this, id, language, digits = utterance.context.digits, voiced = utterance.meter.voiced()] {
-                onAnswer(id, language, digits, voiced);
+            [this, id, language, context = utterance.context, voiced = utterance.meter.voiced()] {
+                onAnswer(id, language, context, voiced);
             });
         connect(call, &HttpCall::failed, this,
             [this, id](const Error& error) { fail(id, openAiError(m_settings.service, error)); });
@@ -209,7 +209,8 @@ private:
         return prompt;
     }
 
-    void onAnswer(int utterance, const QString& language, bool digits, std::chrono::milliseconds voiced)
+    void onAnswer(
+        int utterance, const QString& language, const RecognitionContext& context, std::chrono::milliseconds voiced)
     {
         const QByteArray answer = m_underWay[utterance].answer.trimmed();
         QString written;
@@ -237,7 +238,11 @@ private:
         } else {
             written = QString::fromUtf8(answer); // some servers answer in plain text whatever they are asked for
         }
-        finish(utterance, whisperText(written, language, digits, voiced));
+        const QString text = whisperText(written, language, context.digits, voiced);
+        // Over noise such a model repeats its prompt; nobody says a whole list of hints.
+        const bool isPrompt =
+            context.phrases.size() > 1 && text == whisperText(promptOf(context), language, false, voiced);
+        finish(utterance, isPrompt ? QString() : text);
     }
 
     void finish(int utterance, const QString& text)

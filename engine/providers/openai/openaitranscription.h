@@ -11,9 +11,9 @@ struct OpenAiTranscriptionSettings final {
     QString model = QStringLiteral("whisper-1");
 };
 
-/// A recogniser behind POST {base}/audio/transcriptions: OpenAI, whisper.cpp's server, faster-whisper's servers. Each
-/// utterance is sent whole when it ends; there are no partials. Sent as a WAV of 16 bits and 16 kHz, the one rate that
-/// every server takes. Immutable, any thread.
+/// A recogniser behind POST {base}/audio/transcriptions: OpenAI, faster-whisper's servers, whisper.cpp's server
+/// (started with --inference-path /v1/audio/transcriptions). Each utterance is sent whole when it ends; there are no
+/// partials. Sent as a WAV of 16 bits and 16 kHz, the one rate that every server takes. Immutable, any thread.
 class OpenAiTranscription final : public SpeechToText {
 public:
     static constexpr std::chrono::seconds LongestUtterance{35}; ///< what is said past it is dropped
