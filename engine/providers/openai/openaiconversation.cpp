@@ -175,12 +175,7 @@ void OpenAiConversation::onClosed()
 
 void OpenAiConversation::onCallFailed(const Error& error)
 {
-    if (!m_asking || m_asking->roundOver)
-        return;
-    // All was said: that the connection then broke is the next request's trouble.
-    if (m_asking->stream->isComplete())
-        endRound();
-    else
+    if (m_asking && !m_asking->roundOver)
         fail(openAiError(m_settings.service, error));
 }
 

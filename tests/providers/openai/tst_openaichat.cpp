@@ -154,6 +154,8 @@ private Q_SLOTS:
 
     // Together.
     void conversationsShareConnections();
+    void anAnswerThatEndsLateKeepsItsConnection();
+    void whatComesAfterTheEndIsNothing();
     void aConnectionIsOpenWhenItIsNeeded();
     void manyConversationsAtOnce();
     void everyThreadHasItsOwn();
@@ -972,6 +974,43 @@ void TestOpenAiChat::conversationsShareConnections()
         QTRY_VERIFY(two.log.endsWith(QStringLiteral("finished %1 ").arg(turn)));
     }
     QCOMPARE(m_vendor->server.connections, 1);
+}
+
+void TestOpenAiChat::anAnswerThatEndsLateKeepsItsConnection()
+{
+    Talk talk = this->talk();
+    VendorExchange* open = nullptr;
+    m_vendor->server.handler = [&open](VendorExchange& e) {
+        open = &e;
+        e.start(200, "text/event-stream");
+        e.send(OpenAiStandIn::chunk({{QStringLiteral("content"), QStringLiteral("Yes.")}}, QStringLiteral("stop")));
+    };
+    talk.ask(1, QStringLiteral("hi"));
+    QTRY_COMPARE(talk.log, QStringLiteral("finished 1 ")); // not a moment later than it can be known
+    open->send("data: [DONE]\n\n");
+    open->end();
+    QTest::qWait(200); // loopback delays small packets by 40 ms
+    QVERIFY(!open->isGone());
+    talk.ask(2, QStringLiteral("hi"));
+    QTRY_COMPARE(talk.log, QStringLiteral("finished 1 finished 2 "));
+    QCOMPARE(m_vendor->server.connections, 1);
+}
+
+void TestOpenAiChat::whatComesAfterTheEndIsNothing()
+{
+    Talk talk = this->talk();
+    m_vendor->server.handler = [](VendorExchange& e) {
+        e.start(200, "text/event-stream");
+        e.send(OpenAiStandIn::chunk({{QStringLiteral("content"), QStringLiteral("Yes.")}}, QStringLiteral("stop")));
+        e.send(OpenAiStandIn::chunk({{QStringLiteral("content"), QStringLiteral("And more.")}}));
+        QTimer::singleShot(20, &e, [&e] { e.reset(); });
+    };
+    talk.ask(1, QStringLiteral("hi"));
+    QTRY_COMPARE(talk.log, QStringLiteral("finished 1 "));
+    QTRY_VERIFY(m_vendor->server.exchanges.last()->isGone());
+    QTest::qWait(20);
+    QCOMPARE(talk.log, QStringLiteral("finished 1 "));
+    QVERIFY(talk.said[1].startsWith(QLatin1String("Yes.")));
 }
 
 void TestOpenAiChat::aConnectionIsOpenWhenItIsNeeded()
