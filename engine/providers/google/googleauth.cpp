@@ -43,14 +43,14 @@ Result<std::pair<QByteArray, Milliseconds>> readToken(const QByteArray& body)
 {
     const QJsonObject object = QJsonDocument::fromJson(body).object();
     const QString token = object.value(QLatin1String("access_token")).toString();
-    const bool isPlain = std::all_of(
-        token.begin(), token.end(), [](QChar c) { return c > QLatin1Char(' ') && c < QChar(0x7f); });
+    const bool isPlain =
+        std::all_of(token.begin(), token.end(), [](QChar c) { return c > QLatin1Char(' ') && c < QChar(0x7f); });
     if (token.isEmpty() || !isPlain)
         return Error{
             Error::Code::Invalid, QStringLiteral("the token address answered with something that is no token"), {}};
     const qint64 seconds = object.value(QLatin1String("expires_in")).toInteger(3600);
-    return std::pair(token.toLatin1(),
-        Milliseconds(std::chrono::seconds(std::clamp<qint64>(seconds, 1, LongestLife.count()))));
+    return std::pair(
+        token.toLatin1(), Milliseconds(std::chrono::seconds(std::clamp<qint64>(seconds, 1, LongestLife.count()))));
 }
 
 /// What a refusal by the token address means to whoever set the credentials.

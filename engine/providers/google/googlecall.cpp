@@ -20,8 +20,8 @@ Result<GoogleService> openGoogleService(
     Result<GoogleCredentials> credentials = readGoogleCredentials(settings);
     if (!credentials)
         return credentials.error();
-    GoogleService service{settings,
-        std::make_shared<GoogleAuth>(std::move(credentials).value(), pool, clock), std::move(pool)};
+    GoogleService service{
+        settings, std::make_shared<GoogleAuth>(std::move(credentials).value(), pool, clock), std::move(pool)};
     QEventLoop loop;
     std::optional<Error> error;
     const std::unique_ptr<GoogleAsk> ask = service.auth->ask();

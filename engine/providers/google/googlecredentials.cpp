@@ -59,8 +59,7 @@ Result<QByteArray> readCredentialsFile(const QString& source, const QString& pat
 {
     QFile file(path);
     if (!file.exists())
-        return wrongCredentials(
-            source, QStringLiteral("there is no file at the path it gives"), Error::Code::NotFound);
+        return wrongCredentials(source, QStringLiteral("there is no file at the path it gives"), Error::Code::NotFound);
     if (!QFileInfo(path).isFile())
         return wrongCredentials(source, QStringLiteral("the path it gives is no file"));
     if (!file.open(QIODevice::ReadOnly))
@@ -97,8 +96,8 @@ Result<GoogleCredentials> readServiceAccount(const QString& source, const QByteA
     const QJsonObject object = document.object();
     const QString type = object.value(QLatin1String("type")).toString();
     if (type == QLatin1String("authorized_user") || type == QLatin1String("external_account"))
-        return wrongCredentials(source,
-            QStringLiteral("it is of type \"%1\"; the key file of a service account is needed").arg(type));
+        return wrongCredentials(
+            source, QStringLiteral("it is of type \"%1\"; the key file of a service account is needed").arg(type));
     for (const char* field : {"client_email", "private_key"}) {
         if (object.value(QLatin1String(field)).toString().isEmpty())
             return wrongCredentials(source,
@@ -108,9 +107,9 @@ Result<GoogleCredentials> readServiceAccount(const QString& source, const QByteA
     GoogleCredentials credentials;
     credentials.email = object.value(QLatin1String("client_email")).toString();
     credentials.keyId = object.value(QLatin1String("private_key_id")).toString();
-    credentials.audience = QUrl(
-        object.value(QLatin1String("token_uri")).toString(QStringLiteral("https://oauth2.googleapis.com/token")),
-        QUrl::StrictMode);
+    credentials.audience =
+        QUrl(object.value(QLatin1String("token_uri")).toString(QStringLiteral("https://oauth2.googleapis.com/token")),
+            QUrl::StrictMode);
     credentials.tokenUrl = tokenUrl.isEmpty() ? credentials.audience : tokenUrl;
     if (!isServiceAddress(credentials.audience))
         return wrongCredentials(source, QStringLiteral("the field \"token_uri\" is no http:// or https:// address"));
@@ -123,8 +122,9 @@ Result<GoogleCredentials> readServiceAccount(const QString& source, const QByteA
     credentials.key = readPem(pem);
     if (!credentials.key)
         return wrongCredentials(source,
-            QStringLiteral("the field \"private_key\" is no RSA key in PEM form; it may have been cut or altered on its "
-                           "way here"));
+            QStringLiteral(
+                "the field \"private_key\" is no RSA key in PEM form; it may have been cut or altered on its "
+                "way here"));
     return credentials;
 }
 } // namespace
@@ -138,8 +138,8 @@ bool isServiceAddress(const QUrl& url)
 Result<GoogleCredentials> readGoogleCredentials(const GoogleSettings& settings)
 {
     const QString given = settings.credentials.trimmed();
-    const QString source = given.isEmpty() ? QStringLiteral("GOOGLE_APPLICATION_CREDENTIALS")
-                                           : QStringLiteral("GCP_CREDENTIALS_JSON");
+    const QString source =
+        given.isEmpty() ? QStringLiteral("GOOGLE_APPLICATION_CREDENTIALS") : QStringLiteral("GCP_CREDENTIALS_JSON");
     if (given.startsWith(QLatin1Char('{')))
         return readServiceAccount(source, given.toUtf8(), settings.tokenUrl);
     const QString path = given.isEmpty() ? settings.credentialsFile.trimmed() : given;
@@ -173,15 +173,15 @@ Result<QByteArray> signGoogleClaim(const GoogleCredentials& credentials, const Q
             .toJson(QJsonDocument::Compact)
             .toBase64(QByteArray::Base64UrlEncoding | QByteArray::OmitTrailingEquals);
     };
-    QJsonObject header{{QStringLiteral("alg"), QStringLiteral("RS256")}, {QStringLiteral("typ"), QStringLiteral("JWT")}};
+    QJsonObject header{
+        {QStringLiteral("alg"), QStringLiteral("RS256")}, {QStringLiteral("typ"), QStringLiteral("JWT")}};
     if (!credentials.keyId.isEmpty())
         header.insert(QStringLiteral("kid"), credentials.keyId);
     const qint64 issued = now.toSecsSinceEpoch();
     const QByteArray claim = encoded(header) + '.'
         + encoded({{QStringLiteral("iss"), credentials.email},
             {QStringLiteral("scope"), QStringLiteral("https://www.googleapis.com/auth/cloud-platform")},
-            {QStringLiteral("aud"), credentials.audience.toString(QUrl::FullyEncoded)},
-            {QStringLiteral("iat"), issued},
+            {QStringLiteral("aud"), credentials.audience.toString(QUrl::FullyEncoded)}, {QStringLiteral("iat"), issued},
             {QStringLiteral("exp"), issued + std::chrono::seconds(ClaimLife).count()}});
     const QByteArray signature = credentials.key ? credentials.key->sign(claim) : QByteArray();
     if (signature.isEmpty())

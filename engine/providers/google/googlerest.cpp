@@ -32,8 +32,7 @@ HttpRequest recognizeRequest(const GoogleService& service, const RecognitionCont
 {
     QJsonObject config{{QStringLiteral("encoding"), QStringLiteral("MULAW")},
         {QStringLiteral("sampleRateHertz"), media::SampleRate},
-        {QStringLiteral("languageCode"), googleLanguage(context.language)},
-        {QStringLiteral("maxAlternatives"), 1}};
+        {QStringLiteral("languageCode"), googleLanguage(context.language)}, {QStringLiteral("maxAlternatives"), 1}};
     if (!service.settings.sttModel.isEmpty())
         config.insert(QStringLiteral("model"), service.settings.sttModel);
     if (const QStringList hints = hintsOf(context); !hints.isEmpty())
@@ -215,8 +214,8 @@ Result<std::shared_ptr<GoogleRestSpeechToText>> GoogleRestSpeechToText::create(
     const GoogleSettings& settings, std::shared_ptr<HttpPool> pool, const Clock& clock)
 {
     if (!isServiceAddress(settings.sttUrl))
-        return Error{Error::Code::Invalid,
-            QStringLiteral("KAV_GOOGLE_STT_URL: it is no http:// or https:// address"), {}};
+        return Error{
+            Error::Code::Invalid, QStringLiteral("KAV_GOOGLE_STT_URL: it is no http:// or https:// address"), {}};
     const Result<GoogleService> service = openGoogleService(settings, std::move(pool), clock);
     if (!service)
         return service.error();

@@ -19,7 +19,8 @@ struct GoogleSettings final {
     QUrl tokenUrl; ///< empty: the one that the credentials name
     QUrl sttUrl{QStringLiteral("https://speech.googleapis.com")};
     QUrl ttsUrl{QStringLiteral("https://texttospeech.googleapis.com")};
-    /// host:port of the gRPC service. TLS, but for an address of this machine; "https://localhost:443" asks for it there.
+    /// host:port of the gRPC service. TLS, but for an address of this machine; "https://localhost:443" asks for it
+    /// there.
     QString sttEndpoint = QStringLiteral("speech.googleapis.com:443");
     QString sttModel; ///< empty: Google's default for the language
     QHash<QString, QString> voices; ///< language ("he", "en-US") -> voice; none: Kav's choice for he-IL and en-US

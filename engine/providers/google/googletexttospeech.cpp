@@ -121,8 +121,8 @@ private:
             askNext(); // the next is made while this one is heard
         const QPointer<GoogleSpeech> guard(this);
         Q_EMIT audio(*sound);
-        if (guard && isLast)
-            Q_EMIT finished();
+        if (guard && isLast) Q_EMIT
+            finished();
     }
 
     const GoogleService m_service;
@@ -153,7 +153,10 @@ QStringList piecesToSpeak(const QString& text, qsizetype bytes)
             if (rest[end - 1] == u'\n' || (atSpace && endsSentence(rest[end - 1])))
                 sentence = end;
         }
-        const qsizetype cut = end == rest.size() ? end : sentence > 0 ? sentence : space > 0 ? space : qMax<qsizetype>(end, 1);
+        const qsizetype cut = end == rest.size() ? end
+            : sentence > 0                       ? sentence
+            : space > 0                          ? space
+                                                 : qMax<qsizetype>(end, 1);
         const QString piece = rest.left(cut).trimmed();
         if (hasWords(piece))
             pieces.append(piece);
@@ -165,14 +168,16 @@ QStringList piecesToSpeak(const QString& text, qsizetype bytes)
 Result<QByteArray> mulawOf(const QByteArray& audio)
 {
     if (!audio.startsWith("RIFF"))
-        return audio.isEmpty() ? Result<QByteArray>(Error{Error::Code::Invalid, QStringLiteral("the audio is empty"), {}})
-                               : Result<QByteArray>(audio);
+        return audio.isEmpty()
+            ? Result<QByteArray>(Error{Error::Code::Invalid, QStringLiteral("the audio is empty"), {}})
+            : Result<QByteArray>(audio);
     const Result<media::WavAudio> wav = media::parseWav(audio);
     if (!wav)
         return wav.error();
     if (wav->sampleRate != media::SampleRate)
         return Error{Error::Code::Invalid,
-            QStringLiteral("the audio has %1 samples a second, not %2").arg(wav->sampleRate).arg(media::SampleRate), {}};
+            QStringLiteral("the audio has %1 samples a second, not %2").arg(wav->sampleRate).arg(media::SampleRate),
+            {}};
     const std::vector<qint16> samples = wav->mono();
     QByteArray mulaw(qsizetype(samples.size()), Qt::Uninitialized);
     media::encodeMulaw(samples, {reinterpret_cast<quint8*>(mulaw.data()), samples.size()});
@@ -188,8 +193,8 @@ Result<std::shared_ptr<GoogleTextToSpeech>> GoogleTextToSpeech::create(
     const GoogleSettings& settings, std::shared_ptr<HttpPool> pool, const Clock& clock)
 {
     if (!isServiceAddress(settings.ttsUrl))
-        return Error{Error::Code::Invalid,
-            QStringLiteral("KAV_GOOGLE_TTS_URL: it is no http:// or https:// address"), {}};
+        return Error{
+            Error::Code::Invalid, QStringLiteral("KAV_GOOGLE_TTS_URL: it is no http:// or https:// address"), {}};
     const Result<GoogleService> service = openGoogleService(settings, std::move(pool), clock);
     if (!service)
         return service.error();
