@@ -8,9 +8,12 @@ build=(build-essential cmake ninja-build ccache git pkg-config lld
        qt6-base-dev qt6-base-dev-tools qt6-websockets-dev qt6-tools-dev qt6-tools-dev-tools qt6-l10n-tools libqt6sql6-sqlite qt6-svg-dev qt6-translations-l10n
        libboost-dev libssl-dev libcurl4-openssl-dev libsimdjson-dev libtomlplusplus-dev prometheus-cpp-dev zlib1g-dev
        libspeexdsp-dev libwebrtc-audio-processing-dev
+       libgrpc++-dev libprotobuf-dev protobuf-compiler
        libpocketsphinx-dev libsphinxbase-dev pocketsphinx-en-us flite1-dev)
 speech_samples=(asterisk-core-sounds-en-wav)
 test=(pocketsphinx-testdata sqlite3 python3 sox xvfb xauth fonts-dejavu-core)
+# For Google's stand-in; however they came to be there.
+command -v npm >/dev/null || test+=(nodejs npm)
 fuzz=(clang-19 libclang-rt-19-dev)
 bench=(hyperfine)
 lint=(clang-format clang-tidy)

@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/providers/google/recognitionservice.h"
+
+#include "engine/media/audio.h"
+#include "engine/providers/redaction.h"
+
+#include <QRegularExpression>
+#include <QUrl>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <google_speech_v1.pb.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/impl/codegen/proto_utils.h>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace kav::providers {
+
+namespace {
+namespace speech = google::cloud::speech::v1;
+using RequestMessage = speech::StreamingRecognizeRequest;
+using ResponseMessage = speech::StreamingRecognizeResponse;
+// Answers are read as bytes and taken apart here: gRPC gives no sign of one that is garbage, and waits for the next.
+using Stub = grpc::TemplatedGenericStub<RequestMessage, grpc::ByteBuffer>;
+using Call = grpc::ClientAsyncReaderWriter<RequestMessage, grpc::ByteBuffer>;
+
+constexpr char MethodName[] = "/google.cloud.speech.v1.Speech/StreamingRecognize";
+constexpr std::size_t Channels = 2; // 200 streams at once
+constexpr qsizetype LongestMessage = 16000; // bytes of audio; Google takes 25 KB
+constexpr qsizetype MostUnsent = 120 * media::SampleRate;
+constexpr std::chrono::seconds LongestStream{330}; // Google's own limit is 305
+
+struct Endpoint final {
+    QString host;
+    int port = 443;
+    bool isSecure = true;
+    bool isHere = false; ///< this machine
+};
+
+Result<Endpoint> parseEndpoint(const QString& text)
+{
+    const auto wrong = [](const QString& what) {
+        return Error{Error::Code::Invalid, QStringLiteral("KAV_GOOGLE_STT_ENDPOINT: ") + what, {}};
+    };
+    const QString trimmed = text.trimmed();
+    const bool saysScheme = trimmed.contains(QLatin1String("://"));
+    const QUrl url(saysScheme ? trimmed : QStringLiteral("grpc://") + trimmed, QUrl::StrictMode);
+    if (!url.isValid() || url.host().isEmpty() || !url.userInfo().isEmpty() || url.hasQuery() || url.path().size() > 1)
+        return wrong(QStringLiteral("it is not of the form host:port"));
+    Endpoint endpoint{url.host(), url.port(443), true, false};
+    static const QRegularExpression here(QStringLiteral("^(?:localhost|127(?:\\.\\d{1,3}){3}|::1)$"));
+    endpoint.isHere = here.match(endpoint.host).hasMatch();
+    if (!saysScheme)
+        endpoint.isSecure = !endpoint.isHere;
+    else if (url.scheme() == QLatin1String("http"))
+        endpoint.isSecure = false;
+    else if (url.scheme() != QLatin1String("https"))
+        return wrong(QStringLiteral("it is not of the form host:port"));
+    if (!endpoint.isSecure && !endpoint.isHere)
+        return wrong(QStringLiteral("without TLS only this machine itself can be asked"));
+    return endpoint;
+}
+
+/// In an operator's words; Google's own go to `detail`.
+Error errorOfStatus(int code, const std::string& words, const QString& host, const QStringList& secrets)
+{
+    const QString said = QString::fromStdString(words);
+    const auto with = [&](Error::Code kind, const QString& what) {
+        return Error{kind, host + QLatin1String(": ") + what, safeReason(said, secrets)};
+    };
+    if (said.contains(QLatin1String("API key not valid")) || said.contains(QLatin1String("API_KEY_INVALID")))
+        return with(Error::Code::Denied, QStringLiteral("there is no such API key"));
+    if (said.contains(QLatin1String("has not been used in project")))
+        return with(
+            Error::Code::Denied, QStringLiteral("this service is not enabled in the project of the credentials"));
+    switch (code) {
+    case grpc::StatusCode::UNAUTHENTICATED:
+    case grpc::StatusCode::PERMISSION_DENIED:
+        return with(Error::Code::Denied, QStringLiteral("the credentials or the account are refused"));
+    case grpc::StatusCode::RESOURCE_EXHAUSTED:
+        return with(Error::Code::LimitExceeded, QStringLiteral("too many requests, or the quota is used up"));
+    case grpc::StatusCode::DEADLINE_EXCEEDED:
+        return with(Error::Code::Timeout, QStringLiteral("it took too long"));
+    case grpc::StatusCode::OUT_OF_RANGE:
+        return with(Error::Code::Timeout, QStringLiteral("it waited too long for audio, or the stream was too long"));
+    case grpc::StatusCode::INVALID_ARGUMENT:
+    case grpc::StatusCode::FAILED_PRECONDITION:
+        return with(Error::Code::Invalid, QStringLiteral("the request is refused"));
+    case grpc::StatusCode::NOT_FOUND:
+    case grpc::StatusCode::UNIMPLEMENTED:
+        return with(Error::Code::NotFound, QStringLiteral("there is no such service or model at this address"));
+    case grpc::StatusCode::UNAVAILABLE:
+        return with(Error::Code::Unavailable, QStringLiteral("no connection, or the service is away"));
+    default:
+        return with(Error::Code::Unavailable, QStringLiteral("the service has a fault"));
+    }
+}
+
+RequestMessage firstMessage(const RecognitionConfig& config)
+{
+    RequestMessage message;
+    speech::StreamingRecognitionConfig* streaming = message.mutable_streaming_config();
+    streaming->set_interim_results(true);
+    speech::RecognitionConfig* recognition = streaming->mutable_config();
+    recognition->set_encoding(speech::RecognitionConfig::MULAW);
+    recognition->set_sample_rate_hertz(media::SampleRate);
+    recognition->set_language_code(config.language.toStdString());
+    recognition->set_max_alternatives(1);
+    recognition->set_model(config.model.toStdString());
+    if (!config.hints.isEmpty()) {
+        speech::SpeechContext* context = recognition->add_speech_contexts();
+        for (const QString& hint : config.hints)
+            context->add_phrases(hint.toStdString());
+    }
+    return message;
+}
+
+QList<RecognitionPiece> piecesOf(const ResponseMessage& response)
+{
+    QList<RecognitionPiece> pieces;
+    for (const speech::StreamingRecognitionResult& result : response.results()) {
+        RecognitionPiece piece;
+        if (result.alternatives_size() > 0) {
+            piece.text = QString::fromStdString(result.alternatives(0).transcript());
+            piece.confidence = std::clamp(double(result.alternatives(0).confidence()), 0.0, 1.0);
+        }
+        piece.stability = double(result.stability());
+        piece.isFinal = result.is_final();
+        piece.end = std::chrono::seconds(result.result_end_time().seconds())
+            + std::chrono::duration_cast<Milliseconds>(std::chrono::nanoseconds(result.result_end_time().nanos()));
+        pieces.append(piece);
+    }
+    return pieces;
+}
+
+/// How many streams live; the service's end waits for none of them longer than their cancelling takes.
+struct LiveStreams final {
+    std::mutex mutex;
+    std::condition_variable none;
+    std::vector<RecognitionStream*> streams;
+};
+
+class GrpcStream final : public RecognitionStream, public std::enable_shared_from_this<GrpcStream> {
+public:
+    enum class Step { Started, Written, Read, Finished };
+    /// What the completion queue gives back: it keeps the stream until then.
+    struct Tag final {
+        std::shared_ptr<GrpcStream> stream;
+        Step step;
+    };
+
+    GrpcStream(QString host, const GoogleHeader& header, RecognitionEvents events, std::shared_ptr<LiveStreams> live)
+        : m_host(std::move(host))
+        , m_secrets{QString::fromLatin1(header.value), QString::fromLatin1(header.value.mid(7))}
+        , m_events(std::move(events))
+        , m_live(std::move(live))
+    {
+        m_context.AddMetadata(header.name.toStdString(), header.value.toStdString());
+        m_context.set_deadline(std::chrono::system_clock::now() + LongestStream);
+    }
+
+    void start(Stub& stub, grpc::CompletionQueue& queue, const RecognitionConfig& config)
+    {
+        {
+            const std::lock_guard lock(m_live->mutex);
+            m_live->streams.push_back(this);
+        }
+        const std::lock_guard lock(m_mutex);
+        m_unsent.push_back(firstMessage(config));
+        m_call = stub.PrepareCall(&m_context, MethodName, &queue);
+        m_call->StartCall(tag(Step::Started));
+    }
+    bool write(const QByteArray& mulaw) override
+    {
+        const std::lock_guard lock(m_mutex);
+        if (m_unsentBytes + mulaw.size() > MostUnsent)
+            return false;
+        if (m_over || m_isLast)
+            return true;
+        for (qsizetype at = 0; at < mulaw.size(); at += LongestMessage) {
+            const qsizetype length = std::min(LongestMessage, mulaw.size() - at);
+            m_unsent.emplace_back().set_audio_content(mulaw.constData() + at, std::size_t(length));
+            m_unsentBytes += length;
+        }
+        send();
+        return true;
+    }
+    void finish() override
+    {
+        const std::lock_guard lock(m_mutex);
+        if (m_over || m_isLast)
+            return;
+        m_isLast = true;
+        send();
+    }
+    void cancel() override { m_context.TryCancel(); }
+
+    /// On the service's thread.
+    void on(Step step, bool isGood);
+
+private:
+    Tag* tag(Step step) { return new Tag{shared_from_this(), step}; }
+    void send();
+    void take(const grpc::ByteBuffer& bytes);
+    void end(const Result<void>& how);
+
+    const QString m_host;
+    const QStringList m_secrets;
+    const RecognitionEvents m_events;
+    const std::shared_ptr<LiveStreams> m_live;
+    grpc::ClientContext m_context;
+    std::unique_ptr<Call> m_call;
+    grpc::ByteBuffer m_response; // the service's thread
+    grpc::Status m_status; // the service's thread
+    std::optional<Error> m_error; // the service's thread
+
+    std::mutex m_mutex; // guards the rest
+    std::deque<RequestMessage> m_unsent;
+    qsizetype m_unsentBytes = 0;
+    bool m_isStarted = false, m_isWriting = false;
+    bool m_isLast = false; // nothing is written after what waits
+    bool m_isLastSent = false;
+    bool m_over = false; // no operation may begin any more
+};
+
+void GrpcStream::on(Step step, bool isGood)
+{
+    switch (step) {
+    case Step::Started: {
+        if (isGood)
+            m_events.started();
+        const std::lock_guard lock(m_mutex);
+        m_isStarted = isGood;
+        if (isGood) {
+            send();
+            m_call->Read(&m_response, tag(Step::Read));
+        } else {
+            m_over = true;
+            m_call->Finish(&m_status, tag(Step::Finished));
+        }
+        return;
+    }
+    case Step::Written: {
+        const std::lock_guard lock(m_mutex);
+        m_isWriting = false;
+        if (isGood)
+            send();
+        return; // else Read says why
+    }
+    case Step::Read: {
+        if (isGood && !m_error)
+            take(m_response);
+        const std::lock_guard lock(m_mutex);
+        if (isGood) {
+            m_call->Read(&m_response, tag(Step::Read));
+        } else {
+            m_over = true;
+            m_call->Finish(&m_status, tag(Step::Finished));
+        }
+        return;
+    }
+    case Step::Finished:
+        if (m_error)
+            end(*m_error);
+        else if (m_status.ok())
+            end({});
+        else
+            end(errorOfStatus(m_status.error_code(), m_status.error_message(), m_host, m_secrets));
+        return;
+    }
+}
+
+/// The next message, when nothing is on its way. With the mutex held.
+void GrpcStream::send()
+{
+    if (!m_isStarted || m_isWriting || m_isLastSent || m_over)
+        return;
+    if (m_unsent.empty()) {
+        if (!m_isLast)
+            return;
+        m_isWriting = m_isLastSent = true;
+        m_call->WritesDone(tag(Step::Written));
+        return;
+    }
+    const RequestMessage message = std::move(m_unsent.front());
+    m_unsent.pop_front();
+    m_unsentBytes -= qsizetype(message.audio_content().size());
+    m_isWriting = true;
+    if (m_isLast && m_unsent.empty()) {
+        m_isLastSent = true;
+        m_call->WriteLast(message, grpc::WriteOptions(), tag(Step::Written));
+    } else {
+        m_call->Write(message, tag(Step::Written));
+    }
+}
+
+void GrpcStream::take(const grpc::ByteBuffer& bytes)
+{
+    grpc::Slice whole;
+    ResponseMessage response;
+    if (!bytes.DumpToSingleSlice(&whole).ok() || !response.ParseFromArray(whole.begin(), int(whole.size())))
+        m_error = Error{Error::Code::Invalid, m_host + QStringLiteral(": its answer cannot be read"), {}};
+    else if (response.has_error() && response.error().code() != 0)
+        m_error = errorOfStatus(response.error().code(), response.error().message(), m_host, m_secrets);
+    else
+        m_events.heard(piecesOf(response));
+    if (m_error)
+        m_context.TryCancel();
+}
+
+void GrpcStream::end(const Result<void>& how)
+{
+    m_events.ended(how);
+    const std::lock_guard lock(m_live->mutex);
+    std::erase(m_live->streams, this);
+    if (m_live->streams.empty())
+        m_live->none.notify_all();
+}
+} // namespace
+
+struct RecognitionService::Private final {
+    void run()
+    {
+        void* next = nullptr;
+        bool isGood = false;
+        while (queue.Next(&next, &isGood)) {
+            const std::unique_ptr<GrpcStream::Tag> tag(static_cast<GrpcStream::Tag*>(next));
+            tag->stream->on(tag->step, isGood);
+        }
+    }
+
+    Endpoint endpoint;
+    std::vector<std::shared_ptr<grpc::Channel>> channels;
+    std::vector<std::unique_ptr<Stub>> stubs;
+    std::atomic<std::size_t> nextChannel = 0;
+    std::shared_ptr<LiveStreams> live = std::make_shared<LiveStreams>();
+    grpc::CompletionQueue queue;
+    std::thread thread;
+};
+
+Result<std::shared_ptr<RecognitionService>> RecognitionService::create(const QString& endpoint)
+{
+    const Result<Endpoint> parsed = parseEndpoint(endpoint);
+    if (!parsed)
+        return parsed.error();
+    auto made = std::make_unique<Private>();
+    made->endpoint = *parsed;
+    const QString host =
+        parsed->host.contains(QLatin1Char(':')) ? QLatin1Char('[') + parsed->host + QLatin1Char(']') : parsed->host;
+    const std::string target = QStringLiteral("%1:%2").arg(host).arg(parsed->port).toStdString();
+    grpc::ChannelArguments arguments;
+    arguments.SetUserAgentPrefix("kav-engine");
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1); // else equal channels share one connection
+    arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
+    arguments.SetInt(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, 1024 * 1024);
+    // A connection that died unseen is found while streams are on it; without any it is not worth a ping.
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 30000);
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10000);
+    arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+    arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 250);
+    arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5000);
+    if (parsed->isHere)
+        arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+    const auto security =
+        parsed->isSecure ? grpc::SslCredentials(grpc::SslCredentialsOptions()) : grpc::InsecureChannelCredentials();
+    for (std::size_t i = 0; i < Channels; ++i) {
+        made->channels.push_back(grpc::CreateCustomChannel(target, security, arguments));
+        made->stubs.push_back(std::make_unique<Stub>(made->channels.back()));
+    }
+    made->thread = std::thread([own = made.get()] { own->run(); });
+    return std::shared_ptr<RecognitionService>(new RecognitionService(std::move(made)));
+}
+
+RecognitionService::RecognitionService(std::unique_ptr<Private> made)
+    : d(std::move(made))
+{
+}
+
+RecognitionService::~RecognitionService()
+{
+    {
+        std::unique_lock lock(d->live->mutex);
+        for (RecognitionStream* stream : d->live->streams)
+            stream->cancel();
+        d->live->none.wait(lock, [this] { return d->live->streams.empty(); });
+    }
+    d->queue.Shutdown();
+    d->thread.join();
+}
+
+std::shared_ptr<RecognitionStream> RecognitionService::start(
+    const GoogleHeader& header, const RecognitionConfig& config, RecognitionEvents events)
+{
+    auto stream = std::make_shared<GrpcStream>(d->endpoint.host, header, std::move(events), d->live);
+    stream->start(*d->stubs[d->nextChannel++ % Channels], d->queue, config);
+    return stream;
+}
+
+void RecognitionService::connectAhead()
+{
+    for (const auto& channel : d->channels)
+        channel->GetState(true);
+}
+
+QString RecognitionService::host() const
+{
+    return d->endpoint.host;
+}
+
+} // namespace kav::providers
