@@ -68,6 +68,7 @@ void RealtimeCall::wake()
     if (m_link != nullptr)
         return;
     ++m_generation;
+    m_lastEvent = m_clock.now();
     const QString model = realtimeModel(m_settings, m_call);
     m_link = m_hub->take(m_settings, model);
     const bool isFresh = m_link == nullptr;
@@ -95,6 +96,11 @@ QString RealtimeCall::send(QJsonObject event)
     if (m_link != nullptr)
         m_link->send(QJsonDocument(event).toJson(QJsonDocument::Compact));
     return id;
+}
+
+bool RealtimeCall::isSilentFor(Milliseconds time) const
+{
+    return elapsed(m_lastEvent, m_clock.now()) >= time;
 }
 
 void RealtimeCall::breakOff(const Error& error)
@@ -272,6 +278,7 @@ void RealtimeCall::cancelResponse(quint64 ticket)
 
 void RealtimeCall::onEvent(const QJsonObject& event)
 {
+    m_lastEvent = m_clock.now();
     const QString type = stringIn(event, "type");
     if (type.startsWith(QLatin1String("response.")))
         onResponse(type, event);

@@ -42,6 +42,8 @@ public:
     int generation() const { return m_generation; }
     /// Its event_id. Dropped while there is no connection.
     QString send(QJsonObject event);
+    /// Nothing at all came from the vendor for so long.
+    bool isSilentFor(Milliseconds time) const;
     /// Half open, by the look of it.
     void breakOff(const Error& error);
     void dispose();
@@ -101,6 +103,7 @@ private:
     RealtimeLink* m_link = nullptr;
     RealtimeDeadline m_updated; ///< for session.updated
     QString m_updateId;
+    Instant m_lastEvent;
     int m_generation = 0;
     quint64 m_events = 0, m_items = 0, m_tickets = 0;
     bool m_hasAudio = false; ///< appended, and neither committed nor cleared

@@ -179,8 +179,8 @@ void RealtimeStream::onDeadline()
             .arg(m_call->settings().url.host())
             .arg(m_call->settings().transcript.count()),
         {}};
-    // Not even the commit was acknowledged: nobody is at the other end.
-    if (m_waiting.first().voice->id.isEmpty()) {
+    // The socket may look healthy: it is judged by its replies.
+    if (m_call->isSilentFor(m_call->settings().transcript)) {
         m_call->breakOff(error);
         return;
     }

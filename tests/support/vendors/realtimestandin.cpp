@@ -30,7 +30,7 @@ QJsonObject inside(const QJsonObject& object, const char* name)
 
 struct RealtimeStandIn::Peer final {
     QTcpSocket* socket = nullptr;
-    RealtimeSession* session = nullptr; ///< null before the upgrade
+    std::shared_ptr<RealtimeSession> session; ///< null before the upgrade
     QByteArray in, out; ///< out: of a slow one
     QByteArray buffer; ///< the input audio buffer
     std::deque<std::function<void()>> steps; ///< of the response under way
@@ -95,7 +95,13 @@ RealtimeStandIn::RealtimeStandIn()
     turns->start(1);
 }
 
-RealtimeStandIn::~RealtimeStandIn() = default;
+RealtimeStandIn::~RealtimeStandIn()
+{
+    for (const auto& peer : m_peers) {
+        if (peer->socket)
+            peer->socket->disconnect(this);
+    }
+}
 
 QUrl RealtimeStandIn::url() const
 {
@@ -221,7 +227,7 @@ bool RealtimeStandIn::readHead(Peer& peer)
         return false;
     QList<QByteArray> lines = peer.in.left(end).split('\n');
     peer.in.remove(0, end + 4);
-    auto session = std::make_unique<RealtimeSession>();
+    auto session = std::make_shared<RealtimeSession>();
     session->path = QString::fromLatin1(lines.takeFirst().split(' ').value(1));
     for (const QByteArray& line : std::as_const(lines)) {
         const qsizetype colon = line.indexOf(':');
@@ -260,7 +266,7 @@ bool RealtimeStandIn::readHead(Peer& peer)
                        "Sec-WebSocket-Accept: "
         + accept + "\r\n\r\n");
     sessions.push_back(std::move(session));
-    peer.session = sessions.back().get();
+    peer.session = sessions.back();
     if (m_phase == Phase::Session && misbehave(peer, Phase::Session, false))
         return peer.socket != nullptr;
     send(peer,
@@ -417,7 +423,7 @@ void RealtimeStandIn::onResponse(Peer& peer, const QJsonObject& event)
     }
     if (misbehave(peer, Phase::Answer, false))
         return;
-    peer.response = QStringLiteral("resp_%1").arg(++m_ids);
+    peer.response = lastResponse = QStringLiteral("resp_%1").arg(++m_ids);
     peer.metadata = echoesMetadata ? inside(inside(event, "response"), "metadata") : QJsonObject();
     peer.made.clear();
     peer.isHeld = false;
@@ -609,9 +615,13 @@ void RealtimeStandIn::reset(Peer& peer)
     peer.isStopped = true;
     if (!peer.socket)
         return;
-    const linger hard{1, 0};
-    ::setsockopt(int(peer.socket->socketDescriptor()), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
-    peer.socket->abort();
+    // What was said before arrives before the reset does.
+    peer.socket->flush();
+    QTimer::singleShot(20, peer.socket, [socket = peer.socket] {
+        const linger hard{1, 0};
+        ::setsockopt(int(socket->socketDescriptor()), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+        socket->abort();
+    });
 }
 
 } // namespace kav::test

@@ -83,10 +83,16 @@ public:
     bool holdsTranscripts = false;
     QString transcriptionFails; ///< code
     std::deque<RealtimeAnswer> answers; ///< of the responses to come; none: the default
+    QString lastResponse; ///< id
     QString answerFails; ///< code of a response that fails
-    std::vector<std::unique_ptr<RealtimeSession>> sessions;
+    std::vector<std::shared_ptr<RealtimeSession>> sessions; ///< may be emptied
 
-    RealtimeSession& session(int index = -1) { return *sessions.at(index < 0 ? sessions.size() - 1 : size_t(index)); }
+    /// The newest, or by number; an empty one while there is none.
+    RealtimeSession& session(int index = -1)
+    {
+        const size_t at = index < 0 ? sessions.size() - 1 : size_t(index);
+        return at < sessions.size() ? *sessions[at] : m_none;
+    }
 
 private:
     struct Peer;
@@ -108,6 +114,7 @@ private:
     bool misbehave(Peer& peer, Phase phase, bool isMid);
     QString name(const char* current, const char* beta) const;
 
+    RealtimeSession m_none;
     QTcpServer m_server;
     VendorFault m_fault = VendorFault::None;
     Phase m_phase = Phase::Any;
