@@ -15,20 +15,26 @@ constexpr Milliseconds RenderTime{30'000}; // of one sentence; a voice takes a f
 Engine::MakersSource embeddedMakers(const std::shared_ptr<QThreadPool>& speechPool, const Clock& clock)
 {
     return [speechPool, &clock](const Engine::ScriptSource& script) {
+        const QString name = QStringLiteral("embedded");
         providers::Makers makers;
-        makers.speechToText = [speechPool, &clock]() -> Result<std::shared_ptr<providers::SpeechToText>> {
-            auto made = providers::PocketsphinxSpeechToText::create({}, *speechPool, clock);
-            if (!made)
-                return made.error();
-            return std::shared_ptr<providers::SpeechToText>(*made);
-        };
-        makers.languageModel = [script]() -> Result<std::shared_ptr<providers::LanguageModel>> {
-            const auto dialog = script();
-            if (!dialog)
-                return Error{Error::Code::Unavailable, QStringLiteral("there is no usable dialog file"), {}};
-            return std::shared_ptr<providers::LanguageModel>(std::make_shared<dialog::Receptionist>(dialog));
-        };
-        makers.textToSpeech = [speechPool] { return providers::FliteTextToSpeech::create(*speechPool); };
+        makers.speechToText.push_back({name,
+            [speechPool, &clock]() -> Result<std::shared_ptr<providers::SpeechToText>> {
+                auto made = providers::PocketsphinxSpeechToText::create({}, *speechPool, clock);
+                if (!made)
+                    return made.error();
+                return std::shared_ptr<providers::SpeechToText>(*made);
+            },
+            {}});
+        makers.languageModel.push_back({name,
+            [script]() -> Result<std::shared_ptr<providers::LanguageModel>> {
+                const auto dialog = script();
+                if (!dialog)
+                    return Error{Error::Code::Unavailable, QStringLiteral("there is no usable dialog file"), {}};
+                return std::shared_ptr<providers::LanguageModel>(std::make_shared<dialog::Receptionist>(dialog));
+            },
+            {}});
+        makers.textToSpeech.push_back(
+            {name, [speechPool] { return providers::FliteTextToSpeech::create(*speechPool); }, {}});
         return makers;
     };
 }

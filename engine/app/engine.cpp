@@ -251,7 +251,8 @@ void Engine::startProviders()
 
 void Engine::onProviderStatus(const providers::ProviderStatus& status)
 {
-    m_metrics->setProviderState(stageOf(status.stage), stateOf(status.state));
+    // The stage is in the state of the best it has.
+    m_metrics->setProviderState(stageOf(status.stage), stateOf(m_registry->status(status.stage).state));
     if (status.stage == providers::Stage::TextToSpeech && status.state == providers::ProviderState::Ready && script()) {
         // The first sound of a call waits for no synthesiser.
         m_linesAsked = true;

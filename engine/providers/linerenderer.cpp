@@ -4,7 +4,7 @@
 #include "engine/providers/redaction.h"
 #include "shared/core/logging.h"
 
-#include <QSet>
+#include <QHash>
 #include <QTimer>
 
 #include <algorithm>
@@ -26,6 +26,7 @@ struct LineRenderer::Private final {
     };
     struct Line final {
         QString text;
+        std::shared_ptr<TextToSpeech> voice;
         std::unique_ptr<Speech> speech;
         QByteArray audio;
         Instant started;
@@ -39,12 +40,22 @@ struct LineRenderer::Private final {
     {
     }
 
+    bool isDue(const QString& text, const std::shared_ptr<TextToSpeech>& voice) const
+    {
+        if (const auto asked = wanted.constFind(text); asked != wanted.cend())
+            return *asked != voice;
+        if (!lines.find(text))
+            return true;
+        const auto by = voiceOf.constFind(text);
+        return by != voiceOf.cend() && by->lock() != voice;
+    }
+
     void startMore()
     {
         while (int(running.size()) < qMax(1, settings.parallel) && !waiting.empty()) {
             const Wanted next = std::move(waiting.front());
             waiting.pop_front();
-            running.push_back({next.request.text, next.voice->speak(next.request), {}, clock.now()});
+            running.push_back({next.request.text, next.voice, next.voice->speak(next.request), {}, clock.now()});
             Line& line = running.back(); // std::list: its address stays
             if (!line.speech) {
                 end(&line, QStringLiteral("the voice made no speech"));
@@ -75,7 +86,11 @@ struct LineRenderer::Private final {
         const auto line = std::find_if(running.begin(), running.end(), [at](const Line& each) { return &each == at; });
         Q_ASSERT(line != running.end());
         if (problem.isEmpty()) {
-            lines.insert(line->text, line->audio);
+            // The voice asked for last stays, whichever of two is done first.
+            if (wanted.value(line->text) == line->voice || !lines.find(line->text)) {
+                lines.insert(line->text, line->audio);
+                voiceOf.insert(line->text, line->voice);
+            }
             ++rendered;
         } else {
             qCWarning(lcTts).noquote() << "a line of" << line->text.size() << "characters was not rendered:" << problem;
@@ -110,7 +125,8 @@ struct LineRenderer::Private final {
     const Clock& clock;
     std::deque<Wanted> waiting;
     std::list<Line> running;
-    QSet<QString> wanted;
+    QHash<QString, std::shared_ptr<TextToSpeech>> wanted; // in which voice, last
+    QHash<QString, std::weak_ptr<TextToSpeech>> voiceOf; // what is rendered
     QTimer timer;
     int rendered = 0, failed = 0;
     bool busy = false, scheduled = false;
@@ -130,9 +146,9 @@ void LineRenderer::render(std::shared_ptr<TextToSpeech> voice, const QStringList
     KAV_ASSERT_THREAD(this);
     Q_ASSERT(voice);
     for (const QString& text : sentences) {
-        if (text.trimmed().isEmpty() || d->wanted.contains(text) || d->lines.find(text))
+        if (text.trimmed().isEmpty() || !d->isDue(text, voice))
             continue;
-        d->wanted.insert(text);
+        d->wanted.insert(text, voice);
         d->waiting.push_back({voice, {text, language, {}}});
     }
     d->busy = true;

@@ -16,7 +16,7 @@ namespace kav::providers {
 /// Owned by the composition root, lives on the control thread; never blocks. Emits finished() once for all that was
 /// asked since the last finished(). A line that fails, stays silent past its deadline or grows past its limit is
 /// counted, logged (its length, never its words) and left out; the rest goes on. Lines that are rendered already are
-/// not rendered again.
+/// not rendered again, except in another voice than they were rendered in: a call speaks in one voice.
 class LineRenderer final : public QObject {
     Q_OBJECT
 public:

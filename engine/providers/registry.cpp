@@ -7,6 +7,9 @@
 
 #include <QTimer>
 
+#include <algorithm>
+#include <array>
+#include <type_traits>
 #include <typeinfo>
 
 #if __has_include(<cxxabi.h>)
@@ -18,7 +21,7 @@ namespace kav::providers {
 namespace {
 
 constexpr Milliseconds RegistryTick{100};
-constexpr int Stages = 3;
+constexpr std::array Stages{Stage::SpeechToText, Stage::LanguageModel, Stage::TextToSpeech};
 
 const QLoggingCategory& categoryOf(Stage stage)
 {
@@ -83,73 +86,99 @@ Error errorOfException(const std::exception& exception)
 }
 
 struct ProviderRegistry::Private final {
-    Private(ProviderRegistry* owner, Makers makers, const RegistrySettings& set, const Clock& clock)
+    template <typename T> struct Cell final {
+        QString provider;
+        Lazy<T> lazy;
+    };
+    template <typename T> using Cells = std::vector<std::unique_ptr<Cell<T>>>;
+
+    Private(ProviderRegistry* owner, Makers makers, const RegistrySettings& set, const Clock& time)
         : q(owner)
         , settings(set)
-        , threads(set.threads)
-        , speechToText(std::move(makers.speechToText), cellSettings<SpeechToText>(), clock, threads,
-              announcer(Stage::SpeechToText))
-        , languageModel(std::move(makers.languageModel), cellSettings<LanguageModel>(), clock, threads,
-              announcer(Stage::LanguageModel))
-        , textToSpeech(std::move(makers.textToSpeech), cellSettings<TextToSpeech>(), clock, threads,
-              announcer(Stage::TextToSpeech))
+        , clock(time)
+        , cellCount(count(makers.speechToText) + count(makers.languageModel) + count(makers.textToSpeech))
+        , threads(std::max(set.threads, cellCount + 1))
     {
+        fill(speechToText, Stage::SpeechToText, makers.speechToText);
+        fill(languageModel, Stage::LanguageModel, makers.languageModel);
+        fill(textToSpeech, Stage::TextToSpeech, makers.textToSpeech);
     }
 
-    template <typename T> typename Lazy<T>::Settings cellSettings() const
+    template <typename T> static int count(const MakerList<T>& makers) { return std::max(1, int(makers.size())); }
+
+    template <typename T> void fill(Cells<T>& cells, Stage stage, MakerList<T>& makers)
     {
-        // A stage whose makers hang again and again leaves a thread for each of the others.
-        return {settings.deadline, settings.retry, qMax(1, settings.threads - (Stages - 1))};
+        if (makers.empty())
+            makers.push_back({QStringLiteral("none"), {}, {}});
+        for (NamedMaker<T>& maker : makers) {
+            // One whose maker hangs again and again leaves a thread for each of the others.
+            const typename Lazy<T>::Settings cell{maker.deadline > Milliseconds(0) ? maker.deadline : settings.deadline,
+                settings.retry, std::max(1, threads.limit() - (cellCount - 1))};
+            cells.push_back(std::unique_ptr<Cell<T>>(
+                new Cell<T>{maker.name, {std::move(maker.make), cell, clock, threads, announcer(stage, maker.name)}}));
+        }
+    }
+
+    /// Calls `use` with the list of the stage.
+    template <typename Self, typename Use> static auto withCells(Self& self, Stage stage, Use use)
+    {
+        switch (stage) {
+        case Stage::SpeechToText:
+            return use(self.speechToText);
+        case Stage::LanguageModel:
+            return use(self.languageModel);
+        case Stage::TextToSpeech:
+            return use(self.textToSpeech);
+        }
+        Q_UNREACHABLE();
+    }
+    template <typename Self, typename Use> static void forEachCell(Self& self, Use use)
+    {
+        for (const Stage stage : Stages) {
+            withCells(self, stage, [&](auto& cells) {
+                for (auto& cell : cells)
+                    use(stage, *cell);
+            });
+        }
+    }
+
+    template <typename T> static std::shared_ptr<T> firstOf(Cells<T>& cells)
+    {
+        std::shared_ptr<T> first;
+        for (auto& cell : cells) {
+            if (auto provider = cell->lazy.get(); provider && !first)
+                first = std::move(provider);
+        }
+        return first;
+    }
+    template <typename T> static std::shared_ptr<T> named(Cells<T>& cells, const QString& provider)
+    {
+        for (auto& cell : cells) {
+            if (cell->provider == provider)
+                return cell->lazy.get();
+        }
+        return {};
     }
 
     // Changes happen on any thread; they are told on the control thread, in order, each with what it was.
-    std::function<void(const LazySnapshot&)> announcer(Stage stage)
+    std::function<void(const LazySnapshot&)> announcer(Stage stage, const QString& provider)
     {
-        return [this, stage](const LazySnapshot& snapshot) {
+        return [this, stage, provider](const LazySnapshot& snapshot) {
             QMetaObject::invokeMethod(
-                q, [this, stage, snapshot] { announce(stage, snapshot); }, Qt::QueuedConnection);
+                q, [this, stage, provider, snapshot] { announce(stage, provider, snapshot); }, Qt::QueuedConnection);
         };
     }
 
-    QString nameOf(Stage stage) const
-    {
-        switch (stage) {
-        case Stage::SpeechToText:
-            if (const auto provider = speechToText.peek())
-                return provider->name();
-            return {};
-        case Stage::LanguageModel:
-            if (const auto provider = languageModel.peek())
-                return provider->name();
-            return {};
-        case Stage::TextToSpeech:
-            if (const auto provider = textToSpeech.peek())
-                return provider->name();
-            return {};
-        }
-        Q_UNREACHABLE();
-    }
-
-    LazySnapshot snapshotOf(Stage stage) const
-    {
-        switch (stage) {
-        case Stage::SpeechToText:
-            return speechToText.snapshot();
-        case Stage::LanguageModel:
-            return languageModel.snapshot();
-        case Stage::TextToSpeech:
-            return textToSpeech.snapshot();
-        }
-        Q_UNREACHABLE();
-    }
-
-    ProviderStatus statusOf(Stage stage, const LazySnapshot& snapshot) const
+    template <typename C> ProviderStatus statusOf(Stage stage, const C& cell, const LazySnapshot& snapshot) const
     {
         ProviderStatus status;
         status.stage = stage;
+        status.provider = cell.provider;
         status.state = stateOf(snapshot.state);
-        if (snapshot.state == LazyState::Ready)
-            status.name = nameOf(stage);
+        if (snapshot.state == LazyState::Ready) {
+            if (const auto provider = cell.lazy.peek())
+                status.name = provider->name();
+        }
         if (snapshot.state == LazyState::Failed)
             status.reason = safeReason(toString(snapshot.error), settings.secrets);
         status.took = snapshot.took;
@@ -158,27 +187,34 @@ struct ProviderRegistry::Private final {
         return status;
     }
 
-    void announce(Stage stage, const LazySnapshot& snapshot)
+    void announce(Stage stage, const QString& provider, const LazySnapshot& snapshot)
     {
-        const ProviderStatus status = statusOf(stage, snapshot);
+        ProviderStatus status;
+        withCells(*this, stage, [&](auto& cells) {
+            for (const auto& cell : cells) {
+                if (cell->provider == provider)
+                    status = statusOf(stage, *cell, snapshot);
+            }
+        });
         const QLoggingCategory& category = categoryOf(stage);
         const QString token = QStringLiteral("WARMUP_") + stageName(stage);
         if (status.state == ProviderState::Ready && category.isInfoEnabled()) {
             QMessageLogger(nullptr, 0, nullptr, category.categoryName()).info().noquote().nospace()
-                << token << "_OK name=" << status.name << " took_ms=" << status.took.count();
+                << token << "_OK name=" << status.name << " took_ms=" << status.took.count()
+                << " provider=" << provider;
         } else if (status.state == ProviderState::Failed && category.isWarningEnabled()) {
             QString reason = status.reason;
             reason.replace(QLatin1Char('"'), QLatin1Char('\''));
             QMessageLogger(nullptr, 0, nullptr, category.categoryName()).warning().noquote().nospace()
                 << token << "_ERR reason=\"" << reason << "\" took_ms=" << status.took.count()
-                << " retry_ms=" << settings.retry.count();
+                << " retry_ms=" << settings.retry.count() << " provider=" << provider;
         }
         // The timer runs only while something waits for a deadline or a retry.
         bool waiting = false;
-        for (const Stage each : {Stage::SpeechToText, Stage::LanguageModel, Stage::TextToSpeech}) {
-            const LazyState state = snapshotOf(each).state;
+        forEachCell(*this, [&waiting](Stage, auto& cell) {
+            const LazyState state = cell.lazy.snapshot().state;
             waiting = waiting || state == LazyState::Warming || state == LazyState::Failed;
-        }
+        });
         if (waiting && !timer.isActive())
             timer.start(RegistryTick);
         else if (!waiting)
@@ -188,10 +224,13 @@ struct ProviderRegistry::Private final {
 
     ProviderRegistry* const q;
     const RegistrySettings settings;
+    const Clock& clock;
+    const int cellCount;
     MakerThreads threads;
-    Lazy<SpeechToText> speechToText;
-    Lazy<LanguageModel> languageModel;
-    Lazy<TextToSpeech> textToSpeech;
+    // Filled once, by the constructor; the cells themselves are safe on any thread.
+    Cells<SpeechToText> speechToText;
+    Cells<LanguageModel> languageModel;
+    Cells<TextToSpeech> textToSpeech;
     QTimer timer;
 };
 
@@ -206,57 +245,105 @@ ProviderRegistry::~ProviderRegistry() = default;
 
 std::shared_ptr<SpeechToText> ProviderRegistry::speechToText()
 {
-    return d->speechToText.get();
+    return Private::firstOf(d->speechToText);
 }
 
 std::shared_ptr<LanguageModel> ProviderRegistry::languageModel()
 {
-    return d->languageModel.get();
+    return Private::firstOf(d->languageModel);
 }
 
 std::shared_ptr<TextToSpeech> ProviderRegistry::textToSpeech()
 {
-    return d->textToSpeech.get();
+    return Private::firstOf(d->textToSpeech);
+}
+
+std::shared_ptr<SpeechToText> ProviderRegistry::speechToText(const QString& provider)
+{
+    return Private::named(d->speechToText, provider);
+}
+
+std::shared_ptr<LanguageModel> ProviderRegistry::languageModel(const QString& provider)
+{
+    return Private::named(d->languageModel, provider);
+}
+
+std::shared_ptr<TextToSpeech> ProviderRegistry::textToSpeech(const QString& provider)
+{
+    return Private::named(d->textToSpeech, provider);
+}
+
+QStringList ProviderRegistry::order(Stage stage, const QStringList& wanted) const
+{
+    QStringList all;
+    Private::withCells(*d, stage, [&all](const auto& cells) {
+        for (const auto& cell : cells)
+            all += cell->provider;
+    });
+    QStringList known;
+    for (const QString& name : wanted) {
+        if (all.contains(name) && !known.contains(name))
+            known += name;
+    }
+    return known.isEmpty() ? all : known;
 }
 
 void ProviderRegistry::warmUp()
 {
     KAV_ASSERT_THREAD(this);
-    d->speechToText.start();
-    d->languageModel.start();
-    d->textToSpeech.start();
+    Private::forEachCell(*d, [](Stage, auto& cell) { cell.lazy.start(); });
 }
 
-bool ProviderRegistry::retryNow(Stage stage)
+bool ProviderRegistry::retryNow(Stage stage, const QString& provider)
 {
     KAV_ASSERT_THREAD(this);
-    switch (stage) {
-    case Stage::SpeechToText:
-        return d->speechToText.retryNow();
-    case Stage::LanguageModel:
-        return d->languageModel.retryNow();
-    case Stage::TextToSpeech:
-        return d->textToSpeech.retryNow();
-    }
-    Q_UNREACHABLE();
+    return Private::withCells(*d, stage, [&provider](auto& cells) {
+        bool started = false;
+        for (auto& cell : cells) {
+            if (provider.isEmpty() || cell->provider == provider)
+                started = cell->lazy.retryNow() || started;
+        }
+        return started;
+    });
 }
 
 ProviderStatus ProviderRegistry::status(Stage stage) const
 {
-    return d->statusOf(stage, d->snapshotOf(stage));
+    const auto hope = [](ProviderState state) {
+        switch (state) {
+        case ProviderState::Ready:
+            return 3;
+        case ProviderState::Warming:
+            return 2;
+        case ProviderState::Cold:
+            return 1;
+        case ProviderState::Failed:
+            return 0;
+        }
+        Q_UNREACHABLE();
+    };
+    const QList<ProviderStatus> all = Private::withCells(*d, stage, [&](const auto& cells) {
+        QList<ProviderStatus> list;
+        for (const auto& cell : cells)
+            list += d->statusOf(stage, *cell, cell->lazy.snapshot());
+        return list;
+    });
+    return *std::max_element(all.begin(), all.end(),
+        [&hope](const ProviderStatus& a, const ProviderStatus& b) { return hope(a.state) < hope(b.state); });
 }
 
 QList<ProviderStatus> ProviderRegistry::statuses() const
 {
-    return {status(Stage::SpeechToText), status(Stage::LanguageModel), status(Stage::TextToSpeech)};
+    QList<ProviderStatus> all;
+    Private::forEachCell(std::as_const(*d),
+        [&](Stage stage, const auto& cell) { all += d->statusOf(stage, cell, cell.lazy.snapshot()); });
+    return all;
 }
 
 void ProviderRegistry::tick()
 {
     KAV_ASSERT_THREAD(this);
-    d->speechToText.tick();
-    d->languageModel.tick();
-    d->textToSpeech.tick();
+    Private::forEachCell(*d, [](Stage, auto& cell) { cell.lazy.tick(); });
 }
 
 } // namespace kav::providers

@@ -12,6 +12,7 @@
 
 #include <functional>
 #include <memory>
+#include <vector>
 
 namespace kav::providers {
 
@@ -23,7 +24,8 @@ enum class ProviderState { Cold, Warming, Ready, Failed };
 
 struct ProviderStatus final {
     Stage stage = Stage::SpeechToText;
-    QString name; ///< of the provider, once made
+    QString provider; ///< the configuration's word for it: "google", "embedded"
+    QString name; ///< the provider's own, once made: "pocketsphinx"
     ProviderState state = ProviderState::Cold;
     QString reason; ///< why Failed
     Milliseconds took { 0 }; ///< the last attempt
@@ -31,46 +33,68 @@ struct ProviderStatus final {
     QDateTime retryAt; ///< when Failed
 };
 
+template <typename T> struct NamedMaker final {
+    QString name; ///< the configuration's word, unique within its stage
+    std::function<Result<std::shared_ptr<T>>()> make; ///< empty: the provider fails, saying so
+    Milliseconds deadline { 0 }; ///< its own; 0: the settings'
+};
+template <typename T> using MakerList = std::vector<NamedMaker<T>>;
+
 /// Makers run on the registry's own pool. Each makes and probes a client; credentials are read inside, not before.
 /// They may block or throw: the registry turns both into values. A maker must own what it uses: one that is stuck can
-/// outlive the registry and its makers' author. An empty maker is a stage without a provider: it fails, saying so.
+/// outlive the registry and its makers' author. The order is the order of preference; a stage without any is one that
+/// failed, saying so.
 struct Makers final {
-    std::function<Result<std::shared_ptr<SpeechToText>>()> speechToText;
-    std::function<Result<std::shared_ptr<LanguageModel>>()> languageModel;
-    std::function<Result<std::shared_ptr<TextToSpeech>>()> textToSpeech;
+    MakerList<SpeechToText> speechToText;
+    MakerList<LanguageModel> languageModel;
+    MakerList<TextToSpeech> textToSpeech;
 };
 
 struct RegistrySettings final {
     Milliseconds deadline { 4000 };
     Milliseconds retry { 60000 };
-    int threads = 4; ///< and at most as many stuck makers; beyond that an attempt fails at once, saying so
+    /// Makers at a time, stuck ones among them; beyond that an attempt fails at once, saying so. Never fewer than the
+    /// providers and one.
+    int threads = 4;
     QStringList secrets; ///< values that must not appear in any reason, whatever a vendor's error quotes
 };
 
-/// Lazy, single-flight, warmed providers: COLD -> WARMING -> READY | FAILED until. Owned by the composition root, lives on
-/// the control thread; the getters may be called from any thread and never block. Destruction never waits for a maker.
+/// Lazy, single-flight, warmed providers, an ordered list per stage, each on its own: COLD -> WARMING -> READY | FAILED
+/// until. Owned by the composition root, lives on the control thread; the getters may be called from any thread and never
+/// block. Destruction never waits for a maker.
 class ProviderRegistry final : public QObject {
     Q_OBJECT
 public:
     ProviderRegistry(Makers makers, const RegistrySettings& settings, const Clock& clock, QObject* parent = nullptr);
     ~ProviderRegistry() override;
 
-    /// The provider when READY, else null; asking for a COLD one (or a FAILED one past its time) starts its one attempt.
+    /// The first of the list that is READY, else null. Asking starts the attempt of every COLD one of the stage, and of
+    /// the FAILED ones past their time.
     std::shared_ptr<SpeechToText> speechToText();
     std::shared_ptr<LanguageModel> languageModel();
     std::shared_ptr<TextToSpeech> textToSpeech();
+    /// That one when READY; null too when the stage has none of this name.
+    std::shared_ptr<SpeechToText> speechToText(const QString& provider);
+    std::shared_ptr<LanguageModel> languageModel(const QString& provider);
+    std::shared_ptr<TextToSpeech> textToSpeech(const QString& provider);
 
-    /// Starts the attempts of all stages that are COLD.
+    /// Those of `wanted` that the stage has, in that order; all of the stage's when none is wanted, or none is known.
+    QStringList order(Stage stage, const QStringList& wanted = {}) const;
+
+    /// Starts the attempts of all that are COLD.
     void warmUp();
-    /// A FAILED stage gets its attempt now, whatever its time; a COLD one too. False: it is neither.
-    bool retryNow(Stage stage);
+    /// FAILED ones of the stage get their attempt now, whatever their time; COLD ones too: all, or the one named. False:
+    /// there was none to start.
+    bool retryNow(Stage stage, const QString& provider = {});
+    /// Of the stage as a whole: of its first READY one, as it is usable then; else of the one that has most hope.
     ProviderStatus status(Stage stage) const;
+    /// Of every provider, by stage and order.
     QList<ProviderStatus> statuses() const;
     /// Deadlines and retries; called by an inner timer, and by tests with a fake clock.
     void tick();
 
 Q_SIGNALS:
-    /// On the control thread, after each change.
+    /// Of one provider, on the control thread, after each change.
     void statusChanged(const kav::providers::ProviderStatus& status);
 
 private:

@@ -72,17 +72,17 @@ EngineUnderTest::EngineUnderTest()
     config.callLog.databaseEvery = Milliseconds(10);
     config.callLog.syncEvery = Milliseconds(1);
     config.ensureMediaKey();
-    makers.speechToText = []() -> Result<std::shared_ptr<providers::SpeechToText>> {
+    makers.speechToText = only([]() -> Result<std::shared_ptr<providers::SpeechToText>> {
         StandInSpeechToText::Settings settings;
         settings.script = {{QStringLiteral("hello there"), 0.9, {QStringLiteral("hello there")}, true}};
         return std::shared_ptr<providers::SpeechToText>(std::make_shared<StandInSpeechToText>(settings));
-    };
-    makers.languageModel = []() -> Result<std::shared_ptr<providers::LanguageModel>> {
+    });
+    makers.languageModel = only([]() -> Result<std::shared_ptr<providers::LanguageModel>> {
         return std::shared_ptr<providers::LanguageModel>(std::make_shared<StandInLanguageModel>());
-    };
-    makers.textToSpeech = []() -> Result<std::shared_ptr<providers::TextToSpeech>> {
+    });
+    makers.textToSpeech = only([]() -> Result<std::shared_ptr<providers::TextToSpeech>> {
         return std::shared_ptr<providers::TextToSpeech>(std::make_shared<StandInTextToSpeech>());
-    };
+    });
 }
 
 EngineUnderTest::~EngineUnderTest() = default;

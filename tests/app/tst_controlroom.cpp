@@ -37,13 +37,13 @@ QByteArray voiceFile()
 
 void sayLongAnswers(EngineUnderTest& kav)
 {
-    kav.makers.languageModel = []() -> Result<std::shared_ptr<providers::LanguageModel>> {
+    kav.makers.languageModel = only([]() -> Result<std::shared_ptr<providers::LanguageModel>> {
         StandInLanguageModel::Settings settings;
         settings.script = {{u"Hello."_s, {}, false},
             {u"This answer is so long that an operator may well lose patience with it before it has come to its end."_s,
                 {}, false}};
         return std::shared_ptr<providers::LanguageModel>(std::make_shared<StandInLanguageModel>(settings));
-    };
+    });
 }
 
 QString messageOf(const std::optional<protocol::Reply>& reply)
@@ -575,9 +575,9 @@ void tst_ControlRoom::aSignedTestCallReachesAPublicEngine()
 void tst_ControlRoom::aTestCallThatCannotBeSaysWhy()
 {
     EngineUnderTest kav;
-    kav.makers.textToSpeech = []() -> Result<std::shared_ptr<providers::TextToSpeech>> {
+    kav.makers.textToSpeech = only([]() -> Result<std::shared_ptr<providers::TextToSpeech>> {
         return Error{Error::Code::Denied, u"no voice today"_s, {}};
-    };
+    });
     kav.config.capacity = 1;
     kav.serve();
     ConsoleClient console;
@@ -626,11 +626,11 @@ void tst_ControlRoom::aFailedServiceIsMadeAnew()
     EngineUnderTest kav;
     const auto attempts = std::make_shared<std::atomic<int>>(0);
     kav.config.providers.retry = 3600s;
-    kav.makers.languageModel = [attempts]() -> Result<std::shared_ptr<providers::LanguageModel>> {
+    kav.makers.languageModel = only([attempts]() -> Result<std::shared_ptr<providers::LanguageModel>> {
         if (++*attempts == 1)
             return Error{Error::Code::Denied, u"no key for the oracle"_s, {}};
         return std::shared_ptr<providers::LanguageModel>(std::make_shared<StandInLanguageModel>());
-    };
+    });
     kav.serve();
     ConsoleClient console;
     QVERIFY(console.open(kav.port()));

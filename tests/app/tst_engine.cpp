@@ -169,10 +169,10 @@ void tst_Engine::aMakerThatHangsHoldsNothingUp()
     EngineUnderTest kav;
     const auto gate = std::make_shared<Gate>();
     kav.config.providers.deadline = 1500ms;
-    kav.makers.speechToText = [gate]() -> Result<std::shared_ptr<providers::SpeechToText>> {
+    kav.makers.speechToText = only([gate]() -> Result<std::shared_ptr<providers::SpeechToText>> {
         gate->wait();
         return Error{Error::Code::Unavailable, u"let go"_s, {}};
-    };
+    });
     kav.listen();
     kav.begin();
     QTRY_VERIFY(gate->isEntered());
@@ -194,12 +194,12 @@ void tst_Engine::aMakerThatHangsHoldsNothingUp()
 void tst_Engine::aMakerThatFailsIsShownAndServesOn()
 {
     EngineUnderTest kav;
-    kav.makers.languageModel = []() -> Result<std::shared_ptr<providers::LanguageModel>> {
+    kav.makers.languageModel = only([]() -> Result<std::shared_ptr<providers::LanguageModel>> {
         return Error{Error::Code::Denied, u"no key for the oracle"_s, {}};
-    };
-    kav.makers.textToSpeech = []() -> Result<std::shared_ptr<providers::TextToSpeech>> {
+    });
+    kav.makers.textToSpeech = only([]() -> Result<std::shared_ptr<providers::TextToSpeech>> {
         throw std::runtime_error("broken");
-    };
+    });
     kav.config.turn.filler = 200ms;
     kav.config.turn.fallback = 500ms;
     kav.serve();
@@ -293,14 +293,14 @@ void tst_Engine::withoutADatabaseTheLogIsOff()
 void tst_Engine::aWholeCallLeavesItsTokensInOrder()
 {
     EngineUnderTest kav;
-    kav.makers.languageModel = []() -> Result<std::shared_ptr<providers::LanguageModel>> {
+    kav.makers.languageModel = only([]() -> Result<std::shared_ptr<providers::LanguageModel>> {
         StandInLanguageModel::Settings settings;
         settings.script = {{u"Hello."_s, {}, false},
             {u"This answer is so long that a caller may well lose patience with it and say so before it has come to its end."_s,
                 {}, false},
             {u"All right."_s, {}, false}};
         return std::shared_ptr<providers::LanguageModel>(std::make_shared<StandInLanguageModel>(settings));
-    };
+    });
     QVERIFY(calllog::migrate(kav.config.callLog));
     kav.serve();
     Caller caller(kav);
@@ -373,11 +373,11 @@ void tst_Engine::countersMoveAfterACall()
 void tst_Engine::anOrderlyEndHangsUp()
 {
     EngineUnderTest kav;
-    kav.makers.languageModel = []() -> Result<std::shared_ptr<providers::LanguageModel>> {
+    kav.makers.languageModel = only([]() -> Result<std::shared_ptr<providers::LanguageModel>> {
         StandInLanguageModel::Settings settings;
         settings.script = {{u"Goodbye."_s, {}, true}};
         return std::shared_ptr<providers::LanguageModel>(std::make_shared<StandInLanguageModel>(settings));
-    };
+    });
     kav.serve();
     Caller caller(kav);
     QVERIFY(caller.call());
@@ -541,10 +541,10 @@ void tst_Engine::aCallGetsTheFallbackWithoutASpeechToText()
 {
     EngineUnderTest kav;
     const auto gate = std::make_shared<Gate>();
-    kav.makers.languageModel = [gate]() -> Result<std::shared_ptr<providers::LanguageModel>> {
+    kav.makers.languageModel = only([gate]() -> Result<std::shared_ptr<providers::LanguageModel>> {
         gate->wait();
         return Error{Error::Code::Unavailable, u"let go"_s, {}};
-    };
+    });
     kav.config.providers.deadline = 200ms;
     kav.config.turn.filler = 300ms;
     kav.config.turn.fallback = 900ms;
@@ -624,11 +624,11 @@ void tst_Engine::aSecondDrainDoesNotWait()
 void tst_Engine::aDrainPastItsDeadlineSaysGoodbye()
 {
     EngineUnderTest kav;
-    kav.makers.textToSpeech = []() -> Result<std::shared_ptr<providers::TextToSpeech>> {
+    kav.makers.textToSpeech = only([]() -> Result<std::shared_ptr<providers::TextToSpeech>> {
         StandInTextToSpeech::Settings settings;
         settings.perCharacter = 10ms; // the goodbye is a long one
         return std::shared_ptr<providers::TextToSpeech>(std::make_shared<StandInTextToSpeech>(settings));
-    };
+    });
     kav.config.drain = 100ms;
     kav.serve();
     Caller caller(kav);

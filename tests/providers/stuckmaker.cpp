@@ -23,9 +23,12 @@ int main(int argc, char** argv)
             std::this_thread::sleep_for(std::chrono::hours(1));
     };
     Makers makers;
-    makers.speechToText = [hang]() -> Result<std::shared_ptr<SpeechToText>> { return hang(); };
-    makers.languageModel = [hang]() -> Result<std::shared_ptr<LanguageModel>> { return hang(); };
-    makers.textToSpeech = [hang]() -> Result<std::shared_ptr<TextToSpeech>> { return hang(); };
+    makers.speechToText = {
+        {QStringLiteral("stuck"), [hang]() -> Result<std::shared_ptr<SpeechToText>> { return hang(); }, {}}};
+    makers.languageModel = {
+        {QStringLiteral("stuck"), [hang]() -> Result<std::shared_ptr<LanguageModel>> { return hang(); }, {}}};
+    makers.textToSpeech = {
+        {QStringLiteral("stuck"), [hang]() -> Result<std::shared_ptr<TextToSpeech>> { return hang(); }, {}}};
     ProviderRegistry registry(makers, {}, clock);
     registry.warmUp();
     QTimer poll;

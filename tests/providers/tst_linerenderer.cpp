@@ -64,6 +64,32 @@ private Q_SLOTS:
         QCOMPARE(voice->requests(), 2);
     }
 
+    void anotherVoiceReplacesTheFirst()
+    {
+        const auto first = std::make_shared<test::StandInTextToSpeech>();
+        test::StandInTextToSpeech::Settings slow;
+        slow.perCharacter = Milliseconds(100);
+        const auto better = std::make_shared<test::StandInTextToSpeech>(slow);
+        RenderedLines lines;
+        LineRenderer renderer(lines, {.parallel = 1}, m_clock);
+        QSignalSpy finished(&renderer, &LineRenderer::finished);
+        renderer.render(first, {m_hello, m_bye});
+        QVERIFY(finished.wait());
+        renderer.render(better, {m_hello});
+        renderer.render(better, {m_hello});
+        QVERIFY(finished.wait());
+        QCOMPARE(finished.last(), (QVariantList{1, 0}));
+        QCOMPARE(lines.find(m_hello).value(), better->audioOf(m_hello));
+        QCOMPARE(lines.find(m_bye).value(), first->audioOf(m_bye));
+        // The better one comes while the first is at work: its lines come last, and stay.
+        renderer.render(first, {m_hello, QStringLiteral("New.")});
+        renderer.render(better, {m_hello, QStringLiteral("New.")});
+        QVERIFY(finished.wait());
+        QCOMPARE(finished.last(), (QVariantList{4, 0}));
+        QCOMPARE(lines.find(m_hello).value(), better->audioOf(m_hello));
+        QCOMPARE(lines.find(QStringLiteral("New.")).value(), better->audioOf(QStringLiteral("New.")));
+    }
+
     void aFailureOfOneDoesNotStopTheRest()
     {
         test::StandInTextToSpeech::Settings settings;

@@ -21,15 +21,15 @@ namespace {
 Makers goodMakers()
 {
     Makers makers;
-    makers.speechToText = []() -> Result<std::shared_ptr<SpeechToText>> {
+    makers.speechToText = test::only([]() -> Result<std::shared_ptr<SpeechToText>> {
         return std::shared_ptr<SpeechToText>(std::make_shared<test::StandInSpeechToText>());
-    };
-    makers.languageModel = []() -> Result<std::shared_ptr<LanguageModel>> {
+    });
+    makers.languageModel = test::only([]() -> Result<std::shared_ptr<LanguageModel>> {
         return std::shared_ptr<LanguageModel>(std::make_shared<test::StandInLanguageModel>());
-    };
-    makers.textToSpeech = []() -> Result<std::shared_ptr<TextToSpeech>> {
+    });
+    makers.textToSpeech = test::only([]() -> Result<std::shared_ptr<TextToSpeech>> {
         return std::shared_ptr<TextToSpeech>(std::make_shared<test::StandInTextToSpeech>());
-    };
+    });
     return makers;
 }
 
@@ -51,9 +51,9 @@ private Q_SLOTS:
 
     void warmUpMakesAllThreeAndSaysSo()
     {
-        expectLog(QtInfoMsg, "^WARMUP_STT_OK name=stand-in took_ms=0$");
-        expectLog(QtInfoMsg, "^WARMUP_LLM_OK name=stand-in took_ms=0$");
-        expectLog(QtInfoMsg, "^WARMUP_TTS_OK name=stand-in took_ms=0$");
+        expectLog(QtInfoMsg, "^WARMUP_STT_OK name=stand-in took_ms=0 provider=stand-in$");
+        expectLog(QtInfoMsg, "^WARMUP_LLM_OK name=stand-in took_ms=0 provider=stand-in$");
+        expectLog(QtInfoMsg, "^WARMUP_TTS_OK name=stand-in took_ms=0 provider=stand-in$");
         ProviderRegistry registry(goodMakers(), {}, m_clock);
         QSignalSpy changes(&registry, &ProviderRegistry::statusChanged);
         for (const ProviderStatus& status : registry.statuses())
@@ -84,15 +84,16 @@ private Q_SLOTS:
 
     void aFailureIsLoggedWithItsReasonAndRetriedInTheBackground()
     {
-        expectLog(QtWarningMsg, "^WARMUP_STT_ERR reason=\"not-found: no model in /nowhere\" took_ms=0 retry_ms=60000$");
+        expectLog(QtWarningMsg,
+            "^WARMUP_STT_ERR reason=\"not-found: no model in /nowhere\" took_ms=0 retry_ms=60000 provider=stand-in$");
         expectLog(QtInfoMsg, "^WARMUP_STT_OK name=stand-in");
         Makers makers = goodMakers();
         const auto attempts = std::make_shared<std::atomic<int>>(0);
-        makers.speechToText = [attempts]() -> Result<std::shared_ptr<SpeechToText>> {
+        makers.speechToText = test::only([attempts]() -> Result<std::shared_ptr<SpeechToText>> {
             if (++*attempts == 1)
                 return Error{Error::Code::NotFound, QStringLiteral("no model in /nowhere"), {}};
             return std::shared_ptr<SpeechToText>(std::make_shared<test::StandInSpeechToText>());
-        };
+        });
         ProviderRegistry registry(makers, {}, m_clock);
         QVERIFY(!registry.speechToText());
         QTRY_COMPARE(registry.status(Stage::SpeechToText).state, ProviderState::Failed);
@@ -110,11 +111,11 @@ private Q_SLOTS:
         expectLog(QtInfoMsg, "^WARMUP_STT_OK name=stand-in");
         Makers makers = goodMakers();
         const auto attempts = std::make_shared<std::atomic<int>>(0);
-        makers.speechToText = [attempts]() -> Result<std::shared_ptr<SpeechToText>> {
+        makers.speechToText = test::only([attempts]() -> Result<std::shared_ptr<SpeechToText>> {
             if (++*attempts == 1)
                 return Error{Error::Code::NotFound, QStringLiteral("no model in /nowhere"), {}};
             return std::shared_ptr<SpeechToText>(std::make_shared<test::StandInSpeechToText>());
-        };
+        });
         ProviderRegistry registry(makers, {}, m_clock);
         QVERIFY(registry.retryNow(Stage::SpeechToText)); // nobody had asked yet
         QVERIFY(!registry.retryNow(Stage::SpeechToText)); // that attempt is under way
@@ -127,6 +128,110 @@ private Q_SLOTS:
         QCoreApplication::processEvents();
     }
 
+    void theFirstOfTheListThatIsReadyServes()
+    {
+        expectLog(QtWarningMsg, "^WARMUP_STT_ERR reason=\"denied: the key is refused\" .* provider=cloud$");
+        expectLog(QtInfoMsg, "^WARMUP_STT_OK .* provider=embedded$");
+        const auto better = std::make_shared<test::StandInSpeechToText>();
+        const auto embedded = std::make_shared<test::StandInSpeechToText>();
+        const auto refused = std::make_shared<std::atomic<bool>>(true);
+        Makers makers = goodMakers();
+        makers.speechToText = {{QStringLiteral("cloud"),
+                                   [better, refused]() -> Result<std::shared_ptr<SpeechToText>> {
+                                       if (*refused)
+                                           return Error{Error::Code::Denied, QStringLiteral("the key is refused"), {}};
+                                       return std::shared_ptr<SpeechToText>(better);
+                                   },
+                                   {}},
+            {QStringLiteral("embedded"), [embedded] { return Result<std::shared_ptr<SpeechToText>>(embedded); }, {}}};
+        ProviderRegistry registry(makers, {}, m_clock);
+        QSignalSpy changes(&registry, &ProviderRegistry::statusChanged);
+        QVERIFY(!registry.speechToText()); // both get their attempt
+        QTRY_COMPARE(changes.count(), 4);
+        QCOMPARE(registry.speechToText(), std::shared_ptr<SpeechToText>(embedded));
+        QCOMPARE(registry.speechToText(QStringLiteral("embedded")), std::shared_ptr<SpeechToText>(embedded));
+        QVERIFY(!registry.speechToText(QStringLiteral("cloud")));
+        QVERIFY(!registry.speechToText(QStringLiteral("nobody")));
+        // The stage is as good as its best, and says which that is.
+        QCOMPARE(registry.status(Stage::SpeechToText).state, ProviderState::Ready);
+        QCOMPARE(registry.status(Stage::SpeechToText).provider, QStringLiteral("embedded"));
+        const auto statuses = registry.statuses();
+        QCOMPARE(statuses.size(), 4);
+        QCOMPARE(statuses.at(0).provider, QStringLiteral("cloud"));
+        QCOMPARE(statuses.at(0).state, ProviderState::Failed);
+        QCOMPARE(statuses.at(1).provider, QStringLiteral("embedded"));
+        QCOMPARE(statuses.at(1).name, QStringLiteral("stand-in"));
+
+        *refused = false;
+        expectLog(QtInfoMsg, "^WARMUP_STT_OK .* provider=cloud$");
+        QVERIFY(!registry.retryNow(Stage::SpeechToText, QStringLiteral("embedded"))); // it is ready
+        QVERIFY(!registry.retryNow(Stage::SpeechToText, QStringLiteral("nobody")));
+        QVERIFY(registry.retryNow(Stage::SpeechToText, QStringLiteral("cloud")));
+        QTRY_COMPARE(registry.speechToText(), std::shared_ptr<SpeechToText>(better));
+        QTRY_COMPARE(changes.count(), 6);
+    }
+
+    void askingAgainStartsAllOfTheStageThatFailed()
+    {
+        expectLog(QtWarningMsg, "^WARMUP_TTS_ERR .* provider=one$");
+        expectLog(QtWarningMsg, "^WARMUP_TTS_ERR .* provider=two$");
+        expectLog(QtWarningMsg, "^WARMUP_TTS_ERR .* provider=one$");
+        expectLog(QtWarningMsg, "^WARMUP_TTS_ERR .* provider=two$");
+        const auto away = []() -> Result<std::shared_ptr<TextToSpeech>> {
+            return Error{Error::Code::Unavailable, QStringLiteral("away"), {}};
+        };
+        Makers makers;
+        makers.textToSpeech = {{QStringLiteral("one"), away, {}}, {QStringLiteral("two"), away, {}}};
+        ProviderRegistry registry(makers, {}, m_clock);
+        QSignalSpy changes(&registry, &ProviderRegistry::statusChanged);
+        QVERIFY(registry.retryNow(Stage::TextToSpeech));
+        QTRY_COMPARE(changes.count(), 4);
+        QVERIFY(registry.retryNow(Stage::TextToSpeech));
+        QTRY_COMPARE(changes.count(), 8);
+    }
+
+    void eachHasItsOwnDeadline()
+    {
+        expectLog(QtWarningMsg, "^WARMUP_LLM_ERR reason=\"timeout: no answer within 1000 ms\" .* provider=quick$");
+        expectLog(QtWarningMsg, "^WARMUP_LLM_ERR reason=\"timeout: no answer within 4000 ms\" .* provider=patient$");
+        const auto gate = std::make_shared<std::promise<void>>();
+        const auto hang = [gate, open = gate->get_future().share()]() -> Result<std::shared_ptr<LanguageModel>> {
+            open.wait();
+            return Error{Error::Code::Cancelled, QStringLiteral("too late"), {}};
+        };
+        Makers makers;
+        makers.languageModel = {
+            {QStringLiteral("quick"), hang, Milliseconds(1000)}, {QStringLiteral("patient"), hang, Milliseconds(0)}};
+        ProviderRegistry registry(makers, {}, m_clock);
+        QSignalSpy changes(&registry, &ProviderRegistry::statusChanged);
+        QVERIFY(!registry.languageModel());
+        m_clock.advance(Milliseconds(1000));
+        QTRY_COMPARE(changes.count(), 3);
+        QCOMPARE(registry.status(Stage::LanguageModel).state, ProviderState::Warming); // there is hope yet
+        m_clock.advance(Milliseconds(3000));
+        QTRY_COMPARE(changes.count(), 4);
+        QCOMPARE(registry.status(Stage::LanguageModel).state, ProviderState::Failed);
+        gate->set_value();
+    }
+
+    void anOrderIsWhatIsWantedAndKnown()
+    {
+        const auto none = MakerList<TextToSpeech>{
+            {QStringLiteral("a"), {}, {}}, {QStringLiteral("b"), {}, {}}, {QStringLiteral("c"), {}, {}}};
+        Makers makers;
+        makers.textToSpeech = none;
+        const ProviderRegistry registry(makers, {}, m_clock);
+        const auto order = [&registry](const char* wanted) {
+            return registry
+                .order(Stage::TextToSpeech, QString::fromLatin1(wanted).split(QLatin1Char(' '), Qt::SkipEmptyParts))
+                .join(QLatin1Char(' '));
+        };
+        QCOMPARE(order(""), QStringLiteral("a b c"));
+        QCOMPARE(order("c a"), QStringLiteral("c a"));
+        QCOMPARE(order("c x c"), QStringLiteral("c"));
+        QCOMPARE(order("x y"), QStringLiteral("a b c"));
+    }
+
     void aHangingMakerFailsAtItsDeadlineAndTheOthersServe()
     {
         expectLog(QtInfoMsg, "^WARMUP_STT_OK");
@@ -135,10 +240,11 @@ private Q_SLOTS:
         expectLog(QtInfoMsg, "^WARMUP_LLM_OK name=stand-in took_ms=4000");
         const auto gate = std::make_shared<std::promise<void>>();
         Makers makers = goodMakers();
-        makers.languageModel = [gate, open = gate->get_future().share()]() -> Result<std::shared_ptr<LanguageModel>> {
-            open.wait();
-            return std::shared_ptr<LanguageModel>(std::make_shared<test::StandInLanguageModel>());
-        };
+        makers.languageModel =
+            test::only([gate, open = gate->get_future().share()]() -> Result<std::shared_ptr<LanguageModel>> {
+                open.wait();
+                return std::shared_ptr<LanguageModel>(std::make_shared<test::StandInLanguageModel>());
+            });
         ProviderRegistry registry(makers, {}, m_clock);
         QSignalSpy changes(&registry, &ProviderRegistry::statusChanged);
         registry.warmUp();
@@ -156,11 +262,11 @@ private Q_SLOTS:
     {
         expectLog(QtWarningMsg, "^WARMUP_TTS_ERR reason=\"internal: the maker threw std::runtime_error");
         Makers makers;
-        makers.textToSpeech = []() -> Result<std::shared_ptr<TextToSpeech>> {
+        makers.textToSpeech = test::only([]() -> Result<std::shared_ptr<TextToSpeech>> {
             throw std::runtime_error(
                 "POST https://u:pw@h/ Authorization: Bearer abc.def api_key=hunter2 said open sesame\n"
                 "sk-proj1234567890abcdef");
-        };
+        });
         RegistrySettings settings;
         settings.secrets = {QStringLiteral("open sesame")};
         ProviderRegistry registry(makers, settings, m_clock);
@@ -189,12 +295,12 @@ private Q_SLOTS:
         const auto gone = std::make_shared<std::promise<void>>();
         {
             Makers makers;
-            makers.textToSpeech = [gate, gone,
-                                      open = gate->get_future().share()]() -> Result<std::shared_ptr<TextToSpeech>> {
-                open.wait();
-                gone->set_value();
-                return Error{Error::Code::Cancelled, QStringLiteral("too late"), {}};
-            };
+            makers.textToSpeech =
+                test::only([gate, gone, open = gate->get_future().share()]() -> Result<std::shared_ptr<TextToSpeech>> {
+                    open.wait();
+                    gone->set_value();
+                    return Error{Error::Code::Cancelled, QStringLiteral("too late"), {}};
+                });
             ProviderRegistry registry(makers, {}, m_clock);
             registry.warmUp();
             expectLog(QtWarningMsg, "^WARMUP_STT_ERR");

@@ -58,15 +58,15 @@ Call::Call(const Setup& setup)
 {
     providers::Makers makers;
     const auto never = [] { return Error{Error::Code::Unavailable, QStringLiteral("not configured"), {}}; };
-    makers.speechToText = [setup, never]() -> Result<std::shared_ptr<providers::SpeechToText>> {
+    makers.speechToText = only([setup, never]() -> Result<std::shared_ptr<providers::SpeechToText>> {
         if (!setup.haveStt)
             return never();
         StandInSpeechToText::Settings settings;
         settings.script = setup.hears;
         settings.manners = setup.sttManners;
         return std::shared_ptr<providers::SpeechToText>(std::make_shared<StandInSpeechToText>(settings));
-    };
-    makers.languageModel = [this, setup, never]() -> Result<std::shared_ptr<providers::LanguageModel>> {
+    });
+    makers.languageModel = only([this, setup, never]() -> Result<std::shared_ptr<providers::LanguageModel>> {
         if (!setup.haveLlm)
             return never();
         StandInLanguageModel::Settings settings;
@@ -75,14 +75,14 @@ Call::Call(const Setup& setup)
         settings.manners = setup.llmManners;
         settings.opened = [this](StandInConversation* opened) { conversation = opened; };
         return std::shared_ptr<providers::LanguageModel>(std::make_shared<StandInLanguageModel>(settings));
-    };
-    makers.textToSpeech = [setup, never]() -> Result<std::shared_ptr<providers::TextToSpeech>> {
+    });
+    makers.textToSpeech = only([setup, never]() -> Result<std::shared_ptr<providers::TextToSpeech>> {
         if (!setup.haveTts)
             return never();
         StandInTextToSpeech::Settings settings;
         settings.manners = setup.ttsManners;
         return std::shared_ptr<providers::TextToSpeech>(std::make_shared<StandInTextToSpeech>(settings));
-    };
+    });
     m_registry = std::make_unique<providers::ProviderRegistry>(std::move(makers), providers::RegistrySettings{}, clock);
     m_registry->warmUp();
     const auto settled = [this] {

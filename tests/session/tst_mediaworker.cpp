@@ -49,15 +49,12 @@ private:
 void TestMediaWorker::init()
 {
     providers::Makers makers;
-    makers.speechToText = [] {
-        return Result<std::shared_ptr<providers::SpeechToText>>(std::make_shared<StandInSpeechToText>());
-    };
-    makers.languageModel = [] {
-        return Result<std::shared_ptr<providers::LanguageModel>>(std::make_shared<StandInLanguageModel>());
-    };
-    makers.textToSpeech = [] {
-        return Result<std::shared_ptr<providers::TextToSpeech>>(std::make_shared<StandInTextToSpeech>());
-    };
+    makers.speechToText =
+        only([] { return Result<std::shared_ptr<providers::SpeechToText>>(std::make_shared<StandInSpeechToText>()); });
+    makers.languageModel = only(
+        [] { return Result<std::shared_ptr<providers::LanguageModel>>(std::make_shared<StandInLanguageModel>()); });
+    makers.textToSpeech =
+        only([] { return Result<std::shared_ptr<providers::TextToSpeech>>(std::make_shared<StandInTextToSpeech>()); });
     m_registry =
         std::make_unique<providers::ProviderRegistry>(std::move(makers), providers::RegistrySettings{}, m_clock);
     m_registry->warmUp();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "engine/providers/registry.h"
 #include "engine/providers/speech.h"
 #include "shared/core/clock.h"
 
@@ -13,10 +14,19 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <type_traits>
+#include <utility>
 
 // Providers for tests and benches: deterministic, with settable delays and faults, cheap enough for hundreds of calls.
 // They keep the contract of speech.h to the letter, so what works with them owes nothing to a lucky timing.
 namespace kav::test {
+
+/// A stage with this one maker, whose provider the configuration would call "stand-in".
+template <typename Make> auto only(Make make)
+{
+    using Made = typename std::remove_cvref_t<decltype(*make())>::element_type;
+    return providers::MakerList<Made>{{QStringLiteral("stand-in"), std::move(make), {}}};
+}
 
 /// Holds answers back until a test releases them. Shared by a stand-in and its test; both on one thread.
 class StandInGate final {

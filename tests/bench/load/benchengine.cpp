@@ -36,13 +36,13 @@ int main(int argc, char** argv)
     SystemClock clock;
     app::Engine engine(loaded.config, clock, [shortAnswers](const app::Engine::ScriptSource&) {
         providers::Makers makers;
-        makers.speechToText = [] {
+        makers.speechToText = test::only([] {
             test::StandInSpeechToText::Settings settings;
             settings.script = {{QStringLiteral("hello there"), 0.9, {QStringLiteral("hello there")}, true}};
             return Result<std::shared_ptr<providers::SpeechToText>>(
                 std::make_shared<test::StandInSpeechToText>(settings));
-        };
-        makers.languageModel = [shortAnswers] {
+        });
+        makers.languageModel = test::only([shortAnswers] {
             test::StandInLanguageModel::Settings settings;
             if (!shortAnswers) {
                 // One long answer keeps the agent speaking for the whole of a bench.
@@ -53,10 +53,10 @@ int main(int argc, char** argv)
             }
             return Result<std::shared_ptr<providers::LanguageModel>>(
                 std::make_shared<test::StandInLanguageModel>(settings));
-        };
-        makers.textToSpeech = [] {
+        });
+        makers.textToSpeech = test::only([] {
             return Result<std::shared_ptr<providers::TextToSpeech>>(std::make_shared<test::StandInTextToSpeech>());
-        };
+        });
         return makers;
     });
     const auto address = engine.listen();
