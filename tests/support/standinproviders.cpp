@@ -3,6 +3,7 @@
 
 #include "engine/media/g711.h"
 
+#include <QPointer>
 #include <QTimer>
 
 #include <cmath>
@@ -81,7 +82,10 @@ StandInSpeechToText::StandInSpeechToText(const Settings& settings)
 
 std::unique_ptr<providers::SpeechToTextStream> StandInSpeechToText::open(const providers::CallInfo&)
 {
-    return std::make_unique<StandInStream>(*this);
+    auto stream = std::make_unique<StandInStream>(*this);
+    if (m_settings.opened)
+        m_settings.opened(stream.get());
+    return stream;
 }
 
 StandInStream::StandInStream(StandInSpeechToText& provider)
@@ -90,8 +94,9 @@ StandInStream::StandInStream(StandInSpeechToText& provider)
 {
 }
 
-void StandInStream::beginUtterance(int utterance, const providers::RecognitionContext&)
+void StandInStream::beginUtterance(int utterance, const providers::RecognitionContext& context)
 {
+    asked.append({utterance, context});
     const QList<StandInUtterance>& script = m_provider.m_settings.script;
     m_next = script.isEmpty() ? StandInUtterance{{}, 0, {}, false} : script[m_begun % script.size()];
     ++m_begun;
@@ -106,7 +111,25 @@ void StandInStream::write(std::span<const qint16> pcm)
 {
     if (m_open == 0)
         return;
+    for (const qint16 sample : pcm)
+        asked.last().sum += qint64(sample) * ++asked.last().samples;
     m_samples += pcm.size();
+    const auto& settings = m_provider.m_settings;
+    if (settings.faultAfterAudio > Milliseconds(0) && m_samples >= quint64(settings.faultAfterAudio.count()) * 8) {
+        switch (m_provider.m_requests.next(settings.manners)) {
+        case Fault::None:
+            break;
+        case Fault::Fail:
+            m_answers.post(true, [this, utterance = m_open] {
+                if (m_wanted.remove(utterance)) Q_EMIT
+                    failed(utterance, injected());
+            });
+            [[fallthrough]];
+        case Fault::Hang:
+            m_open = 0; // deaf from here on
+            return;
+        }
+    }
     if (m_samples >= m_nextPartial)
         hearPartials();
 }
@@ -132,7 +155,10 @@ void StandInStream::endUtterance(int utterance)
     if (m_open != utterance)
         return;
     m_open = 0;
-    const Fault fault = m_provider.m_requests.next(m_provider.m_settings.manners);
+    asked.last().ended = true;
+    const Fault fault = m_provider.m_settings.faultAfterAudio > Milliseconds(0)
+        ? Fault::None
+        : m_provider.m_requests.next(m_provider.m_settings.manners);
     if (fault == Fault::Hang)
         return;
     const providers::Transcript transcript{m_next.text, m_next.confidence, true};
@@ -151,6 +177,8 @@ void StandInStream::dropUtterance(int utterance)
     m_wanted.remove(utterance);
     if (m_open == utterance)
         m_open = 0;
+    for (Asked& each : asked)
+        each.dropped = each.dropped || each.utterance == utterance;
 }
 
 // ---- language model
@@ -165,18 +193,31 @@ StandInLanguageModel::StandInLanguageModel(const Settings& settings)
 {
 }
 
-std::unique_ptr<providers::Conversation> StandInLanguageModel::open(const providers::CallInfo&)
+std::unique_ptr<providers::Conversation> StandInLanguageModel::open(const providers::CallInfo& call)
 {
-    auto conversation = std::make_unique<StandInConversation>(*this);
+    auto conversation = std::make_unique<StandInConversation>(*this, call);
     if (m_settings.opened)
         m_settings.opened(conversation.get());
     return conversation;
 }
 
-StandInConversation::StandInConversation(StandInLanguageModel& provider)
-    : m_provider(provider)
+StandInConversation::StandInConversation(StandInLanguageModel& provider, const providers::CallInfo& info)
+    : call(info)
+    , m_provider(provider)
     , m_answers(this, provider.m_settings.manners)
 {
+}
+
+bool StandInConversation::speaks() const
+{
+    return m_provider.m_settings.speaks;
+}
+
+void StandInConversation::toolFinished(const QString& id, const QJsonObject& result)
+{
+    toolResults.append({id, result});
+    if (const auto goOn = m_waiting.take(id))
+        goOn();
 }
 
 void StandInConversation::ask(const providers::UserTurn& turn)
@@ -215,7 +256,20 @@ void StandInConversation::say(quint64 asking, int turn, const StandInAnswer& ans
         if (from < answer.text.size()) {
             // Asked for first: what is told below may cancel or delete us.
             say(asking, turn, answer, fault, piece + 1);
-            Q_EMIT text(turn, answer.text.mid(from, chunk));
+            const QString said = answer.text.mid(from, chunk);
+            const QPointer<StandInConversation> self(this);
+            Q_EMIT text(turn, said);
+            if (self && speaks() && m_pending.value(turn) == asking) Q_EMIT
+                audio(turn, StandInTextToSpeech().audioOf(said));
+        } else if (!answer.tool.isEmpty()) {
+            StandInAnswer rest = answer;
+            rest.text = std::exchange(rest.afterTool, {});
+            const QString id = QStringLiteral("call-%1").arg(m_askings);
+            const QString name = std::exchange(rest.tool, {});
+            // A fault that has not struck by now strikes here.
+            const int next = fault == Fault::None ? 0 : m_provider.m_settings.manners.faultAfterPieces;
+            m_waiting.insert(id, [this, asking, turn, rest, fault, next] { say(asking, turn, rest, fault, next); });
+            Q_EMIT toolCalled(turn, {id, name, {}});
         } else {
             m_pending.remove(turn);
             Q_EMIT finished(turn, answer.next, answer.endCall);
@@ -283,6 +337,8 @@ StandInSpeech::StandInSpeech(StandInTextToSpeech& provider, const providers::Spe
     , m_fault(provider.m_requests.next(provider.m_settings.manners))
     , m_left(provider.bytesOf(request.text))
 {
+    if (provider.m_settings.asked)
+        provider.m_settings.asked(request);
     say(0);
 }
 

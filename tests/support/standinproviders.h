@@ -83,6 +83,8 @@ struct StandInUtterance final {
     bool partialsStable = true;
 };
 
+class StandInStream;
+
 /// "Hears" a script: the n-th utterance of a stream that ends is the n-th of the script, then over again from the
 /// first. An empty script hears nothing, ever.
 class StandInSpeechToText final : public providers::SpeechToText {
@@ -90,7 +92,9 @@ public:
     struct Settings final {
         QList<StandInUtterance> script;
         Milliseconds partialEvery{200};
-        StandInManners manners;
+        StandInManners manners; ///< a request is an utterance that ends, or that its fault strikes before
+        Milliseconds faultAfterAudio{0}; ///< the fault strikes in mid-utterance; 0: at its end
+        std::function<void(StandInStream*)> opened{}; ///< on the thread that opens; the pointer is borrowed
     };
     StandInSpeechToText();
     explicit StandInSpeechToText(const Settings& settings);
@@ -114,6 +118,16 @@ public:
     void endUtterance(int utterance) override;
     void dropUtterance(int utterance) override;
 
+    // What was asked of it, for tests.
+    struct Asked final {
+        int utterance = 0;
+        providers::RecognitionContext context;
+        qsizetype samples = 0;
+        qint64 sum = 0; ///< of the samples, each times its place: of the very same audio
+        bool ended = false, dropped = false;
+    };
+    QList<Asked> asked;
+
 private:
     void hearPartials();
 
@@ -133,6 +147,8 @@ struct StandInAnswer final {
     QString text;
     providers::Expectation next;
     bool endCall = false;
+    QString tool{}; ///< called after the text; the answer goes on when its result has come
+    QString afterTool{};
 };
 
 class StandInConversation;
@@ -144,6 +160,7 @@ public:
     struct Settings final {
         QList<StandInAnswer> script;
         int chunk = 0; ///< characters of one text(); 0: all in one
+        bool speaks = false; ///< a sound comes with each text()
         StandInManners manners;
         std::function<void(StandInConversation*)> opened; ///< on the thread that opens; the pointer is borrowed
     };
@@ -169,7 +186,9 @@ public:
         bool interrupted = false;
         bool operator==(const Heard&) const = default;
     };
-    explicit StandInConversation(StandInLanguageModel& provider);
+    StandInConversation(StandInLanguageModel& provider, const providers::CallInfo& call);
+    bool speaks() const override;
+    void toolFinished(const QString& id, const QJsonObject& result) override;
     void ask(const providers::UserTurn& turn) override;
     void cancel(int turn) override;
     void heard(int turn, const QString& text, bool interrupted, std::chrono::milliseconds length) override;
@@ -177,6 +196,8 @@ public:
     QMap<QString, QString> facts() const override { return m_facts; }
 
     // What was asked of it, for tests.
+    const providers::CallInfo call;
+    QList<QPair<QString, QJsonObject>> toolResults;
     QList<providers::UserTurn> asked;
     QList<int> cancelled;
     QList<Heard> heardTexts;
@@ -190,6 +211,7 @@ private:
     QMap<int, quint64> m_pending; // turn -> which asking of it is wanted
     QMap<int, int> m_scriptOf; // turn -> its answer, so that asking again repeats it
     QMap<QString, QString> m_facts;
+    QMap<QString, std::function<void()>> m_waiting; // tool call -> the rest of the answer
     quint64 m_askings = 0;
 };
 
@@ -202,6 +224,7 @@ public:
         Milliseconds perCharacter{60};
         Milliseconds chunk{100}; ///< of one audio(); rounded to whole 25 ms, in which the tone repeats
         StandInManners manners;
+        std::function<void(const providers::SpeechRequest&)> asked{}; ///< on the thread that asks
     };
     StandInTextToSpeech();
     explicit StandInTextToSpeech(const Settings& settings);

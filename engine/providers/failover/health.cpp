@@ -46,6 +46,10 @@ void Health::succeeded(Stage stage, const QString& provider)
 
 void Health::failed(Stage stage, const QString& provider, const Error& error)
 {
+    if (error.code == Error::Code::Invalid) {
+        released(stage, provider);
+        return;
+    }
     const std::lock_guard lock(m_mutex);
     Record& record = m_records[keyOf(stage, provider)];
     record.lastError = error;
@@ -67,6 +71,15 @@ void Health::failed(Stage stage, const QString& provider, const Error& error)
     record.resting = true;
     record.probing = false;
     record.restUntil = now + rest;
+}
+
+bool Health::askedForRest(Stage stage, const QString& provider) const
+{
+    const std::lock_guard lock(m_mutex);
+    const auto found = m_records.constFind(keyOf(stage, provider));
+    return found != m_records.cend() && found->resting
+        && (found->lastError.code == Error::Code::Denied
+            || (found->lastError.retryAfter > Milliseconds(0) && m_clock.now() < found->restUntil));
 }
 
 void Health::released(Stage stage, const QString& provider)

@@ -13,7 +13,8 @@
 namespace kav::providers {
 
 /// Which providers are fit to be used. A failure lets a provider rest: at once after a refusal (credentials, a limit
-/// with its Retry-After), else after two in a row or a stall; each rest is longer, up to a limit. After it the provider
+/// with its Retry-After), else after two in a row or a stall; each rest is longer, up to a limit. An Invalid is no
+/// failure of the provider's: it could not do the one thing that was asked (a language, a voice, a grammar it lacks). After it the provider
 /// is on probation: one use at a time, and a success makes it fit. Shared by all calls; any thread.
 class Health final {
 public:
@@ -30,6 +31,8 @@ public:
     bool mayUse(Stage stage, const QString& provider);
     void succeeded(Stage stage, const QString& provider);
     void failed(Stage stage, const QString& provider, const Error& error);
+    /// It rests, and a try is out of the question: it refused us, or said how long to stay away.
+    bool askedForRest(Stage stage, const QString& provider) const;
     /// It was given up without a verdict (the caller interrupted, the call ended).
     void released(Stage stage, const QString& provider);
 
