@@ -22,6 +22,7 @@ using prometheus::MetricType;
 
 constexpr std::array StageNames{"stt", "llm", "tts"};
 constexpr std::array StateNames{"cold", "warming", "ready", "failed"};
+constexpr std::array ProviderNames{"google", "google-rest", "openai", "deepgram", "elevenlabs", "realtime", "embedded"};
 constexpr std::array OutcomeNames{"confirmed", "resumed"};
 constexpr std::array RouteNames{"healthz", "readyz", "version", "metrics", "incoming_call", "stream_status",
     "stream_ended", "call_status", "media", "console", "other"};
@@ -44,6 +45,14 @@ const prometheus::Histogram::BucketBoundaries StageBuckets{
 template <size_t N, typename E> constexpr const char* labelOf(const std::array<const char*, N>& names, E value)
 {
     return names[static_cast<size_t>(value)];
+}
+
+/// The configuration checks its words; whatever else comes must not make a series.
+const char* providerLabel(const QString& provider)
+{
+    const auto known = std::find_if(ProviderNames.begin(), ProviderNames.end(),
+        [&provider](const char* name) { return provider == QLatin1String(name); });
+    return known == ProviderNames.end() ? "other" : *known;
 }
 
 double seconds(std::chrono::milliseconds ms)
@@ -92,6 +101,8 @@ struct Metrics::Private final {
     prometheus::Histogram* endOfUtterance = nullptr;
     std::array<prometheus::Histogram*, StageNames.size()> stages{};
     std::array<std::array<prometheus::Gauge*, StateNames.size()>, StageNames.size()> providers{};
+    prometheus::Family<prometheus::Counter>* failovers = nullptr;
+    prometheus::Family<prometheus::Histogram>* answered = nullptr;
     prometheus::Family<prometheus::Counter>* http = nullptr;
     prometheus::Gauge* httpConnections = nullptr;
 
@@ -137,6 +148,10 @@ Metrics::Private::Private(const QString& version, const QString& commit)
             providers[stage][state]->Set(state == 0 ? 1 : 0);
         }
     }
+    failovers = &build(registry, BuildCounter, "kav_failovers_total",
+        "Providers left in use because they failed or stalled, by who took over.");
+    answered = &build(registry, BuildHistogram, "kav_provider_seconds",
+        "From what was asked of a provider (of a recogniser: from the utterance's end) to the first of its answer.");
     http = &build(registry, BuildCounter, "kav_http_requests_total", "HTTP requests answered, by route and status.");
     httpConnections =
         &build(registry, BuildGauge, "kav_http_open_connections", "Connections that the listener holds.").Add({});
@@ -290,6 +305,21 @@ void Metrics::setProviderState(Stage stage, ProviderState state)
 {
     for (size_t i = 0; i < StateNames.size(); ++i)
         d->providers[static_cast<size_t>(stage)][i]->Set(i == static_cast<size_t>(state) ? 1 : 0);
+}
+
+void Metrics::providerLeft(Stage stage, const QString& provider, const QString& next)
+{
+    // Made on first use; the sets of all labels are closed.
+    d->failovers
+        ->Add({{"stage", labelOf(StageNames, stage)}, {"from", providerLabel(provider)},
+            {"to", next.isEmpty() ? "none" : providerLabel(next)}})
+        .Increment();
+}
+
+void Metrics::providerAnswered(Stage stage, const QString& provider, std::chrono::milliseconds took)
+{
+    d->answered->Add({{"stage", labelOf(StageNames, stage)}, {"provider", providerLabel(provider)}}, StageBuckets)
+        .Observe(seconds(took));
 }
 
 void Metrics::httpRequest(Route route, int status)

@@ -57,6 +57,11 @@ public:
     /// itself.
     void observeStage(Stage stage, std::chrono::milliseconds took);
     void setProviderState(Stage stage, ProviderState state);
+    /// A provider failed or stalled in use; `next` took over, or is empty. Both are the configuration's words; one that
+    /// is not known is counted as "other".
+    void providerLeft(Stage stage, const QString& provider, const QString& next);
+    /// The first of what was asked for came after so long: a final, a text, a sound.
+    void providerAnswered(Stage stage, const QString& provider, std::chrono::milliseconds took);
     void httpRequest(Route route, int status);
     void setHttpOpenConnections(int connections);
 

@@ -80,6 +80,7 @@ private Q_SLOTS:
     void workersAreSummedWhileTheyCount();
     void labelsComeFromClosedSets();
     void aProviderIsInOneStateAtATime();
+    void providersInUseAreCountedByTheNamesThatAreKnown();
     void textInBuildInfoIsEscaped();
 };
 
@@ -259,6 +260,27 @@ void TestMetrics::aProviderIsInOneStateAtATime()
     QCOMPARE(scrape("kav_provider_state{stage=\"tts\",state=\"cold\"}"), 0.0);
     QCOMPARE(scrape("kav_provider_state{stage=\"tts\",state=\"failed\"}"), 1.0);
     QCOMPARE(scrape("kav_provider_state{stage=\"stt\",state=\"cold\"}"), 1.0);
+}
+
+void TestMetrics::providersInUseAreCountedByTheNamesThatAreKnown()
+{
+    Metrics metrics(QStringLiteral("1"), QStringLiteral("a"));
+    metrics.providerLeft(Stage::Llm, QStringLiteral("openai"), QStringLiteral("embedded"));
+    metrics.providerLeft(Stage::Llm, QStringLiteral("openai"), QStringLiteral("embedded"));
+    metrics.providerLeft(Stage::Llm, QStringLiteral("embedded"), {});
+    for (int i = 0; i < 100; ++i) {
+        metrics.providerLeft(Stage::Stt, QStringLiteral("invented-%1").arg(i), QStringLiteral("made-up"));
+        metrics.providerAnswered(Stage::Tts, QStringLiteral("invented-%1").arg(i), std::chrono::milliseconds(5));
+    }
+    metrics.providerAnswered(Stage::Tts, QStringLiteral("google"), std::chrono::milliseconds(300));
+    const Scrape scrape(metrics.render());
+    QCOMPARE(scrape.errors, QStringList());
+    QCOMPARE(scrape("kav_failovers_total{from=\"openai\",stage=\"llm\",to=\"embedded\"}"), 2.0);
+    QCOMPARE(scrape("kav_failovers_total{from=\"embedded\",stage=\"llm\",to=\"none\"}"), 1.0);
+    QCOMPARE(scrape("kav_failovers_total{from=\"other\",stage=\"stt\",to=\"other\"}"), 100.0);
+    QCOMPARE(scrape("kav_provider_seconds_count{provider=\"google\",stage=\"tts\"}"), 1.0);
+    QCOMPARE(scrape("kav_provider_seconds_count{provider=\"other\",stage=\"tts\"}"), 100.0);
+    QVERIFY(!metrics.render().contains("invented"));
 }
 
 void TestMetrics::textInBuildInfoIsEscaped()
