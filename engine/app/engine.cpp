@@ -87,6 +87,14 @@ Engine::Engine(const Config& config, const Clock& clock, MakersSource makers)
             m_registry->languageModel();
             m_registry->textToSpeech();
         }
+        if (chooseWorker()) {
+            providers::CallInfo info;
+            info.callId = call.callSid;
+            info.from = call.from;
+            info.to = call.to;
+            info.language = m_config.language;
+            m_workers[size_t(m_chosen)]->connectAhead(info);
+        }
         m_room.ringing(call);
     };
     hooks.streamStatus = [this](const webhooks::StreamStatus& status) {
@@ -239,6 +247,9 @@ void Engine::startProviders()
 {
     m_registry = std::make_unique<providers::ProviderRegistry>(
         m_makersSource([slot = m_script] { return slot->get(); }), m_config.providers, m_clock);
+    m_providers = std::make_unique<providers::CallProviders>(*m_registry,
+        std::make_shared<providers::Health>(providers::Health::Settings{}, m_clock), providers::FailoverSettings{},
+        m_clock);
     m_renderer = std::make_unique<providers::LineRenderer>(m_rendered, providers::LineRenderer::Settings{}, m_clock);
     connect(m_renderer.get(), &providers::LineRenderer::finished, this, [this](int rendered, int failed) {
         qCInfo(lcTts) << "lines rendered:" << rendered << "failed:" << failed;
@@ -254,9 +265,14 @@ void Engine::onProviderStatus(const providers::ProviderStatus& status)
     // The stage is in the state of the best it has.
     m_metrics->setProviderState(stageOf(status.stage), stateOf(m_registry->status(status.stage).state));
     if (status.stage == providers::Stage::TextToSpeech && status.state == providers::ProviderState::Ready && script()) {
-        // The first sound of a call waits for no synthesiser.
-        m_linesAsked = true;
-        m_renderer->render(m_registry->textToSpeech(), script()->fixedSentences(), script()->language());
+        // The first sound of a call waits for no synthesiser. When a better voice comes, the lines are said in that.
+        const QString best = m_registry->status(providers::Stage::TextToSpeech).provider;
+        if (std::exchange(m_linesVoice, best) != best) {
+            m_linesAsked = true;
+            providers::CallInfo info;
+            info.language = script()->language();
+            m_renderer->render(m_providers->voice(info), script()->fixedSentences(), info.language);
+        }
     }
     m_room.refresh();
     checkWarm();
@@ -282,7 +298,7 @@ void Engine::startWorkers()
     m_context.settings.playout = m_config.playout;
     m_context.settings.language = m_config.language;
     m_context.clock = &m_clock;
-    m_context.registry = m_registry.get();
+    m_context.providers = m_providers.get();
     m_context.rendered = &m_rendered;
     m_context.messages = m_messages.get();
     m_context.serviceLines = [this] {
@@ -312,6 +328,12 @@ void Engine::startWorkers()
         connect(worker.get(), &session::MediaWorker::interruptionEnded, this, [this](bool confirmed) {
             m_metrics->interruption(
                 confirmed ? metrics::InterruptionOutcome::Confirmed : metrics::InterruptionOutcome::Resumed);
+        });
+        connect(worker.get(), &session::MediaWorker::providerUsed, this, [this](const providers::FailoverNews& news) {
+            if (news.what == providers::FailoverNews::What::Left)
+                m_metrics->providerLeft(stageOf(news.stage), news.provider, news.next);
+            else
+                m_metrics->providerAnswered(stageOf(news.stage), news.provider, news.took);
         });
         connect(worker.get(), &session::MediaWorker::callEnded, this, &Engine::onCallEnded);
         connect(worker.get(), &session::MediaWorker::callShown, &m_room, &ControlRoom::showCall);
@@ -361,8 +383,8 @@ net::WebSocketHost* Engine::chooseWorker()
 int Engine::workersAlive() const
 {
     const Instant now = m_clock.now();
-    return int(std::count_if(m_workers.begin(), m_workers.end(),
-        [now](const auto& worker) { return worker->isAlive(now, WorkerSilence); }));
+    return int(std::count_if(
+        m_workers.begin(), m_workers.end(), [now](const auto& worker) { return worker->isAlive(now, WorkerSilence); }));
 }
 
 bool Engine::allWorkersAlive() const

@@ -7,6 +7,7 @@
 #include "engine/dialog/dialogscript.h"
 #include "engine/metrics/metrics.h"
 #include "engine/net/listener.h"
+#include "engine/providers/failover/callproviders.h"
 #include "engine/providers/linerenderer.h"
 #include "engine/providers/registry.h"
 #include "engine/providers/renderedlines.h"
@@ -145,7 +146,9 @@ private:
     const std::shared_ptr<ScriptSlot> m_script = std::make_shared<ScriptSlot>();
     providers::RenderedLines m_rendered;
     std::unique_ptr<providers::ProviderRegistry> m_registry;
+    std::unique_ptr<providers::CallProviders> m_providers;
     std::unique_ptr<providers::LineRenderer> m_renderer;
+    QString m_linesVoice; // the provider whose voice the lines were asked for in
     bool m_linesAsked = false, m_linesDone = false, m_warm = false;
     std::unique_ptr<session::MessageStore> m_messages;
     session::SessionContext m_context;

@@ -7,12 +7,22 @@
 
 namespace kav::session {
 
-Answer::Answer(int turn, const QString& language, const providers::RenderedLines& rendered, TtsSource tts,
-    std::function<Milliseconds()> queued)
+namespace {
+// The beginning of `text`, as much as `heard` is of `length`, cut back to a whole word.
+QString portion(const QString& text, Milliseconds heard, Milliseconds length)
+{
+    if (heard <= Milliseconds(0) || length <= Milliseconds(0))
+        return {};
+    const qsizetype chars = text.size() * qMin(heard, length).count() / length.count();
+    const qsizetype space = text.lastIndexOf(QLatin1Char(' '), chars);
+    return space > 0 ? text.left(space) : QString();
+}
+} // namespace
+
+Answer::Answer(int turn, const providers::RenderedLines& rendered, Voice voice, std::function<Milliseconds()> queued)
     : m_turn(turn)
-    , m_language(language)
     , m_rendered(rendered)
-    , m_tts(std::move(tts))
+    , m_voice(std::move(voice))
     , m_queued(std::move(queued))
 {
 }
@@ -22,8 +32,46 @@ Answer::~Answer() = default;
 void Answer::addText(const QString& delta)
 {
     KAV_ASSERT_THREAD(this);
+    endPiece();
     m_text += delta;
     addSentences(m_splitter.add(delta));
+}
+
+void Answer::addSpokenText(const QString& delta)
+{
+    KAV_ASSERT_THREAD(this);
+    m_spoken = true;
+    m_text += delta;
+    knowSentences(m_splitter.add(delta));
+}
+
+void Answer::addAudio(const QByteArray& mulaw)
+{
+    KAV_ASSERT_THREAD(this);
+    m_spoken = true;
+    if (mulaw.isEmpty() || m_failed || m_textFinished || media::durationOf(size_t(m_audioBytes)) >= LongestSpoken)
+        return;
+    if (!std::exchange(m_pieceOpen, true)) {
+        Sentence piece;
+        piece.index = m_nextIndex++;
+        piece.requested = true;
+        m_sentences.push_back(std::move(piece));
+        m_pieceBytes = 0;
+    }
+    m_pieceBytes += mulaw.size();
+    const int index = m_sentences.back().index;
+    if (media::durationOf(size_t(m_pieceBytes)) >= Piece) {
+        m_sentences.back().complete = true; // with this sound
+        m_pieceOpen = false;
+    }
+    begin(); // its words may come behind it
+    onAudio(index, mulaw);
+}
+
+void Answer::endPiece()
+{
+    if (std::exchange(m_pieceOpen, false))
+        m_sentences.back().complete = true;
 }
 
 void Answer::finishText()
@@ -31,7 +79,11 @@ void Answer::finishText()
     KAV_ASSERT_THREAD(this);
     if (std::exchange(m_textFinished, true))
         return;
-    addSentences(m_splitter.finish());
+    endPiece();
+    if (m_spoken)
+        knowSentences(m_splitter.finish());
+    else
+        addSentences(m_splitter.finish());
     Q_EMIT progressed();
 }
 
@@ -63,19 +115,52 @@ void Answer::addSentences(const QStringList& sentences)
 {
     if (sentences.isEmpty())
         return;
-    const bool first = m_nextIndex == 0;
     for (const QString& text : sentences) {
         Sentence sentence;
         sentence.index = m_nextIndex++;
         sentence.text = text;
+        m_sentences.push_back(std::move(sentence));
+    }
+    knowSentences(sentences);
+    request();
+}
+
+void Answer::knowSentences(const QStringList& sentences)
+{
+    if (sentences.isEmpty())
+        return;
+    for (const QString& text : sentences) {
+        ++m_sentenceCount;
         if (!m_sentencesText.isEmpty())
             m_sentencesText += QLatin1Char(' ');
         m_sentencesText += text;
-        m_sentences.push_back(std::move(sentence));
     }
-    if (first) Q_EMIT
+    begin();
+}
+
+void Answer::begin()
+{
+    if (!std::exchange(m_begun, true)) Q_EMIT
         firstSentence();
-    request();
+}
+
+QString Answer::heardText(const std::vector<media::HeardSentence>& heard) const
+{
+    if (m_spoken) {
+        Milliseconds length{0};
+        for (const auto& piece : heard)
+            length += piece.heard;
+        const bool all = m_textFinished && length >= audioLength();
+        return all ? m_text.trimmed() : portion(m_text, length, audioLength());
+    }
+    QStringList parts;
+    for (const auto& sentence : heard) {
+        const QString part =
+            sentence.complete ? sentence.text : portion(sentence.text, sentence.heard, sentence.length);
+        if (!part.isEmpty())
+            parts += part;
+    }
+    return parts.join(QLatin1Char(' '));
 }
 
 void Answer::request()
@@ -100,11 +185,11 @@ void Answer::request()
             onComplete(index);
             return; // onComplete() has asked for the next
         }
-        const auto tts = m_tts();
-        if (!tts)
+        auto speech = m_voice(sentence.text);
+        if (!speech)
             return; // retry() asks again; the turn machine's deadline stands meanwhile
         sentence.requested = true;
-        sentence.speech = tts->speak({sentence.text, m_language, {}});
+        sentence.speech = std::move(speech);
         connect(sentence.speech.get(), &providers::Speech::audio, this,
             [this, index](const QByteArray& mulaw) { onAudio(index, mulaw); });
         connect(sentence.speech.get(), &providers::Speech::finished, this, [this, index] { onComplete(index); });

@@ -15,22 +15,28 @@
 namespace kav::session {
 
 /// One answer on its way from words to sound: cuts the text into sentences, takes each from the rendered lines or has
-/// it synthesised (a sentence ahead of the one that sounds), and hands the audio to playout in order once told to.
+/// it synthesised (a sentence ahead of the one that sounds), and hands the audio to playout in order once told to. Or the
+/// sound comes with the answer, and the text only says what is spoken: then the sound goes to playout in pieces, and how
+/// much of the text was heard is told by its length.
 /// Owned by its CallSession, lives on its worker. Emits audioReady once, then progressed; failed at most once.
 class Answer final : public QObject {
     Q_OBJECT
 public:
-    using TtsSource = std::function<std::shared_ptr<providers::TextToSpeech>()>;
+    /// Speaks one sentence; null while there is no voice.
+    using Voice = std::function<std::unique_ptr<providers::Speech>(const QString& sentence)>;
 
     /// `queued`: audio that playout holds and has not sent yet.
-    Answer(int turn, const QString& language, const providers::RenderedLines& rendered, TtsSource tts,
-        std::function<Milliseconds()> queued);
+    Answer(int turn, const providers::RenderedLines& rendered, Voice voice, std::function<Milliseconds()> queued);
     ~Answer() override;
 
     int turn() const { return m_turn; }
     /// Streamed text; empty deltas are fine.
     void addText(const QString& delta);
-    /// No more text.
+    /// The words of sound that comes by addAudio(); they are not synthesised.
+    void addSpokenText(const QString& delta);
+    /// 8 kHz mu-law. What is longer than three minutes is dropped.
+    void addAudio(const QByteArray& mulaw);
+    /// No more text, nor sound.
     void finishText();
     /// No more will come: the speech ends with the audio in hand.
     void giveUp();
@@ -46,7 +52,9 @@ public:
     QString text() const { return m_text; }
     /// The text in whole sentences, while it still comes.
     QString knownText() const { return m_textFinished ? m_text : m_sentencesText; }
-    int sentenceCount() const { return m_nextIndex; } ///< known so far
+    int sentenceCount() const { return m_sentenceCount; } ///< known so far
+    /// The part of the text that was heard, cut back to a whole word: what the agent may believe it said.
+    QString heardText(const std::vector<media::HeardSentence>& heard) const;
     /// All text is in, and all of its audio has been handed to playout.
     bool isHandedOver() const { return m_ended; }
     /// Nothing to say: the text ended without a sentence, or none of it can be spoken.
@@ -68,6 +76,9 @@ private:
         bool requested = false, complete = false, opened = false;
     };
     void addSentences(const QStringList& sentences);
+    void knowSentences(const QStringList& sentences);
+    void begin();
+    void endPiece();
     void request();
     void onAudio(int index, const QByteArray& mulaw);
     void onComplete(int index);
@@ -78,19 +89,24 @@ private:
     static constexpr int Ahead = 2;
     // Audio made ahead of what is heard: more would be thrown away, and paid for, at an interruption.
     static constexpr Milliseconds Lookahead{10000};
+    // Sound that comes with the answer goes to playout in pieces of so much: a mark is sent for each.
+    static constexpr Milliseconds Piece{2000};
+    static constexpr Milliseconds LongestSpoken{180000};
 
     const int m_turn;
-    const QString m_language;
     const providers::RenderedLines& m_rendered;
-    const TtsSource m_tts;
+    const Voice m_voice;
     const std::function<Milliseconds()> m_queued;
     dialog::SentenceSplitter m_splitter;
     QString m_text;
     QString m_sentencesText;
     std::deque<Sentence> m_sentences; // from the one being handed over on
     int m_nextIndex = 0;
+    int m_sentenceCount = 0;
     qsizetype m_audioBytes = 0;
-    bool m_textFinished = false, m_announced = false, m_ended = false, m_failed = false;
+    qsizetype m_pieceBytes = 0; // of the last piece of sound that came with the answer
+    bool m_spoken = false, m_pieceOpen = false;
+    bool m_begun = false, m_textFinished = false, m_announced = false, m_ended = false, m_failed = false;
 };
 
 } // namespace kav::session

@@ -130,8 +130,11 @@ void CallSession::onMessage(const media::MarkMessage& message)
     const quint64 stale = m_playout.counters().staleMarks;
     m_playout.onMark(message.name, m_now);
     const bool isStale = m_playout.counters().staleMarks != stale;
-    if (!isStale && m_turn && (m_speaking == Speaking::Answer || (m_speaking == Speaking::Line && m_lineIsTurns))) {
-        m_turn->heardSoFar = heardText(m_playout.heard(m_now));
+    const Answer* speaking = m_speaking == Speaking::Answer ? m_answer.get()
+        : m_speaking == Speaking::Line && m_lineIsTurns     ? m_line.get()
+                                                            : nullptr;
+    if (!isStale && m_turn && speaking) {
+        m_turn->heardSoFar = speaking->heardText(m_playout.heard(m_now));
         m_turnsStale = true;
     }
     m_context.counters->countMark(isStale ? metrics::Mark::Stale : metrics::Mark::Returned);

@@ -81,6 +81,8 @@ Q_SIGNALS:
     void transcriptChanged(const kav::TranscriptTurn& turn);
     /// Voice silenced the agent: for good (`confirmed`), or it spoke on.
     void interruptionEnded(bool confirmed);
+    /// A provider gave the first of what it was asked for, or was left for the next.
+    void providerUsed(const kav::providers::FailoverNews& news);
     void ended(const kav::session::CallEnd& end);
 
 private:
@@ -131,6 +133,8 @@ private:
     // recogniser and conversation
     bool haveRecogniser();
     bool haveConversation();
+    providers::FailoverReporter reporter();
+    void onProviderNews(const providers::FailoverNews& news);
     void ask();
     void onFinal(int utterance, const providers::Transcript& transcript);
     void onAnswerText(int turn, const QString& delta);
@@ -148,7 +152,6 @@ private:
     void checkHeard(Instant now);
     void speechOver(const std::vector<media::HeardSentence>& heard, bool cut);
     void closeTurn();
-    static QString heardText(const std::vector<media::HeardSentence>& sentences);
 
     // message recording
     void beginMessage();
@@ -194,10 +197,8 @@ private:
     size_t m_recentCount = 0;
     Instant m_lastVoice;
 
-    std::shared_ptr<providers::SpeechToText> m_stt;
     std::unique_ptr<providers::SpeechToTextStream> m_recogniser;
     int m_openUtterance = 0; // fed to the recogniser; 0: none
-    std::shared_ptr<providers::LanguageModel> m_llm;
     std::unique_ptr<providers::Conversation> m_conversation;
     providers::Expectation m_expectation, m_expectationBefore;
     Keypad m_keypad;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "engine/providers/redaction.h"
 #include "engine/session/callsession.h"
 #include "shared/core/logging.h"
 #include "shared/core/masking.h"
+
+#include <QPointer>
 
 namespace kav::session {
 
@@ -27,10 +30,9 @@ bool CallSession::haveRecogniser()
 {
     if (m_recogniser)
         return true;
-    m_stt = m_context.registry->speechToText();
-    if (!m_stt)
+    if (!m_context.providers->hasRecogniser(m_info))
         return false;
-    m_recogniser = m_stt->open(m_info);
+    m_recogniser = m_context.providers->openRecogniser(m_info, reporter());
     connect(m_recogniser.get(), &providers::SpeechToTextStream::partial, this,
         [this](int utterance, const providers::Transcript& transcript) {
             m_now = m_context.clock->now();
@@ -52,14 +54,42 @@ bool CallSession::haveConversation()
 {
     if (m_conversation)
         return true;
-    m_llm = m_context.registry->languageModel();
-    if (!m_llm)
+    if (!m_context.providers->hasModel(m_info))
         return false;
-    m_conversation = m_llm->open(m_info);
+    m_conversation = m_context.providers->openConversation(m_info, reporter());
     connect(m_conversation.get(), &providers::Conversation::text, this, &CallSession::onAnswerText);
+    connect(m_conversation.get(), &providers::Conversation::audio, this, [this](int turn, const QByteArray& mulaw) {
+        m_now = m_context.clock->now();
+        if (m_answer && m_answer->turn() == turn && m_turn && m_turn->asked)
+            m_answer->addAudio(mulaw);
+    });
     connect(m_conversation.get(), &providers::Conversation::finished, this, &CallSession::onAnswerFinished);
     connect(m_conversation.get(), &providers::Conversation::failed, this, &CallSession::onAnswerFailed);
     return true;
+}
+
+providers::FailoverReporter CallSession::reporter()
+{
+    // A speech that is on its way to deletion may outlive us by a turn of the event loop.
+    return [self = QPointer<CallSession>(this)](const providers::FailoverNews& news) {
+        if (self)
+            self->onProviderNews(news);
+    };
+}
+
+void CallSession::onProviderNews(const providers::FailoverNews& news)
+{
+    if (m_phase == Phase::Ended)
+        return;
+    m_now = m_context.clock->now();
+    if (news.what == providers::FailoverNews::What::Left) {
+        logEvent(QStringLiteral("FAILOVER"),
+            {{QStringLiteral("stage"), providers::stageName(news.stage)}, {QStringLiteral("from"), news.provider},
+                {QStringLiteral("to"), news.next},
+                {QStringLiteral("reason"), providers::safeReason(toString(news.error))},
+                {QStringLiteral("ms"), qint64(news.took.count())}});
+    }
+    Q_EMIT providerUsed(news);
 }
 
 void CallSession::ask()
@@ -71,7 +101,7 @@ void CallSession::ask()
         m_facts.insert(QStringLiteral("message"), m_unasked->messageRef);
         m_unasked.reset();
         m_turn->asked = true;
-        onAnswerText(turn, m_context.serviceLines().endGoodbye);
+        m_answer->addText(m_context.serviceLines().endGoodbye);
         onAnswerFinished(turn, m_expectation, true);
         return;
     }
@@ -112,7 +142,11 @@ void CallSession::onFinal(int utterance, const providers::Transcript& transcript
 std::unique_ptr<Answer> CallSession::makeAnswer(int turn)
 {
     auto answer = std::make_unique<Answer>(
-        turn, m_info.language, *m_context.rendered, [this] { return m_context.registry->textToSpeech(); },
+        turn, *m_context.rendered,
+        [this](const QString& sentence) {
+            return m_context.providers->hasVoice(m_info) ? m_context.providers->speak(sentence, m_info, reporter())
+                                                         : nullptr;
+        },
         [this] { return m_playout.queued(); });
     connect(answer.get(), &Answer::firstSentence, this, [this] {
         if (m_turn && m_turn->wordsKnown && !m_turn->firstSentence) {
@@ -143,7 +177,11 @@ std::unique_ptr<Answer> CallSession::makeAnswer(int turn)
 void CallSession::onAnswerText(int turn, const QString& delta)
 {
     m_now = m_context.clock->now();
-    if (m_answer && m_answer->turn() == turn && m_turn && m_turn->asked)
+    if (!m_answer || m_answer->turn() != turn || !m_turn || !m_turn->asked)
+        return;
+    if (m_conversation && m_conversation->speaks())
+        m_answer->addSpokenText(delta);
+    else
         m_answer->addText(delta);
 }
 

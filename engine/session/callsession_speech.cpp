@@ -7,19 +7,6 @@ namespace kav::session {
 
 // What the caller hears: answers and the engine's own lines, on their way to playout.
 namespace {
-// The part of a sentence that was heard, cut back to a whole word: what the agent may believe it said.
-QString heardPart(const media::HeardSentence& sentence)
-{
-    if (sentence.complete)
-        return sentence.text;
-    if (sentence.heard <= Milliseconds(0) || sentence.length <= Milliseconds(0))
-        return {};
-    const qsizetype chars =
-        sentence.text.size() * qMin(sentence.heard, sentence.length).count() / sentence.length.count();
-    const qsizetype space = sentence.text.lastIndexOf(QLatin1Char(' '), chars);
-    return space > 0 ? sentence.text.left(space) : QString();
-}
-
 Milliseconds lengthHeard(const std::vector<media::HeardSentence>& sentences)
 {
     Milliseconds length{0};
@@ -28,17 +15,6 @@ Milliseconds lengthHeard(const std::vector<media::HeardSentence>& sentences)
     return length;
 }
 } // namespace
-
-QString CallSession::heardText(const std::vector<media::HeardSentence>& sentences)
-{
-    QStringList parts;
-    for (const auto& sentence : sentences) {
-        const QString part = heardPart(sentence);
-        if (!part.isEmpty())
-            parts += part;
-    }
-    return parts.join(QLatin1Char(' '));
-}
 
 void CallSession::playLine(const QString& text, bool belongsToTurn)
 {
@@ -65,7 +41,7 @@ void CallSession::playLine(const QString& text, bool belongsToTurn)
     m_playout.beginSpeech();
     m_line->addText(text);
     m_line->finishText();
-    if (m_line->needsVoice() && !m_context.registry->textToSpeech()) {
+    if (m_line->needsVoice() && !m_context.providers->hasVoice(m_info)) {
         // Nothing to say it with, and a line must not keep the caller waiting: it is over as it begins.
         logEvent(QStringLiteral("LINE_UNSPOKEN"));
         m_line->giveUp();
@@ -121,7 +97,7 @@ void CallSession::speechOver(const std::vector<media::HeardSentence>& heard, boo
     const Speaking was = std::exchange(m_speaking, Speaking::Nothing);
     if (was == Speaking::Answer && m_turn && m_answer) {
         m_turn->record.agentText = m_answer->text();
-        m_turn->record.heardText = heardText(heard);
+        m_turn->record.heardText = m_answer->heardText(heard);
         if (!std::exchange(m_turn->speechLogged, true))
             logEvent(QStringLiteral("TTS_LEN_ms"), {{QStringLiteral("ms"), qint64(m_answer->audioLength().count())}});
         logEvent(QStringLiteral("MEDIA_TX"),
@@ -136,7 +112,7 @@ void CallSession::speechOver(const std::vector<media::HeardSentence>& heard, boo
     } else if (was == Speaking::Line && m_line) {
         if (m_lineIsTurns && m_turn) {
             m_turn->record.agentText = m_line->text();
-            m_turn->record.heardText = heardText(heard);
+            m_turn->record.heardText = m_line->heardText(heard);
         }
         m_line.release()->deleteLater();
     }

@@ -94,6 +94,12 @@ void MediaWorker::endAll(EndReason reason)
     });
 }
 
+void MediaWorker::connectAhead(const providers::CallInfo& call)
+{
+    QMetaObject::invokeMethod(
+        m_anchor.get(), [this, call] { m_context.providers->connectAhead(call); }, Qt::QueuedConnection);
+}
+
 void MediaWorker::command(quint64 ticket, const QString& callId, OperatorCommand command)
 {
     QMetaObject::invokeMethod(m_anchor.get(), [this, ticket, callId, command] {
@@ -119,6 +125,7 @@ void MediaWorker::onConnected(net::WebSocket* socket)
         call, &CallSession::transcriptChanged, this,
         [this, call](const TranscriptTurn& turn) { Q_EMIT turnShown(call->callId(), turn); }, Qt::DirectConnection);
     connect(call, &CallSession::interruptionEnded, this, &MediaWorker::interruptionEnded, Qt::DirectConnection);
+    connect(call, &CallSession::providerUsed, this, &MediaWorker::providerUsed, Qt::DirectConnection);
     connect(
         call, &CallSession::ended, this,
         [this, call](const CallEnd& end) {

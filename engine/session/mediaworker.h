@@ -41,6 +41,8 @@ public:
     const media::WorkerTick& tick() const { return *m_tick; }
     /// Any thread: asks every live call for its goodbye.
     void endAll(EndReason reason);
+    /// Any thread: a telephone rings, and its call may come here: connections to the providers are opened.
+    void connectAhead(const providers::CallInfo& call);
     /// Any thread: does it to the call if it lives here; commandDone follows with the same ticket.
     void command(quint64 ticket, const QString& callId, OperatorCommand command);
 
@@ -51,6 +53,7 @@ Q_SIGNALS:
     void turnShown(const QString& callId, const kav::TranscriptTurn& turn);
     void commandDone(quint64 ticket, kav::session::CommandOutcome outcome);
     void interruptionEnded(bool confirmed);
+    void providerUsed(const kav::providers::FailoverNews& news);
     void callEnded(const kav::session::CallEnd& end);
 
 private:

@@ -6,7 +6,7 @@
 #include "engine/media/inboundaudio.h"
 #include "engine/media/playout.h"
 #include "engine/metrics/workercounters.h"
-#include "engine/providers/registry.h"
+#include "engine/providers/failover/callproviders.h"
 #include "engine/providers/renderedlines.h"
 #include "engine/turn/turnmachine.h"
 #include "shared/core/clock.h"
@@ -41,7 +41,7 @@ struct StreamClaims final {
 struct SessionContext final {
     Settings settings;
     const Clock* clock = nullptr;
-    providers::ProviderRegistry* registry = nullptr;
+    const providers::CallProviders* providers = nullptr;
     const providers::RenderedLines* rendered = nullptr;
     MessageStore* messages = nullptr;
     metrics::WorkerCounters* counters = nullptr; ///< of the worker the session lives on

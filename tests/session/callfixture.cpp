@@ -73,6 +73,7 @@ Call::Call(const Setup& setup)
         settings.script = setup.answers;
         settings.chunk = setup.llmChunk;
         settings.manners = setup.llmManners;
+        settings.speaks = setup.llmSpeaks;
         settings.opened = [this](StandInConversation* opened) { conversation = opened; };
         return std::shared_ptr<providers::LanguageModel>(std::make_shared<StandInLanguageModel>(settings));
     });
@@ -83,6 +84,30 @@ Call::Call(const Setup& setup)
         settings.manners = setup.ttsManners;
         return std::shared_ptr<providers::TextToSpeech>(std::make_shared<StandInTextToSpeech>(settings));
     });
+    if (setup.second) {
+        const QString name = QStringLiteral("second");
+        makers.speechToText.push_back({name,
+            [setup]() -> Result<std::shared_ptr<providers::SpeechToText>> {
+                StandInSpeechToText::Settings settings;
+                settings.script = setup.secondHears;
+                return std::shared_ptr<providers::SpeechToText>(std::make_shared<StandInSpeechToText>(settings));
+            },
+            {}});
+        makers.languageModel.push_back({name,
+            [this, setup]() -> Result<std::shared_ptr<providers::LanguageModel>> {
+                StandInLanguageModel::Settings settings;
+                settings.script = setup.secondAnswers;
+                settings.manners = setup.secondLlmManners;
+                settings.opened = [this](StandInConversation* opened) { conversation = opened; };
+                return std::shared_ptr<providers::LanguageModel>(std::make_shared<StandInLanguageModel>(settings));
+            },
+            {}});
+        makers.textToSpeech.push_back({name,
+            []() -> Result<std::shared_ptr<providers::TextToSpeech>> {
+                return std::shared_ptr<providers::TextToSpeech>(std::make_shared<StandInTextToSpeech>());
+            },
+            {}});
+    }
     m_registry = std::make_unique<providers::ProviderRegistry>(std::move(makers), providers::RegistrySettings{}, clock);
     m_registry->warmUp();
     const auto settled = [this] {
@@ -104,7 +129,12 @@ Call::Call(const Setup& setup)
     m_messages = std::make_unique<session::MessageStore>(directory.path());
     m_context.settings = setup.settings;
     m_context.clock = &clock;
-    m_context.registry = m_registry.get();
+    providers::FailoverSettings failover;
+    failover.check = 0ms; // at each turn of the event loop: the clock is ours
+    failover.perCharacter = 60ms;
+    m_providers = std::make_unique<providers::CallProviders>(
+        *m_registry, std::make_shared<providers::Health>(providers::Health::Settings{}, clock), failover, clock);
+    m_context.providers = m_providers.get();
     m_context.rendered = &rendered;
     m_context.messages = m_messages.get();
     m_context.counters = &m_counters;

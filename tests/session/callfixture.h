@@ -42,7 +42,12 @@ public:
         session::Settings settings{};
         session::StreamClaims claims{QStringLiteral("CA1"), QStringLiteral("AC1")};
         int llmChunk = 0; ///< characters that the model says at once; 0: all
+        bool llmSpeaks = false; ///< the first model's answers come as sound
         bool test = false; ///< the stream says that it is a test
+        bool second = false; ///< each stage has another provider behind the first
+        QList<StandInUtterance> secondHears{};
+        QList<StandInAnswer> secondAnswers{}; ///< from its own first turn on
+        StandInManners secondLlmManners{};
     };
 
     explicit Call(const Setup& setup);
@@ -78,7 +83,7 @@ public:
     QList<TurnRecord> turns;
     std::optional<session::CallEnd> end;
     QList<calllog::Entry> log;
-    StandInConversation* conversation = nullptr;
+    StandInConversation* conversation = nullptr; ///< opened last
     QTemporaryDir directory;
     FakeClock clock;
     providers::RenderedLines rendered;
@@ -97,6 +102,7 @@ private:
     void echo(const std::vector<QString>& marks);
 
     std::unique_ptr<providers::ProviderRegistry> m_registry;
+    std::unique_ptr<providers::CallProviders> m_providers;
     std::unique_ptr<session::MessageStore> m_messages;
     metrics::WorkerCounters m_counters;
     session::SessionContext m_context;

@@ -36,6 +36,7 @@ private:
     providers::RenderedLines m_rendered;
     std::unique_ptr<session::MessageStore> m_messages;
     std::unique_ptr<providers::ProviderRegistry> m_registry;
+    std::unique_ptr<providers::CallProviders> m_providers;
     std::unique_ptr<session::MediaWorker> m_worker;
     std::unique_ptr<net::Listener> m_listener;
     quint16 m_port = 0;
@@ -63,7 +64,10 @@ void TestMediaWorker::init()
 
     session::SessionContext context;
     context.clock = &m_clock;
-    context.registry = m_registry.get();
+    m_providers = std::make_unique<providers::CallProviders>(*m_registry,
+        std::make_shared<providers::Health>(providers::Health::Settings{}, m_clock), providers::FailoverSettings{},
+        m_clock);
+    context.providers = m_providers.get();
     context.rendered = &m_rendered;
     context.messages = m_messages.get();
     context.serviceLines = [] {
@@ -103,6 +107,7 @@ void TestMediaWorker::cleanup()
 {
     m_listener.reset();
     m_worker.reset();
+    m_providers.reset();
     m_registry.reset();
     m_messages.reset();
 }
