@@ -26,7 +26,9 @@ struct Settings final {
     Milliseconds interruptVoice{200}; ///< minimum voice that silences the agent
     Milliseconds interruptConfirm{1500}; ///< words must come within this, else the agent resumes
     Milliseconds filler{2000}, fallback{6000}, hardEnd{15000}; ///< after the end of the caller's words
-    Milliseconds finalWait{1500}; ///< with no stable interim: how long the commit waits for the final
+    /// With no stable interim: how long the commit waits for the final. Twice as long as one recogniser is given, so that
+    /// the next one has its chance in the same turn.
+    Milliseconds finalWait{4000};
     Milliseconds noInput{8000}; ///< silence before each prompt, and before the goodbye
     Milliseconds keyEntry{5000}; ///< after a key: voice opens no utterance until the entry is complete, or so long
     Milliseconds lineCap{15000}; ///< longest time for one pre-rendered line

@@ -227,8 +227,8 @@ database_url = "sqlite:///var/kav.db"
         row("crossed by the other", "[turn]\nend_of_utterance_max = '200ms'",
             "kav.toml:2:24: turn.end_of_utterance_max: 200ms must be no less than turn.end_of_utterance_min, which is "
             "300ms (default)");
-        row("fallback before filler", "[turn]\nfallback = '2s'",
-            "kav.toml:2:12: turn.fallback: 2s must be more than turn.filler, which is 2s (default)");
+        row("fallback before filler", "[turn]\nfinal_wait = '1s'\nfallback = '2s'",
+            "kav.toml:3:12: turn.fallback: 2s must be more than turn.filler, which is 2s (default)");
     }
     void aWrongValueIsNamedWithItsPlace()
     {

@@ -385,7 +385,9 @@ void TestTurnMachine::awaitedStableInterimIsEnough()
 
 void TestTurnMachine::awaitedFinalThatNeverComesIsNotUnderstood()
 {
-    Call call;
+    Settings settings;
+    settings.finalWait = Milliseconds(1500);
+    Call call(settings);
     call.callerSpeaks(600);
     call.callerIsSilent(460);
     call.taken();
