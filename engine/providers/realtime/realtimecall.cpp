@@ -233,6 +233,8 @@ QString RealtimeCall::makeItemId()
 
 void RealtimeCall::deleteItem(const QString& id)
 {
+    if (id.isEmpty())
+        return; // of an event that named none
     QJsonObject event = eventOf("conversation.item.delete");
     event.insert(QStringLiteral("item_id"), id);
     send(event);
@@ -390,13 +392,17 @@ void RealtimeCall::onError(const QJsonObject& event)
             voiceFailed(voice, error);
         return;
     }
-    if (!m_response || isCommit)
+    if (isCommit)
         return;
     // That nothing was there to cancel: the answer ended at the same moment. A compatible server may name no cause.
-    const bool isOurs = cause == m_response->eventId
-        || (cause.isEmpty() && code != QLatin1String("response_cancel_not_active") && !m_response->isCancelled);
-    if (!isOurs)
+    const bool isOurs = m_response
+        && (cause == m_response->eventId
+            || (cause.isEmpty() && code != QLatin1String("response_cancel_not_active") && !m_response->isCancelled));
+    if (!isOurs) {
+        if (!cause.isEmpty()) Q_EMIT
+            refused(cause, error);
         return;
+    }
     const Response refused = *std::exchange(m_response, std::nullopt);
     if (!refused.isCancelled) Q_EMIT
         responseFailed(refused.ticket, error);

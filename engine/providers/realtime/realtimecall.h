@@ -74,6 +74,8 @@ Q_SIGNALS:
     void voiceFailed(const kav::providers::RealtimeVoicePtr& voice, const kav::Error& error);
     void responded(quint64 ticket, const QString& type, const QJsonObject& event);
     void responseFailed(quint64 ticket, const kav::Error& error);
+    /// Of another event, that send() named.
+    void refused(const QString& eventId, const kav::Error& error);
     /// Everything that was asked is lost, and so is the vendor's memory of the call.
     void broken(const kav::Error& error);
 

@@ -46,6 +46,8 @@ struct RealtimeConversation::Asking final {
     QHash<QString, QString> names; ///< of tool calls, by item
     QSet<QString> pending; ///< tool calls without a result
     bool calledTools = false; ///< in this round
+    bool isFull = false; ///< its words reached the limit; the sound of them may be on its way
+    QString told; ///< event_id of the caller's words
 };
 
 RealtimeConversation::RealtimeConversation(std::shared_ptr<RealtimeCall> call, const CallInfo& info, const Clock& clock)
@@ -56,6 +58,7 @@ RealtimeConversation::RealtimeConversation(std::shared_ptr<RealtimeCall> call, c
 {
     connect(m_call.get(), &RealtimeCall::responded, this, &RealtimeConversation::onResponse);
     connect(m_call.get(), &RealtimeCall::responseFailed, this, &RealtimeConversation::onResponseFailed);
+    connect(m_call.get(), &RealtimeCall::refused, this, &RealtimeConversation::onRefused);
     connect(m_call.get(), &RealtimeCall::broken, this, &RealtimeConversation::onBroken);
     connect(&m_deadline, &RealtimeDeadline::passed, this, &RealtimeConversation::onDeadline);
     m_call->setConversing(true);
@@ -115,6 +118,7 @@ void RealtimeConversation::ask(const UserTurn& asked)
     if (turn.voices.isEmpty() && !m_asking->isGreeting) {
         const RealtimeTold told = realtimeTold(asked);
         turn.toldItem = createItem(told.role, told.text, {});
+        m_asking->told = m_createEvent;
         turn.items.append(turn.toldItem);
     }
     m_turns.append(turn);
@@ -152,7 +156,7 @@ QString RealtimeConversation::createItem(const QString& role, const QString& tex
         {QStringLiteral("item"), realtimeMessage(m_call->settings(), id, role, text)}};
     if (!after.isEmpty())
         event.insert(QStringLiteral("previous_item_id"), after);
-    m_call->send(event);
+    m_createEvent = m_call->send(event);
     return id;
 }
 
@@ -239,15 +243,22 @@ void RealtimeConversation::heard(int number, const QString& text, bool interrupt
             continue;
         }
         if (left < whole) {
-            m_call->send({{QStringLiteral("type"), QStringLiteral("conversation.item.truncate")},
-                {QStringLiteral("item_id"), said.item}, {QStringLiteral("content_index"), said.content},
-                {QStringLiteral("audio_end_ms"), left}});
+            truncate(said, left);
             said.bytes = qsizetype(left) * BytesPerMs;
         }
         left -= whole;
         kept.append(said);
     }
     turn->said = kept;
+}
+
+void RealtimeConversation::truncate(const Said& said, qint64 milliseconds)
+{
+    if (said.item.isEmpty())
+        return;
+    m_call->send(
+        {{QStringLiteral("type"), QStringLiteral("conversation.item.truncate")}, {QStringLiteral("item_id"), said.item},
+            {QStringLiteral("content_index"), said.content}, {QStringLiteral("audio_end_ms"), milliseconds}});
 }
 
 void RealtimeConversation::amend(int number, const QString& text)
@@ -326,7 +337,6 @@ void RealtimeConversation::onAudio(const QJsonObject& event)
     auto said = std::find_if(all.begin(), all.end(), [&item](const Said& one) { return one.item == item; });
     if (said == all.end())
         said = all.insert(all.end(), {item, 0, 0});
-    const bool isTooLong = m_asking->bytes + mulaw.size() > LongestAudio;
     mulaw.truncate(LongestAudio - m_asking->bytes);
     said->content = event.value(QLatin1String("content_index")).toInt();
     said->bytes += mulaw.size();
@@ -335,22 +345,37 @@ void RealtimeConversation::onAudio(const QJsonObject& event)
     const QPointer<RealtimeConversation> alive(this);
     if (!mulaw.isEmpty()) Q_EMIT
         audio(m_asking->turn, mulaw);
-    if (alive && isTooLong && m_asking && m_asking->serial == serial)
-        endRound();
+    if (alive && m_asking && m_asking->serial == serial && isLongEnough())
+        cutOff();
+}
+
+bool RealtimeConversation::isLongEnough() const
+{
+    return m_asking->bytes >= LongestAudio
+        || (m_asking->isFull && m_asking->bytes >= m_asking->characters * BytesPerCharacter);
+}
+
+void RealtimeConversation::cutOff()
+{
+    m_call->cancelResponse(std::exchange(m_asking->ticket, 0));
+    // The vendor is ahead of what was passed on.
+    const Said last = m_turns.last().said.last();
+    truncate(last, last.bytes / BytesPerMs);
+    succeed();
 }
 
 void RealtimeConversation::onText(const QString& delta)
 {
     const int longest = m_info.persona ? m_info.persona->longestAnswerCharacters : Persona().longestAnswerCharacters;
     const QString kept = realtimeCut(delta, std::max<qsizetype>(0, longest - m_asking->characters));
-    const bool isTooLong = kept.size() < delta.size();
+    m_asking->isFull = m_asking->isFull || kept.size() < delta.size();
     m_asking->characters += kept.size();
     const quint64 serial = m_asking->serial;
     const QPointer<RealtimeConversation> alive(this);
     if (!kept.isEmpty()) Q_EMIT
         text(m_asking->turn, kept);
-    if (alive && isTooLong && m_asking && m_asking->serial == serial)
-        endRound();
+    if (alive && m_asking && m_asking->serial == serial && m_asking->bytes > 0 && isLongEnough())
+        cutOff();
 }
 
 void RealtimeConversation::onItem(const QJsonObject& item)
@@ -447,11 +472,6 @@ void RealtimeConversation::onDone(const QJsonObject& response)
 
 void RealtimeConversation::endRound()
 {
-    // An answer that is too long ends here, whatever the vendor would still say.
-    if (m_asking->ticket != 0) {
-        succeed();
-        return;
-    }
     const bool isOver = m_asking->endCall || m_asking->takeMessage;
     if (m_asking->calledTools && !(isOver && m_asking->bytes > 0) && m_asking->rounds <= MostRealtimeRounds) {
         m_deadline.set(m_call->settings().firstAudio);
@@ -486,6 +506,13 @@ void RealtimeConversation::fail(const Error& error)
     const int turn = m_asking->turn;
     stop();
     Q_EMIT failed(turn, error);
+}
+
+void RealtimeConversation::onRefused(const QString& eventId, const Error& error)
+{
+    // An answer to a question without the caller's words would be one to something else.
+    if (m_asking && m_asking->told == eventId)
+        fail(error);
 }
 
 void RealtimeConversation::onResponseFailed(quint64 ticket, const Error& error)

@@ -19,6 +19,8 @@ class RealtimeConversation final : public Conversation {
 public:
     static constexpr qsizetype MostTurns = 40; ///< remembered here, and told to a new connection
     static constexpr qsizetype LongestAudio = 180 * 8000; ///< bytes of one answer
+    static constexpr qsizetype BytesPerCharacter =
+        80 * 8; ///< unhurried speech: where an answer of too many words is cut
 
     RealtimeConversation(std::shared_ptr<RealtimeCall> call, const CallInfo& info, const Clock& clock);
     ~RealtimeConversation() override;
@@ -57,7 +59,11 @@ private:
     void onItem(const QJsonObject& item);
     void onCall(const QString& id, const QString& name, const QString& arguments);
     void onDone(const QJsonObject& response);
+    void truncate(const Said& said, qint64 milliseconds);
+    bool isLongEnough() const;
+    void cutOff();
     void endRound();
+    void onRefused(const QString& eventId, const Error& error);
     void onResponseFailed(quint64 ticket, const Error& error);
     void onBroken(const Error& error);
     void onDeadline();
@@ -79,6 +85,7 @@ private:
     QMap<QString, QString> m_facts;
     std::unique_ptr<Asking> m_asking; ///< belongs to the last turn
     quint64 m_askings = 0;
+    QString m_createEvent; ///< of the item created last
     QSet<QString> m_callIds; ///< of every tool call told so far
 };
 

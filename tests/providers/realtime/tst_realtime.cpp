@@ -666,6 +666,9 @@ void TestRealtime::anEndlessAnswerIsCut()
     caller.ask(1, QStringLiteral("talk"));
     QTRY_VERIFY(caller.has(QStringLiteral("answered 1")));
     QCOMPARE(caller.text.size(), 30);
+    // The sound of those words came along, and the vendor remembers no more than was passed on.
+    QCOMPARE(caller.audio.size(), 30 * 80 * 8);
+    QTRY_COMPARE(session().conversation(), QStringLiteral("user:talk|assistant:(2400 ms)"));
     QTRY_COMPARE(session().of(QStringLiteral("response.cancel")).size(), 1);
     caller.ask(2, QStringLiteral("and now"));
     QTRY_VERIFY(caller.has(QStringLiteral("answered 2")));

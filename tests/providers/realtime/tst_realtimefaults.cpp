@@ -48,6 +48,7 @@ private Q_SLOTS:
     void theSessionEndsInMidAnswer();
     void aRefusedSessionIsSaid();
     void aRefusedResponseIsToldByItsCause();
+    void wordsThatAreRefusedAreNotAnswered();
     void someoneElsesErrorIsNotOurs();
     void anAnswerThatIsNone_data();
     void anAnswerThatIsNone();
@@ -394,6 +395,27 @@ void TestRealtimeFaults::aRefusedResponseIsToldByItsCause()
     QVERIFY(m_vendor->session().isOpen);
 }
 
+void TestRealtimeFaults::wordsThatAreRefusedAreNotAnswered()
+{
+    RealtimeCaller& caller = start();
+    caller.open();
+    RealtimeAnswer answer;
+    answer.holdAfter = 0;
+    m_vendor->answers.push_back(answer);
+    caller.ask(1, QStringLiteral("hi"));
+    QTRY_COMPARE(m_vendor->session().of(QStringLiteral("response.create")).size(), 1);
+    const QJsonObject told = m_vendor->session().of(QStringLiteral("conversation.item.create")).value(0);
+    m_vendor->sendToAll({{QStringLiteral("type"), QStringLiteral("error")},
+        {QStringLiteral("error"),
+            QJsonObject{{QStringLiteral("type"), QStringLiteral("invalid_request_error")},
+                {QStringLiteral("event_id"), told[QStringLiteral("event_id")]},
+                {QStringLiteral("message"), QStringLiteral("no such role")}}}});
+    QTRY_COMPARE(caller.log, QStringList{QStringLiteral("mute 1 invalid")});
+    QTRY_COMPARE(m_vendor->session().of(QStringLiteral("response.cancel")).size(), 1);
+    caller.conversation->cancel(1);
+    goesOn(2);
+}
+
 void TestRealtimeFaults::someoneElsesErrorIsNotOurs()
 {
     RealtimeCaller& caller = start();
@@ -549,6 +571,8 @@ void TestRealtimeFaults::strangeEventsDoNoHarm()
     }
     m_vendor->release();
     QTRY_COMPARE(caller.log, QStringList{QStringLiteral("answered 1")});
+    caller.conversation->cancel(1);
+    QTRY_COMPARE(m_vendor->session().conversation(), QString());
     goesOn(2);
 }
 
