@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/providers/realtime/realtimecall.h"
 
+#include "engine/providers/persona.h"
 #include "engine/providers/realtime/realtimehub.h"
 #include "engine/providers/realtime/realtimesession.h"
 #include "shared/core/logging.h"
@@ -44,6 +45,11 @@ RealtimeCall::RealtimeCall(
 RealtimeCall::~RealtimeCall()
 {
     dropLink();
+}
+
+bool RealtimeCall::isPrompt(const QString& words) const
+{
+    return m_call.persona && m_call.persona->phrases.size() > 1 && words == realtimeWords(realtimeHints(m_call));
 }
 
 void RealtimeCall::dispose()

@@ -37,6 +37,8 @@ public:
     ~RealtimeCall() override;
 
     const RealtimeSettings& settings() const { return m_settings; }
+    /// The recogniser's hints, nothing else: over noise such a model repeats its prompt, and nobody says a whole list.
+    bool isPrompt(const QString& words) const;
     /// A connection is there, or on its way.
     void wake();
     int generation() const { return m_generation; }

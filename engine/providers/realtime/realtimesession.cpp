@@ -100,9 +100,8 @@ QJsonObject realtimeSessionUpdate(const RealtimeSettings& settings, const CallIn
     const QString language = realtimeLanguage(call).section(QLatin1Char('-'), 0, 0).toLower();
     if (!language.isEmpty())
         transcription.insert(QStringLiteral("language"), language);
-    if (call.persona && !call.persona->phrases.isEmpty())
-        transcription.insert(
-            QStringLiteral("prompt"), realtimeCut(call.persona->phrases.join(QLatin1String(", ")), LongestHints));
+    if (const QString hints = realtimeHints(call); !hints.isEmpty())
+        transcription.insert(QStringLiteral("prompt"), hints);
 
     QJsonObject session{{QStringLiteral("instructions"), instructionsFor(call)},
         {QStringLiteral("tools"), toolsOf(call)}, {QStringLiteral("tool_choice"), QStringLiteral("auto")}};
@@ -126,6 +125,11 @@ QJsonObject realtimeSessionUpdate(const RealtimeSettings& settings, const CallIn
                     QJsonObject{{QStringLiteral("format"), mulaw}, {QStringLiteral("voice"), voice}}}});
     }
     return {{QStringLiteral("type"), QStringLiteral("session.update")}, {QStringLiteral("session"), session}};
+}
+
+QString realtimeHints(const CallInfo& call)
+{
+    return call.persona ? realtimeCut(call.persona->phrases.join(QLatin1String(", ")), LongestHints) : QString();
 }
 
 QStringList realtimeToolNames(const CallInfo& call)

@@ -15,6 +15,8 @@ QString realtimeLanguage(const CallInfo& call); ///< BCP-47
 QString realtimeModel(const RealtimeSettings& settings, const CallInfo& call);
 /// The event that configures a session for `call`.
 QJsonObject realtimeSessionUpdate(const RealtimeSettings& settings, const CallInfo& call);
+/// What the recogniser is told to expect; empty: nothing.
+QString realtimeHints(const CallInfo& call);
 QStringList realtimeToolNames(const CallInfo& call);
 
 /// An item of the conversation: "user" and "system" speak text; of "assistant", what was heard.

@@ -127,6 +127,8 @@ void RealtimeStream::onVoice(const RealtimeVoicePtr& voice, const QString& trans
         return;
     waiting->heard = isFinal ? transcript : realtimeCut(waiting->heard + transcript, LongestUtterance);
     voice->words = realtimeWords(waiting->heard);
+    if (isFinal && m_call->isPrompt(voice->words))
+        voice->words.clear();
     Transcript result;
     result.text = voice->words;
     if (!isFinal) {

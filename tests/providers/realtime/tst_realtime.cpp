@@ -49,6 +49,7 @@ private Q_SLOTS:
     void aCancelledAnswersLateWordsAreNotHeard();
     void theNextQuestionWaitsForTheCancelledAnswer();
     void aCoughIsForgotten();
+    void hintsThatAreRepeatedAreNoWords();
     void aDroppedUtteranceLeavesNoTrace();
     void aShortNoiseIsNothing();
     void anEndlessUtteranceIsBounded();
@@ -476,6 +477,19 @@ void TestRealtime::aCoughIsForgotten()
     caller.ask(1, caller.words);
     QTRY_VERIFY(caller.has(QStringLiteral("answered 1")));
     QCOMPARE(session().conversation(), QStringLiteral("user:(500 ms)|assistant:(400 ms)"));
+}
+
+void TestRealtime::hintsThatAreRepeatedAreNoWords()
+{
+    Persona persona;
+    persona.phrases = QStringList{QStringLiteral("Blue Door"), QStringLiteral("Dan Cohen")};
+    m_vendor->transcripts = QStringList{QStringLiteral("Blue Door, Dan Cohen."), QStringLiteral("Dan Cohen.")};
+    RealtimeCaller& caller = start(persona);
+    caller.say(1);
+    QTRY_VERIFY(caller.has(QStringLiteral("heard 1 ")));
+    QTRY_COMPARE(session().conversation(), QString());
+    caller.say(2);
+    QTRY_VERIFY(caller.has(QStringLiteral("heard 2 dan cohen")));
 }
 
 void TestRealtime::aDroppedUtteranceLeavesNoTrace()
