@@ -125,6 +125,7 @@ function relay(port)
         client.setNoDelay(true);
         tell({event: 'connection'});
         const server = net.connect(port, '127.0.0.1');
+        server.setNoDelay(true);
         const pair = {client, server};
         pairs.add(pair);
         let order = Promise.resolve();
