@@ -360,6 +360,11 @@ private:
         for (const auto& [id, error] : late) {
             if (!guard)
                 return;
+            if (const auto found = m_utterances.find(id); found != m_utterances.end()) {
+                for (const Segment& segment : found->second.segments)
+                    if (segment.stream && !segment.isOver)
+                        segment.stream->giveUp();
+            }
             fail(id, error);
         }
     }
@@ -388,7 +393,7 @@ Result<void> probeRecognition(
     stream->finish();
     if (answer.wait_for(wait) == std::future_status::ready)
         return answer.get();
-    stream->cancel();
+    stream->giveUp();
     return Error{Error::Code::Timeout,
         QStringLiteral("%1: no answer within %2 ms").arg(recognition.host()).arg(wait.count()), {}};
 }

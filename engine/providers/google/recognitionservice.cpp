@@ -8,7 +8,6 @@
 #include <QUrl>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -146,6 +145,80 @@ struct LiveStreams final {
     std::vector<RecognitionStream*> streams;
 };
 
+/// The channels that new streams are spread over. All are replaced when a stream got no answer: a connection of which
+/// one side is gone looks healthy until its keepalive says otherwise.
+class Lanes final {
+public:
+    struct Lane final {
+        std::shared_ptr<grpc::Channel> channel;
+        std::unique_ptr<Stub> stub;
+        int generation = 0;
+    };
+
+    explicit Lanes(const Endpoint& endpoint)
+        : m_security(endpoint.isSecure ? grpc::SslCredentials(grpc::SslCredentialsOptions())
+                                       : grpc::InsecureChannelCredentials())
+    {
+        const QString host = endpoint.host.contains(QLatin1Char(':'))
+            ? QLatin1Char('[') + endpoint.host + QLatin1Char(']')
+            : endpoint.host;
+        m_target = QStringLiteral("%1:%2").arg(host).arg(endpoint.port).toStdString();
+        m_arguments.SetUserAgentPrefix("kav-engine");
+        m_arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1); // else equal channels share one connection
+        m_arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
+        m_arguments.SetInt(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, 1024 * 1024);
+        // A connection that died unseen is found while streams are on it; without any it is not worth a ping.
+        m_arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 30000);
+        m_arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10000);
+        m_arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+        m_arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 250);
+        m_arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5000);
+        if (endpoint.isHere)
+            m_arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+        open();
+    }
+
+    std::shared_ptr<Lane> next()
+    {
+        const std::lock_guard lock(m_mutex);
+        return m_lanes[m_next++ % m_lanes.size()];
+    }
+    void leave(int generation)
+    {
+        const std::lock_guard lock(m_mutex);
+        if (generation == m_generation) // else another stream has been here
+            open();
+    }
+    void connect()
+    {
+        const std::lock_guard lock(m_mutex);
+        for (const auto& lane : m_lanes)
+            lane->channel->GetState(true);
+    }
+
+private:
+    void open()
+    {
+        ++m_generation;
+        m_lanes.clear(); // streams keep theirs
+        for (std::size_t i = 0; i < Channels; ++i) {
+            auto lane = std::make_shared<Lane>();
+            lane->channel = grpc::CreateCustomChannel(m_target, m_security, m_arguments);
+            lane->stub = std::make_unique<Stub>(lane->channel);
+            lane->generation = m_generation;
+            m_lanes.push_back(std::move(lane));
+        }
+    }
+
+    const std::shared_ptr<grpc::ChannelCredentials> m_security;
+    std::string m_target;
+    grpc::ChannelArguments m_arguments;
+    std::mutex m_mutex; // guards the rest
+    std::vector<std::shared_ptr<Lane>> m_lanes;
+    std::size_t m_next = 0;
+    int m_generation = 0;
+};
+
 class GrpcStream final : public RecognitionStream, public std::enable_shared_from_this<GrpcStream> {
 public:
     enum class Step { Started, Written, Read, Finished };
@@ -155,17 +228,20 @@ public:
         Step step;
     };
 
-    GrpcStream(QString host, const GoogleHeader& header, RecognitionEvents events, std::shared_ptr<LiveStreams> live)
+    GrpcStream(QString host, const GoogleHeader& header, RecognitionEvents events, std::shared_ptr<LiveStreams> live,
+        std::shared_ptr<Lanes> lanes)
         : m_host(std::move(host))
         , m_secrets{QString::fromLatin1(header.value), QString::fromLatin1(header.value.mid(7))}
         , m_events(std::move(events))
         , m_live(std::move(live))
+        , m_lanes(std::move(lanes))
+        , m_lane(m_lanes->next())
     {
         m_context.AddMetadata(header.name.toStdString(), header.value.toStdString());
         m_context.set_deadline(std::chrono::system_clock::now() + LongestStream);
     }
 
-    void start(Stub& stub, grpc::CompletionQueue& queue, const RecognitionConfig& config)
+    void start(grpc::CompletionQueue& queue, const RecognitionConfig& config)
     {
         {
             const std::lock_guard lock(m_live->mutex);
@@ -173,7 +249,7 @@ public:
         }
         const std::lock_guard lock(m_mutex);
         m_unsent.push_back(firstMessage(config));
-        m_call = stub.PrepareCall(&m_context, MethodName, &queue);
+        m_call = m_lane->stub->PrepareCall(&m_context, MethodName, &queue);
         m_call->StartCall(tag(Step::Started));
     }
     bool write(const QByteArray& mulaw) override
@@ -200,6 +276,11 @@ public:
         send();
     }
     void cancel() override { m_context.TryCancel(); }
+    void giveUp() override
+    {
+        m_lanes->leave(m_lane->generation);
+        cancel();
+    }
 
     /// On the service's thread.
     void on(Step step, bool isGood);
@@ -214,6 +295,8 @@ private:
     const QStringList m_secrets;
     const RecognitionEvents m_events;
     const std::shared_ptr<LiveStreams> m_live;
+    const std::shared_ptr<Lanes> m_lanes;
+    const std::shared_ptr<Lanes::Lane> m_lane;
     grpc::ClientContext m_context;
     std::unique_ptr<Call> m_call;
     grpc::ByteBuffer m_response; // the service's thread
@@ -336,9 +419,7 @@ struct RecognitionService::Private final {
     }
 
     Endpoint endpoint;
-    std::vector<std::shared_ptr<grpc::Channel>> channels;
-    std::vector<std::unique_ptr<Stub>> stubs;
-    std::atomic<std::size_t> nextChannel = 0;
+    std::shared_ptr<Lanes> lanes;
     std::shared_ptr<LiveStreams> live = std::make_shared<LiveStreams>();
     grpc::CompletionQueue queue;
     std::thread thread;
@@ -351,28 +432,7 @@ Result<std::shared_ptr<RecognitionService>> RecognitionService::create(const QSt
         return parsed.error();
     auto made = std::make_unique<Private>();
     made->endpoint = *parsed;
-    const QString host =
-        parsed->host.contains(QLatin1Char(':')) ? QLatin1Char('[') + parsed->host + QLatin1Char(']') : parsed->host;
-    const std::string target = QStringLiteral("%1:%2").arg(host).arg(parsed->port).toStdString();
-    grpc::ChannelArguments arguments;
-    arguments.SetUserAgentPrefix("kav-engine");
-    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1); // else equal channels share one connection
-    arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
-    arguments.SetInt(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, 1024 * 1024);
-    // A connection that died unseen is found while streams are on it; without any it is not worth a ping.
-    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 30000);
-    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10000);
-    arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-    arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 250);
-    arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5000);
-    if (parsed->isHere)
-        arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-    const auto security =
-        parsed->isSecure ? grpc::SslCredentials(grpc::SslCredentialsOptions()) : grpc::InsecureChannelCredentials();
-    for (std::size_t i = 0; i < Channels; ++i) {
-        made->channels.push_back(grpc::CreateCustomChannel(target, security, arguments));
-        made->stubs.push_back(std::make_unique<Stub>(made->channels.back()));
-    }
+    made->lanes = std::make_shared<Lanes>(*parsed);
     made->thread = std::thread([own = made.get()] { own->run(); });
     return std::shared_ptr<RecognitionService>(new RecognitionService(std::move(made)));
 }
@@ -397,15 +457,14 @@ RecognitionService::~RecognitionService()
 std::shared_ptr<RecognitionStream> RecognitionService::start(
     const GoogleHeader& header, const RecognitionConfig& config, RecognitionEvents events)
 {
-    auto stream = std::make_shared<GrpcStream>(d->endpoint.host, header, std::move(events), d->live);
-    stream->start(*d->stubs[d->nextChannel++ % Channels], d->queue, config);
+    auto stream = std::make_shared<GrpcStream>(d->endpoint.host, header, std::move(events), d->live, d->lanes);
+    stream->start(d->queue, config);
     return stream;
 }
 
 void RecognitionService::connectAhead()
 {
-    for (const auto& channel : d->channels)
-        channel->GetState(true);
+    d->lanes->connect();
 }
 
 QString RecognitionService::host() const

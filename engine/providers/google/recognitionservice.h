@@ -46,6 +46,8 @@ public:
     virtual void finish() = 0;
     /// ended() follows.
     virtual void cancel() = 0;
+    /// cancel(), because no answer came: later streams do not use its connection.
+    virtual void giveUp() = 0;
 };
 
 /// The gRPC side of Google Cloud Speech v1: channels that all streams share (an HTTP/2 connection of Google's carries a

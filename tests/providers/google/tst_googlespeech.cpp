@@ -555,10 +555,8 @@ void TestGoogleSpeech::everyFaultIsAnError()
     QTRY_COMPARE(m_notes->last(), QStringLiteral("1!") + errorCodeName(code));
     QVERIFY(!toString(m_notes->error).contains(QLatin1String("ya29")));
     QVERIFY(m_notes->error.message.contains(QLatin1String("127.0.0.1")));
-    // And then all is well again, on a new connection where the old one was lost.
+    // And then all is well again, on a new connection where the old one was lost or looks healthy and is not.
     m_server.setFault(VendorFault::None);
-    if (fault == VendorFault::HalfOpen)
-        m_server.reset();
     int id = 2;
     for (; id < 40; ++id) { // a channel rests for a quarter of a second after its connection broke
         say(id, 100);

@@ -126,12 +126,12 @@ function relay(port)
         tell({event: 'connection'});
         const server = net.connect(port, '127.0.0.1');
         server.setNoDelay(true);
-        const pair = {client, server};
+        const pair = {client, server, frozen: wire === 'frozen'}; // and stays so
         pairs.add(pair);
         let order = Promise.resolve();
-        client.on('data', bytes => { if (wire !== 'frozen') server.write(bytes); });
+        client.on('data', bytes => { if (!pair.frozen) server.write(bytes); });
         server.on('data', bytes => {
-            if (wire === 'frozen')
+            if (pair.frozen)
                 return;
             order = order.then(() => wire === 'slow' ? drip(client, bytes, 0) : client.write(bytes));
         });
@@ -163,6 +163,8 @@ lines.on('line', line => {
         scenario = order.scenario;
     if (order.wire)
         wire = order.wire;
+    if (wire === 'frozen')
+        pairs.forEach(pair => { pair.frozen = true; });
     if (order.reset)
         drop();
     tell({event: 'done'});
