@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <openssl/crypto.h>
 #include <utility>
 #include <vector>
 
@@ -128,6 +129,7 @@ struct GoogleAuth::Private final {
     QObject fetcher; // lives on the thread
     std::unique_ptr<HttpCall> call; // the thread's
     QByteArray body; // the thread's
+    bool cleansUp = false; // the thread's
 
     std::mutex mutex; // guards the rest
     Token token;
@@ -152,6 +154,12 @@ void GoogleAuth::Private::fetch()
     request.limit = LongestTokenAnswer;
     body.clear();
     call = pool->start(request);
+    if (!std::exchange(cleansUp, true)) {
+        // After the pool's own end of this thread. OpenSSL would free what it keeps for a thread when the system ends
+        // it, which is later than QThread::wait() and, at the end of the process, may be never.
+        QObject::connect(
+            &thread, &QThread::finished, &fetcher, [] { OPENSSL_thread_stop(); }, Qt::DirectConnection);
+    }
     QObject::connect(call.get(), &HttpCall::data, &fetcher, [this](const QByteArray& bytes) { body += bytes; });
     QObject::connect(call.get(), &HttpCall::finished, &fetcher, [this] { conclude(readToken(body)); });
     QObject::connect(call.get(), &HttpCall::failed, &fetcher,
