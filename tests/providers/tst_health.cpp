@@ -37,6 +37,8 @@ private Q_SLOTS:
     void aProbeThatWasGivenUpIsNoVerdict();
     void aProbeThatWasLostDoesNotShutTheDoor();
     void stagesAreJudgedApart();
+    void whatItCannotDoAtAllIsNoFault();
+    void aRefusalAndARetryAfterAskForRest();
 
 private:
     void fail(Error::Code code = Error::Code::Unavailable, int retryAfterMs = 0)
@@ -161,6 +163,37 @@ void TestHealth::aProbeThatWasLostDoesNotShutTheDoor()
     QVERIFY(mayUse());
     m_clock.advance(Milliseconds(120000));
     QVERIFY(mayUse());
+}
+
+void TestHealth::whatItCannotDoAtAllIsNoFault()
+{
+    fail(Error::Code::Timeout);
+    m_clock.advance(Milliseconds(5000));
+    QVERIFY(mayUse());
+    for (int i = 0; i < 5; ++i)
+        fail(Error::Code::Invalid);
+    QCOMPARE(m_health->state(Llm, Openai), Health::State::Probation);
+    QVERIFY(mayUse()); // the probe was no verdict: another may follow
+    m_health->succeeded(Llm, Openai);
+    for (int i = 0; i < 5; ++i)
+        fail(Error::Code::Invalid);
+    QCOMPARE(m_health->state(Llm, Openai), Health::State::Fit);
+}
+
+void TestHealth::aRefusalAndARetryAfterAskForRest()
+{
+    QVERIFY(!m_health->askedForRest(Llm, Openai));
+    fail(Error::Code::Timeout);
+    QVERIFY(!m_health->askedForRest(Llm, Openai)); // it rests, for we thought so
+    m_health->succeeded(Llm, Openai);
+    fail(Error::Code::LimitExceeded, 30000);
+    QVERIFY(m_health->askedForRest(Llm, Openai));
+    m_clock.advance(Milliseconds(30000));
+    QVERIFY(!m_health->askedForRest(Llm, Openai));
+    m_health->succeeded(Llm, Openai);
+    QVERIFY(!m_health->askedForRest(Llm, Openai));
+    fail(Error::Code::Denied);
+    QVERIFY(m_health->askedForRest(Llm, Openai));
 }
 
 void TestHealth::stagesAreJudgedApart()
