@@ -25,6 +25,7 @@ private Q_SLOTS:
     void theContextGoesAlong();
     void whatIsKeptHasALimit();
     void twoUtterancesAtOnceAreEachMadeUpFor();
+    void idsOnOneStreamOnlyGrow();
     void nobodyIsLeft();
     void nobodyIsReady();
     void aDroppedUtteranceIsNoVerdict();
@@ -231,6 +232,18 @@ void TestRecognitionFailover::twoUtterancesAtOnceAreEachMadeUpFor()
     f->pass(1800);
     QCOMPARE(heard, (QStringList{QStringLiteral("1 hello"), QStringLiteral("2 hello")}));
     QCOMPARE(streams.last()->asked.last().sum, sumOf(50 * 160, 50 * 160));
+}
+
+void TestRecognitionFailover::idsOnOneStreamOnlyGrow()
+{
+    open(recogniser("", faulty(Fault::Hang)), recogniser("hello"));
+    utterance(1, 50);
+    f->judge->failed(Stt, QStringLiteral("first"), {Error::Code::Timeout, {}, {}}); // by another call
+    utterance(2, 50);
+    f->settle();
+    f->pass(1800);
+    QCOMPARE(heard, (QStringList{QStringLiteral("2 hello"), QStringLiteral("1 hello")}));
+    QCOMPARE(streams.size(), 3); // the first utterance came too late for the stream of the second
 }
 
 void TestRecognitionFailover::nobodyIsLeft()
