@@ -2,6 +2,7 @@
 #include "engine/app/config.h"
 
 #include "engine/app/nearest.h"
+#include "engine/app/personareader.h"
 #include "engine/app/settings.h"
 #include "engine/app/tomlreader.h"
 #include "shared/core/masking.h"
@@ -39,6 +40,15 @@ bool isOrigin(const QString& text)
         && url.toString(QUrl::RemovePath | QUrl::RemoveQuery | QUrl::RemoveFragment) == text;
 }
 
+/// A name or an address, without scheme, port or path.
+bool isHost(const QString& text)
+{
+    QUrl url;
+    url.setScheme(QStringLiteral("https"));
+    url.setHost(text, QUrl::StrictMode);
+    return !text.isEmpty() && url.isValid() && url.host() == text.toLower();
+}
+
 /// One run of load(): gathers values from the lowest precedence to the highest, and every error on the way.
 class Loader final {
 public:
@@ -62,6 +72,7 @@ public:
             apply(given);
         fillIn();
         crossCheck();
+        readPersonaTables();
         return std::move(m_loaded);
     }
 
@@ -178,11 +189,13 @@ private:
         for (const auto& [name, about] : settingSections())
             sections += name;
         for (const TomlEntry& entry : document.entries) {
-            if (const Setting* setting = m_byKey.value(entry.key))
+            if (entry.key == QLatin1String("persona") || entry.key.startsWith(QLatin1String("persona.")))
+                m_personas += entry; // understood when the rules for them are known
+            else if (const Setting* setting = m_byKey.value(entry.key))
                 apply({setting, entry.value, entry.where});
             else if (entry.value.foreignType != QLatin1String("a table") || !sections.contains(entry.key))
                 m_loaded.errors += QStringLiteral("%1: unknown key %2").arg(entry.keyWhere, logSafe(entry.key, 80))
-                    + suggestion(entry.key, m_byKey.keys() + sections);
+                    + suggestion(entry.key, m_byKey.keys() + sections + QStringList{QStringLiteral("persona")});
         }
     }
 
@@ -378,8 +391,27 @@ private:
         check("dialog.language", !config.language.isEmpty(), QStringLiteral("empty; a language is wanted, e.g. en-US"));
     }
 
+    void readPersonaTables()
+    {
+        const Config& config = m_loaded.config;
+        for (const QString& host : config.toolHosts)
+            check("tools.allow_hosts", isHost(host),
+                QStringLiteral("'%1' is not a host's name, like api.example.com").arg(logSafe(host, 60)));
+        PersonaRules rules;
+        rules.language = config.language;
+        rules.allowHosts = config.toolHosts;
+        rules.allowPrivate = config.toolsMayBePrivate;
+        rules.readFile = m_surroundings.readFile;
+        rules.directory = QFileInfo(m_loaded.file).path();
+        ReadPersonas read = readPersonas(m_personas, rules);
+        m_loaded.errors += read.errors;
+        if (m_loaded.ok())
+            m_loaded.config.personas = std::make_shared<const dialog::PersonaBook>(read.personas, config.language);
+    }
+
     const Surroundings& m_surroundings;
     LoadedConfig m_loaded;
+    QList<TomlEntry> m_personas;
     QMap<QString, const Setting*> m_byKey, m_byFlag;
     QSet<QString> m_wrong;
     QList<Given> m_flags;
@@ -440,6 +472,21 @@ int Config::callCapacity(int cores) const
     return capacity > 0 ? capacity : CallsPerWorker * mediaWorkerCount(cores);
 }
 
+std::shared_ptr<const dialog::PersonaBook> Config::personaBook() const
+{
+    return personas ? personas : std::make_shared<const dialog::PersonaBook>(QList<providers::Persona>{}, language);
+}
+
+QStringList Config::differences(const Config& other) const
+{
+    QStringList keys;
+    for (const Setting& setting : settingsTable()) {
+        if (shownValue(setting, *this) != shownValue(setting, other))
+            keys += setting.key;
+    }
+    return keys;
+}
+
 void Config::ensureMediaKey()
 {
     if (!mediaKey.isEmpty())
@@ -493,7 +540,7 @@ QString helpText()
                             setting.help, shownKind(setting), defaultOf(setting));
         }
     }
-    return text;
+    return text + personaHelp();
 }
 
 QString exampleFile()
@@ -520,7 +567,7 @@ QString exampleFile()
                         setting.variables().join(QLatin1String(", ")), setting.key.section(QLatin1Char('.'), 1), value);
         }
     }
-    return text;
+    return text + examplePersona();
 }
 
 } // namespace kav::app

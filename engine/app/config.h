@@ -4,6 +4,7 @@
 #include "engine/calllog/calllog.h"
 #include "engine/control/consoletokens.h"
 #include "engine/control/hubtypes.h"
+#include "engine/dialog/personas.h"
 #include "engine/media/playout.h"
 #include "engine/net/listener.h"
 #include "engine/net/websocket.h"
@@ -18,6 +19,7 @@
 #include <QStringList>
 
 #include <functional>
+#include <memory>
 
 namespace kav::app {
 
@@ -61,6 +63,13 @@ struct Config final {
     QString language = QStringLiteral("en-US");
     QString messagesDir; ///< recordings of callers' messages
 
+    // tools
+    QStringList toolHosts; ///< to which personas' HTTP tools may lead
+    bool toolsMayBePrivate = false;
+
+    // persona.NAME
+    std::shared_ptr<const dialog::PersonaBook> personas; ///< null: see personaBook()
+
     // media
     QByteArray mediaKey; ///< see ensureMediaKey()
     Milliseconds mediaTokenTtl{300 * 1000};
@@ -87,6 +96,10 @@ struct Config final {
     /// (--config, else $KAV_CONFIG, else /etc/kav/kav.toml where there is one), defaults.
     static LoadedConfig load(const QStringList& args, const Surroundings& surroundings);
 
+    /// Who answers which number: the file's personas, or only a default one with `language`. Never null.
+    std::shared_ptr<const dialog::PersonaBook> personaBook() const;
+    /// Keys of the settings that differ in `other`, personas aside.
+    QStringList differences(const Config& other) const;
     /// Media workers to start: the setting, or one less than the cores, at least one.
     int mediaWorkerCount(int cores) const;
     /// Threads of the speech pool: the setting, or as many as there are cores.

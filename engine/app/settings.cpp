@@ -201,6 +201,11 @@ QList<Setting> makeTable()
         number("providers.threads", [](C& c) -> int& { return c.providers.threads; },
             1, 64, "threads for making providers; one that hangs holds its own"),
 
+        row("tools.allow_hosts", Kind::List, [](C& c) -> QStringList& { return c.toolHosts; },
+            "hosts that the HTTP tools of personas may lead to, e.g. api.example.com"),
+        row("tools.allow_private", Kind::Bool, [](C& c) -> bool& { return c.toolsMayBePrivate; },
+            "HTTP tools may lead to private addresses and through a proxy"),
+
         size("http.head_bytes", [](C& c) -> qint64& { return c.http.headBytes; },
             KiB, MiB, "longest request line with headers"),
         number("http.head_fields", [](C& c) -> int& { return c.http.headFields; },
@@ -479,6 +484,7 @@ QList<std::pair<QString, QString>> settingSections()
         {QStringLiteral("console"), QStringLiteral("operators' consoles")},
         {QStringLiteral("turn"), QStringLiteral("who has the floor, and for how long")},
         {QStringLiteral("providers"), QStringLiteral("making speech and language providers")},
+        {QStringLiteral("tools"), QStringLiteral("what language models may call; read again on SIGHUP")},
         {QStringLiteral("http"), QStringLiteral("limits of the front door")},
         {QStringLiteral("call_log"), QStringLiteral("journal and database")},
         {QStringLiteral("google"), QStringLiteral("Google Cloud")},

@@ -5,14 +5,19 @@
 #include "shared/core/safetoml.h"
 #include "shared/core/tomlguard.h"
 
+#include <QJsonArray>
+
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace kav::app {
 namespace {
 
 constexpr qsizetype LongestToml = 1024 * 1024;
-constexpr int DeepestTable = 4; // dotted keys nest deep; ours are "section.name", the rest is unknown anyway
+// Dotted keys nest deep. Ours have five parts at most ("persona.NAME.http.TOOL.url"); a table below is taken as a whole.
+constexpr int DeepestTable = 5;
+constexpr int DeepestJson = 16;
 
 QString textOf(std::string_view text)
 {
@@ -55,6 +60,41 @@ RawValue rawOf(const toml::node& node)
     return raw;
 }
 
+std::optional<QJsonValue> jsonOf(const toml::node& node, int depth)
+{
+    if (depth == 0)
+        return std::nullopt;
+    if (const auto* boolean = node.as_boolean())
+        return boolean->get();
+    if (const auto* integer = node.as_integer())
+        return qint64(integer->get());
+    if (const auto* number = node.as_floating_point())
+        return number->get();
+    if (const auto* text = node.as_string())
+        return textOf(text->get());
+    if (const auto* array = node.as_array()) {
+        QJsonArray list;
+        for (const toml::node& item : *array) {
+            const auto value = jsonOf(item, depth - 1);
+            if (!value)
+                return std::nullopt;
+            list.append(*value);
+        }
+        return list;
+    }
+    if (const auto* table = node.as_table()) {
+        QJsonObject object;
+        for (const auto& [name, item] : *table) {
+            const auto value = jsonOf(item, depth - 1);
+            if (!value)
+                return std::nullopt;
+            object.insert(textOf(name.str()), *value);
+        }
+        return object;
+    }
+    return std::nullopt; // a date or time
+}
+
 void flatten(
     const toml::table& table, const QString& prefix, const QString& fileName, QList<TomlEntry>& entries, int depth)
 {
@@ -64,7 +104,9 @@ void flatten(
         if (inner && !inner->empty() && depth < DeepestTable) {
             flatten(*inner, key, fileName, entries, depth + 1);
         } else {
-            entries.append({key, rawOf(node), placeOf(fileName, node.source().begin),
+            const auto whole = inner ? jsonOf(node, DeepestJson) : std::nullopt;
+            entries.append({key, rawOf(node), whole ? whole->toObject() : QJsonObject(),
+                placeOf(fileName, node.source().begin),
                 placeOf(fileName, name.source().begin), name.source().begin.line, name.source().begin.column});
         }
     }

@@ -4,6 +4,7 @@
 #include "engine/app/settings.h"
 
 #include <QByteArrayView>
+#include <QJsonObject>
 #include <QList>
 #include <QString>
 #include <QStringList>
@@ -13,6 +14,7 @@ namespace kav::app {
 struct TomlEntry final {
     QString key; ///< dotted path
     RawValue value;
+    QJsonObject table; ///< of one that is not taken apart, where it holds nothing but what JSON can
     QString where; ///< "kav.toml:12:10", of the value
     QString keyWhere; ///< of the key
     quint32 line = 0, column = 0; ///< of the key

@@ -18,6 +18,13 @@ struct HttpTool final {
     QJsonObject parameters; ///< JSON schema of the arguments
     QString url; ///< http(s); its host is on the allow-list
     Milliseconds timeout{10000};
+    bool allowPrivate = false; ///< may lead to private addresses, this machine's included
+};
+
+/// Somebody a call can be passed on to.
+struct TransferTarget final {
+    QString name; ///< "sales": as the model says it; one word or more
+    QString number; ///< E.164; never told to a model or a log
 };
 
 /// Who answers a number: a plain value, immutable once read from the configuration; calls in progress keep theirs over a
@@ -33,6 +40,7 @@ struct Persona final {
     QString model; ///< empty: the provider's default
     QStringList stt, llm, tts; ///< provider names in order; empty: the engine's order
     QStringList tools; ///< of the built-in ones: "end_call", "transfer", "take_message", "send_dtmf"
+    QList<TransferTarget> transferTargets; ///< of "transfer"; the first is meant when the model names none
     QList<HttpTool> httpTools;
     QStringList phrases; ///< hints for the recogniser
     int longestAnswerCharacters = 2000; ///< what a model says past it is dropped
