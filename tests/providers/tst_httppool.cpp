@@ -68,6 +68,9 @@ private Q_SLOTS:
     void aBrokenConnectionIsSaidInWords_data();
     void aBrokenConnectionIsSaidInWords();
     void anEndlessAnswerIsCut();
+    void whatIsForThePublicInternetGoesToNoPrivateAddress_data();
+    void whatIsForThePublicInternetGoesToNoPrivateAddress();
+    void aKeptConnectionOpensNoWayToAPrivateAddress();
     void whoGivesUpIsToldNothingAndTheVendorSeesIt();
     void aCallMayBeDeletedInItsOwnSignal_data();
     void aCallMayBeDeletedInItsOwnSignal();
@@ -336,6 +339,41 @@ void TestHttpPool::anEndlessAnswerIsCut()
     QTRY_VERIFY(ear.isOver());
     QCOMPARE(ear.error.code, Error::Code::LimitExceeded);
     QVERIFY(ear.body.size() <= 10000);
+}
+
+void TestHttpPool::whatIsForThePublicInternetGoesToNoPrivateAddress_data()
+{
+    QTest::addColumn<QString>("host");
+    QTest::newRow("an address") << QStringLiteral("127.0.0.1");
+    QTest::newRow("a name that leads there") << QStringLiteral("localhost");
+    QTest::newRow("an address in disguise") << QStringLiteral("[::ffff:127.0.0.1]");
+}
+
+void TestHttpPool::whatIsForThePublicInternetGoesToNoPrivateAddress()
+{
+    QFETCH(QString, host);
+    HttpRequest request;
+    request.url = QUrl(QStringLiteral("http://%1:%2/x").arg(host).arg(m_server->port()));
+    request.publicOnly = true;
+    Ear ear = call(request);
+    QTRY_VERIFY(ear.isOver());
+    QCOMPARE(ear.error.code, Error::Code::Denied);
+    QVERIFY2(ear.error.message.contains(QLatin1String("private address")), qPrintable(ear.error.message));
+    QCOMPARE(m_server->connections, 0);
+}
+
+void TestHttpPool::aKeptConnectionOpensNoWayToAPrivateAddress()
+{
+    m_server->handler = [](VendorExchange& exchange) { exchange.answer(200, "text/plain", "secret"); };
+    Ear allowed = call();
+    QTRY_VERIFY(allowed.isOver());
+    QCOMPARE(allowed.body, QByteArray("secret"));
+    HttpRequest request;
+    request.publicOnly = true;
+    Ear ear = call(request);
+    QTRY_VERIFY(ear.isOver());
+    QCOMPARE(ear.error.code, Error::Code::Denied);
+    QCOMPARE(m_server->exchanges.size(), 1); // not a byte of it was sent
 }
 
 void TestHttpPool::whoGivesUpIsToldNothingAndTheVendorSeesIt()

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/providers/http/curlloop.h"
 
+#include "engine/net/publicaddress.h"
+
 #include <QDateTime>
 
 #include <algorithm>
+#include <sys/socket.h>
 
 namespace kav::providers {
 
@@ -53,6 +56,15 @@ CurlCall::CurlCall(CurlLoop& loop, const HttpRequest& request, Instant now)
     curl_easy_setopt(m_easy, CURLOPT_HEADERDATA, static_cast<void*>(this));
     curl_easy_setopt(m_easy, CURLOPT_WRITEFUNCTION, &CurlCall::onBody);
     curl_easy_setopt(m_easy, CURLOPT_WRITEDATA, static_cast<void*>(this));
+    if (request.publicOnly) {
+        // Where the name leads is known only when it is connected to. A kept connection is looked at again: it may have
+        // been opened for somebody who was allowed more.
+        curl_easy_setopt(m_easy, CURLOPT_PROXY, "");
+        curl_easy_setopt(m_easy, CURLOPT_OPENSOCKETFUNCTION, &CurlCall::onOpen);
+        curl_easy_setopt(m_easy, CURLOPT_OPENSOCKETDATA, static_cast<void*>(this));
+        curl_easy_setopt(m_easy, CURLOPT_PREREQFUNCTION, &CurlCall::onConnected);
+        curl_easy_setopt(m_easy, CURLOPT_PREREQDATA, static_cast<void*>(this));
+    }
     if (request.method == "HEAD") {
         curl_easy_setopt(m_easy, CURLOPT_NOBODY, 1L);
     } else if (request.method == "GET") {
@@ -76,6 +88,23 @@ CurlCall::~CurlCall()
         m_loop->remove(*this);
     curl_easy_cleanup(m_easy);
     curl_slist_free_all(m_headers);
+}
+
+curl_socket_t CurlCall::onOpen(void* call, curlsocktype, curl_sockaddr* address)
+{
+    if (!net::isPublicAddress(QHostAddress(&address->addr))) {
+        static_cast<CurlCall*>(call)->m_refused = true;
+        return CURL_SOCKET_BAD;
+    }
+    return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+int CurlCall::onConnected(void* call, char* address, char*, int, int)
+{
+    if (net::isPublicAddress(QHostAddress(QString::fromLatin1(address))))
+        return CURL_PREREQFUNC_OK;
+    static_cast<CurlCall*>(call)->m_refused = true;
+    return CURL_PREREQFUNC_ABORT;
 }
 
 size_t CurlCall::onHeader(char* bytes, size_t size, size_t count, void* call)
@@ -138,6 +167,8 @@ Error CurlCall::transportError(CURLcode code) const
 {
     const QString host = hostOf(m_request.url);
     const QString words = QString::fromUtf8(m_words.data());
+    if (m_refused && (code == CURLE_COULDNT_CONNECT || code == CURLE_ABORTED_BY_CALLBACK))
+        return {Error::Code::Denied, QStringLiteral("%1 is at a private address, which is not allowed").arg(host), {}};
     switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:

@@ -29,6 +29,8 @@ private:
     friend class CurlLoop;
     static size_t onHeader(char* bytes, size_t size, size_t count, void* call);
     static size_t onBody(char* bytes, size_t size, size_t count, void* call);
+    static curl_socket_t onOpen(void* call, curlsocktype purpose, curl_sockaddr* address);
+    static int onConnected(void* call, char* address, char* ownAddress, int port, int ownPort);
     void takeHeader(QByteArrayView line);
     Error transportError(CURLcode code) const;
     Error statusError() const;
@@ -46,6 +48,7 @@ private:
     Milliseconds m_retryAfter{0};
     int m_status = 0; ///< 0: the head is not there yet
     bool m_headWhole = false, m_headTold = false, m_over = false, m_tooLong = false;
+    bool m_refused = false; ///< an address that is not public
     CURLcode m_result = CURLE_OK;
 };
 

@@ -25,6 +25,9 @@ struct HttpRequest final {
     Milliseconds stall{5000}; ///< between two pieces of the answer; a half-open connection ends here
     Milliseconds total{60000};
     qsizetype limit = 8 * 1024 * 1024; ///< bytes of the answer
+    /// Only to addresses of the public Internet, however its name resolves: else Denied, and nothing was sent. No proxy
+    /// is used then, since where it leads cannot be seen.
+    bool publicOnly = false;
 };
 
 /// One exchange under way. Belongs to whoever started it, on that thread; deleting it cancels and no signal follows.
