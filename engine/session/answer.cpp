@@ -52,10 +52,7 @@ void Answer::addAudio(const QByteArray& mulaw)
     if (mulaw.isEmpty() || m_failed || m_textFinished || media::durationOf(size_t(m_audioBytes)) >= LongestSpoken)
         return;
     if (!std::exchange(m_pieceOpen, true)) {
-        Sentence piece;
-        piece.index = m_nextIndex++;
-        piece.requested = true;
-        m_sentences.push_back(std::move(piece));
+        append({}).requested = true;
         m_pieceBytes = 0;
     }
     m_pieceBytes += mulaw.size();
@@ -74,16 +71,60 @@ void Answer::endPiece()
         m_sentences.back().complete = true;
 }
 
-void Answer::finishText()
+Answer::Sentence& Answer::append(const QString& text)
 {
-    KAV_ASSERT_THREAD(this);
-    if (std::exchange(m_textFinished, true))
-        return;
+    Sentence sentence;
+    sentence.index = m_nextIndex++;
+    sentence.text = text;
+    m_sentences.push_back(std::move(sentence));
+    return m_sentences.back();
+}
+
+void Answer::finishPart()
+{
     endPiece();
     if (m_spoken)
         knowSentences(m_splitter.finish());
     else
         addSentences(m_splitter.finish());
+}
+
+void Answer::addSound(const QByteArray& mulaw)
+{
+    KAV_ASSERT_THREAD(this);
+    if (m_textFinished || mulaw.isEmpty())
+        return;
+    finishPart(); // what was said before it is heard before it
+    Sentence& sound = append({});
+    sound.requested = sound.aside = true;
+    const int index = sound.index;
+    m_asides.insert(index);
+    onAudio(index, mulaw);
+    onComplete(index);
+}
+
+void Answer::addAside(const QString& line)
+{
+    KAV_ASSERT_THREAD(this);
+    if (m_textFinished)
+        return;
+    finishPart();
+    dialog::SentenceSplitter splitter;
+    QStringList sentences = splitter.add(line);
+    sentences += splitter.finish();
+    for (const QString& text : std::as_const(sentences)) {
+        append(text).aside = true;
+        m_asides.insert(m_sentences.back().index);
+    }
+    request();
+}
+
+void Answer::finishText()
+{
+    KAV_ASSERT_THREAD(this);
+    if (std::exchange(m_textFinished, true))
+        return;
+    finishPart();
     Q_EMIT progressed();
 }
 
@@ -99,10 +140,15 @@ void Answer::giveUp()
     }
 }
 
+bool Answer::isDry() const
+{
+    return m_sentences.empty() || (m_pieceOpen && m_sentences.size() == 1 && m_sentences.front().audio.isEmpty());
+}
+
 bool Answer::needsVoice() const
 {
-    // They are asked for in order, so the last tells of all.
-    return !m_failed && !m_sentences.empty() && !m_sentences.back().requested;
+    return !m_failed
+        && std::any_of(m_sentences.begin(), m_sentences.end(), [](const Sentence& s) { return !s.requested; });
 }
 
 void Answer::retry()
@@ -115,12 +161,8 @@ void Answer::addSentences(const QStringList& sentences)
 {
     if (sentences.isEmpty())
         return;
-    for (const QString& text : sentences) {
-        Sentence sentence;
-        sentence.index = m_nextIndex++;
-        sentence.text = text;
-        m_sentences.push_back(std::move(sentence));
-    }
+    for (const QString& text : sentences)
+        append(text);
     knowSentences(sentences);
     request();
 }
@@ -144,14 +186,22 @@ void Answer::begin()
         firstSentence();
 }
 
+Milliseconds Answer::heardLength(const std::vector<media::HeardSentence>& heard) const
+{
+    Milliseconds length{0};
+    for (const auto& piece : heard) {
+        if (!m_asides.contains(piece.index))
+            length += piece.heard;
+    }
+    return length;
+}
+
 QString Answer::heardText(const std::vector<media::HeardSentence>& heard) const
 {
     if (m_spoken) {
-        Milliseconds length{0};
-        for (const auto& piece : heard)
-            length += piece.heard;
-        const bool all = m_textFinished && length >= audioLength();
-        return all ? m_text.trimmed() : portion(m_text, length, audioLength());
+        const Milliseconds length = heardLength(heard), whole = media::durationOf(size_t(m_audioBytes - m_asideBytes));
+        const bool all = m_textFinished && length >= whole;
+        return all ? m_text.trimmed() : portion(m_text, length, whole);
     }
     QStringList parts;
     for (const auto& sentence : heard) {
@@ -215,6 +265,8 @@ void Answer::onAudio(int index, const QByteArray& mulaw)
         return;
     sentence->audio += mulaw;
     m_audioBytes += mulaw.size();
+    if (sentence->aside)
+        m_asideBytes += mulaw.size();
     announce();
     Q_EMIT progressed();
 }
@@ -250,7 +302,7 @@ void Answer::pump(media::Playout& playout)
         if (!sentence.opened) {
             if (sentence.audio.isEmpty() && !sentence.complete)
                 break;
-            playout.appendSentence(sentence.index, sentence.text);
+            playout.appendSentence(sentence.index, sentence.aside ? QString() : sentence.text);
             sentence.opened = true;
         }
         if (!sentence.audio.isEmpty()) {

@@ -7,6 +7,7 @@
 #include "engine/providers/speech.h"
 
 #include <QObject>
+#include <QSet>
 
 #include <deque>
 #include <functional>
@@ -36,6 +37,10 @@ public:
     void addSpokenText(const QString& delta);
     /// 8 kHz mu-law. What is longer than three minutes is dropped.
     void addAudio(const QByteArray& mulaw);
+    /// Sound behind what there is so far, which nobody has to remember as said: tones.
+    void addSound(const QByteArray& mulaw);
+    /// A line of the engine's own in the middle of the answer. It is spoken like any other, but is no part of text().
+    void addAside(const QString& line);
     /// No more text, nor sound.
     void finishText();
     /// No more will come: the speech ends with the audio in hand.
@@ -55,8 +60,12 @@ public:
     int sentenceCount() const { return m_sentenceCount; } ///< known so far
     /// The part of the text that was heard, cut back to a whole word: what the agent may believe it said.
     QString heardText(const std::vector<media::HeardSentence>& heard) const;
+    /// How much of it was heard, tones and asides not counted.
+    Milliseconds heardLength(const std::vector<media::HeardSentence>& heard) const;
     /// All text is in, and all of its audio has been handed to playout.
     bool isHandedOver() const { return m_ended; }
+    /// Nothing is in hand that playout does not have; more may come.
+    bool isDry() const;
     /// Nothing to say: the text ended without a sentence, or none of it can be spoken.
     bool isEmpty() const { return m_textFinished && m_sentences.empty() && m_audioBytes == 0; }
     Milliseconds audioLength() const;
@@ -74,11 +83,14 @@ private:
         QByteArray audio; // received and not yet handed over
         std::unique_ptr<providers::Speech> speech;
         bool requested = false, complete = false, opened = false;
+        bool aside = false;
     };
+    Sentence& append(const QString& text);
     void addSentences(const QStringList& sentences);
     void knowSentences(const QStringList& sentences);
     void begin();
     void endPiece();
+    void finishPart();
     void request();
     void onAudio(int index, const QByteArray& mulaw);
     void onComplete(int index);
@@ -103,7 +115,8 @@ private:
     std::deque<Sentence> m_sentences; // from the one being handed over on
     int m_nextIndex = 0;
     int m_sentenceCount = 0;
-    qsizetype m_audioBytes = 0;
+    qsizetype m_audioBytes = 0, m_asideBytes = 0; // the former with the latter
+    QSet<int> m_asides; // sentences that are no part of the text
     qsizetype m_pieceBytes = 0; // of the last piece of sound that came with the answer
     bool m_spoken = false, m_pieceOpen = false;
     bool m_begun = false, m_textFinished = false, m_announced = false, m_ended = false, m_failed = false;

@@ -85,12 +85,18 @@ void CallSession::onMessage(const media::StartMessage& message)
     m_info.parameters = message.parameters;
     m_info.from = message.parameters.value(QStringLiteral("from"));
     m_info.to = message.parameters.value(QStringLiteral("to"));
-    m_info.language = message.parameters.value(QStringLiteral("language"), m_context.settings.language);
+    if (m_context.personaFor)
+        m_info.persona = m_context.personaFor(m_info.to);
+    m_info.language = message.parameters.value(QStringLiteral("language"),
+        m_info.persona ? m_info.persona->language : m_context.settings.language);
+    makeToolRunner();
 
     showStart();
     QJsonObject started{{QStringLiteral("from"), m_summary.from}, {QStringLiteral("to"), m_summary.to},
         {QStringLiteral("direction"), m_summary.direction}, {QStringLiteral("language"), m_info.language},
         {QStringLiteral("accountSid"), message.accountSid}, {QStringLiteral("streamSid"), message.streamSid}};
+    if (m_info.persona)
+        started.insert(QStringLiteral("persona"), m_info.persona->name);
     if (m_summary.test)
         started.insert(QStringLiteral("test"), true);
     m_context.log({calllog::Entry::Kind::CallStarted, m_callId, m_summary.startedAt, started});
@@ -99,7 +105,9 @@ void CallSession::onMessage(const media::StartMessage& message)
     // Provider connections are opened before the first word is due; the caller's audio is taken from the first frame.
     haveConversation();
     haveRecogniser();
-    dispatch(turn::event::CallStarted{true, m_context.settings.openingProtected});
+    const bool isProtected =
+        m_context.settings.openingProtected || (m_info.persona && m_info.persona->greetingProtected);
+    dispatch(turn::event::CallStarted{true, isProtected});
 }
 
 void CallSession::onMessage(const media::MediaMessage& message)
@@ -199,6 +207,7 @@ void CallSession::countError(metrics::StreamError kind, const QString& reason)
 void CallSession::sendMedia(std::span<const quint8> mulaw)
 {
     m_channel->send(m_writer->media(mulaw));
+    m_lastSent = m_now;
     m_context.counters->countFrame(metrics::Direction::Outbound);
     if (m_turn && !m_turn->sent && m_speaking != Speaking::Nothing
         && (m_speaking == Speaking::Answer || m_lineIsTurns)) {
@@ -256,6 +265,7 @@ void CallSession::onTick(Instant now)
         return;
     m_playout.poll(now, *this);
     checkHeard(now);
+    coverToolGap(now);
     show();
 }
 
@@ -357,6 +367,7 @@ void CallSession::finish(EndReason reason, quint16 closeCode, const QString& clo
     closeTurn();
     m_message.reset();
     m_recogniser.reset();
+    m_tools.reset();
     if (wasLive) {
         if (const auto rtt = m_channel->roundTrip())
             logEvent(QStringLiteral("PNG_PONG"), {{QStringLiteral("ms"), qint64(rtt->count())}});
@@ -370,6 +381,10 @@ void CallSession::finish(EndReason reason, quint16 closeCode, const QString& clo
     end.duration = elapsed(m_started, m_now);
     end.turns = m_turnsDone;
     end.apologyOwed = m_apologyOwed;
+    if (reason == EndReason::Completed && !m_asked.transferTo.number.isEmpty()) {
+        end.transferTo = m_asked.transferTo.number;
+        m_facts.insert(QStringLiteral("transferred_to"), m_asked.transferTo.name);
+    }
     end.playout = m_playout.counters();
     end.inbound = m_inbound.counters();
     end.streamErrors = m_streamErrors;

@@ -11,6 +11,7 @@
 #include "engine/session/messagestore.h"
 #include "engine/session/operatorcommand.h"
 #include "engine/session/sessioncontext.h"
+#include "engine/session/toolrunner.h"
 #include "engine/turn/turnmachine.h"
 #include "engine/turn/voicedetector.h"
 
@@ -35,6 +36,17 @@ struct CallEnd final {
     quint64 streamErrors = 0;
     /// The caller was told nothing because the engine had no voice: whoever goes on with the call must apologise.
     bool apologyOwed = false;
+    /// Whom the call is to be passed on to, once the stream is over; empty: nobody. E.164, for no log.
+    QString transferTo;
+};
+
+/// What tools have asked for in the answer under way, and how long the caller has been waiting for one.
+struct ToolsOfAnswer final {
+    bool endCall = false, takeMessage = false;
+    providers::TransferTarget transferTo; ///< no number: nobody
+    bool isGap = false; ///< a tool was called, and not a word has come since
+    int asides = 0; ///< waiting lines in this gap
+    Instant lastAside;
 };
 
 /// A turn that is under way, with the instants its latency is made of.
@@ -153,6 +165,12 @@ private:
     void speechOver(const std::vector<media::HeardSentence>& heard, bool cut);
     void closeTurn();
 
+    // tools: callsession_tools.cpp
+    void makeToolRunner();
+    void onToolCalled(int turn, const providers::ToolCall& call);
+    void onToolFinished(const ToolOutcome& outcome);
+    void coverToolGap(Instant now);
+
     // message recording
     void beginMessage();
 
@@ -200,6 +218,9 @@ private:
     std::unique_ptr<providers::SpeechToTextStream> m_recogniser;
     int m_openUtterance = 0; // fed to the recogniser; 0: none
     std::unique_ptr<providers::Conversation> m_conversation;
+    std::unique_ptr<ToolRunner> m_tools; // from `start` on
+    ToolsOfAnswer m_asked;
+    Instant m_lastSent; // of audio to the caller
     providers::Expectation m_expectation, m_expectationBefore;
     Keypad m_keypad;
 

@@ -111,6 +111,7 @@ void CallSession::perform(const turn::action::CommitTurn& action)
         m_turn->record.latency.endOfUtterance = action.pause;
     m_answer = makeAnswer(action.turn);
     m_answerWaits = m_answerEndsCall = m_completeSent = false;
+    m_asked = {};
 
     providers::UserTurn user;
     user.kind = kindOf(action.input);
@@ -121,6 +122,7 @@ void CallSession::perform(const turn::action::CommitTurn& action)
         if (m_message) {
             user.messageLength = m_message->length();
             user.messageRef = m_message->ref();
+            m_facts.insert(QStringLiteral("message"), user.messageRef); // a model may forget to say so
         }
         m_message.reset();
         logEvent(QStringLiteral("MESSAGE"),
@@ -147,6 +149,7 @@ void CallSession::perform(const turn::action::ReplaceTurn& action)
         expect(m_expectationBefore);
     m_answer = makeAnswer(action.turn);
     m_answerWaits = m_answerEndsCall = m_completeSent = false;
+    m_asked = {};
     m_unasked = user;
     wordsKnown(action.text, action.confidence);
     ask();
@@ -187,6 +190,7 @@ void CallSession::perform(const turn::action::DropAnswer& action)
     m_unasked.reset();
     m_answer.reset();
     m_answerWaits = false;
+    m_asked = {};
     if (m_speaking != Speaking::Nothing)
         speechOver(m_playout.cut(m_now, *this), true);
 }
@@ -256,6 +260,7 @@ void CallSession::perform(const turn::action::PlayFallback& action)
     m_unasked.reset();
     m_answer.reset();
     m_answerWaits = false;
+    m_asked = {};
     if (m_turn)
         m_turn->record.fallback = true;
     // What the line offers must be true: after it the caller's words are recorded, and need no model to be taken.

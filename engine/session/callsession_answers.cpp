@@ -60,9 +60,12 @@ bool CallSession::haveConversation()
     connect(m_conversation.get(), &providers::Conversation::text, this, &CallSession::onAnswerText);
     connect(m_conversation.get(), &providers::Conversation::audio, this, [this](int turn, const QByteArray& mulaw) {
         m_now = m_context.clock->now();
-        if (m_answer && m_answer->turn() == turn && m_turn && m_turn->asked)
-            m_answer->addAudio(mulaw);
+        if (!m_answer || m_answer->turn() != turn || !m_turn || !m_turn->asked)
+            return;
+        m_asked.isGap = false;
+        m_answer->addAudio(mulaw);
     });
+    connect(m_conversation.get(), &providers::Conversation::toolCalled, this, &CallSession::onToolCalled);
     connect(m_conversation.get(), &providers::Conversation::finished, this, &CallSession::onAnswerFinished);
     connect(m_conversation.get(), &providers::Conversation::failed, this, &CallSession::onAnswerFailed);
     return true;
@@ -179,6 +182,7 @@ void CallSession::onAnswerText(int turn, const QString& delta)
     m_now = m_context.clock->now();
     if (!m_answer || m_answer->turn() != turn || !m_turn || !m_turn->asked)
         return;
+    m_asked.isGap = m_asked.isGap && delta.isEmpty();
     if (m_conversation && m_conversation->speaks())
         m_answer->addSpokenText(delta);
     else
@@ -190,18 +194,25 @@ void CallSession::onAnswerFinished(int turn, const providers::Expectation& next,
     m_now = m_context.clock->now();
     if (!m_answer || m_answer->turn() != turn || !m_turn || !m_turn->asked)
         return;
-    m_answerEndsCall = endCall;
+    const bool transfers = !m_asked.transferTo.number.isEmpty();
+    m_answerEndsCall = endCall || m_asked.endCall || transfers;
+    m_asked.isGap = false;
     if (m_conversation) {
         const auto facts = m_conversation->facts();
         for (auto it = facts.cbegin(); it != facts.cend(); ++it)
             m_facts.insert(it.key(), it.value());
     }
-    expect(next);
+    providers::Expectation expected = next;
+    if (m_asked.takeMessage && !m_answerEndsCall)
+        expected.kind = providers::Expectation::Kind::Message;
+    expect(expected);
+    if (transfers && m_answer->text().trimmed().isEmpty())
+        m_answer->addAside(m_context.serviceLines().filler); // and no goodbye: the call goes on with somebody else
     m_answer->finishText();
     if (m_answer->isEmpty()) {
         // Not a word: the machine covers it with a line, unless the call was to end here.
         m_completeSent = true;
-        dispatch(turn::event::AnswerComplete{turn, endCall});
+        dispatch(turn::event::AnswerComplete{turn, m_answerEndsCall});
     }
 }
 

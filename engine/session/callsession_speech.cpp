@@ -6,16 +6,6 @@
 namespace kav::session {
 
 // What the caller hears: answers and the engine's own lines, on their way to playout.
-namespace {
-Milliseconds lengthHeard(const std::vector<media::HeardSentence>& sentences)
-{
-    Milliseconds length{0};
-    for (const auto& sentence : sentences)
-        length += sentence.heard;
-    return length;
-}
-} // namespace
-
 void CallSession::playLine(const QString& text, bool belongsToTurn)
 {
     if (m_speaking != Speaking::Nothing)
@@ -106,7 +96,7 @@ void CallSession::speechOver(const std::vector<media::HeardSentence>& heard, boo
                 {QStringLiteral("first_ms"),
                     m_turn->record.latency.total ? qint64(m_turn->record.latency.total->count()) : 0}});
         if (m_conversation)
-            m_conversation->heard(m_turn->record.number, m_turn->record.heardText, cut, lengthHeard(heard));
+            m_conversation->heard(m_turn->record.number, m_turn->record.heardText, cut, m_answer->heardLength(heard));
         // The object may be on the stack of its own signal.
         m_answer.release()->deleteLater();
     } else if (was == Speaking::Line && m_line) {

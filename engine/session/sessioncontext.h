@@ -7,6 +7,8 @@
 #include "engine/media/playout.h"
 #include "engine/metrics/workercounters.h"
 #include "engine/providers/failover/callproviders.h"
+#include "engine/providers/http/httppool.h"
+#include "engine/providers/persona.h"
 #include "engine/providers/renderedlines.h"
 #include "engine/turn/turnmachine.h"
 #include "shared/core/clock.h"
@@ -25,7 +27,7 @@ struct Settings final {
     turn::Settings turn;
     media::Playout::Settings playout;
     media::InboundAudio::Settings inbound;
-    QString language = QStringLiteral("en-US"); ///< when the stream's parameters name none
+    QString language = QStringLiteral("en-US"); ///< when neither the stream nor a persona names one
     bool openingProtected = false; ///< the greeting cannot be interrupted
     Milliseconds startWait{10000}; ///< from the 101 to `start`
     int badMessages = 50; ///< malformed messages of one stream before it is refused (1008)
@@ -43,9 +45,12 @@ struct SessionContext final {
     const Clock* clock = nullptr;
     const providers::CallProviders* providers = nullptr;
     const providers::RenderedLines* rendered = nullptr;
+    providers::HttpPool* toolHttp = nullptr; ///< for the tools of personas; null: those fail
     MessageStore* messages = nullptr;
     metrics::WorkerCounters* counters = nullptr; ///< of the worker the session lives on
     std::function<dialog::ServiceLines()> serviceLines;
+    /// Who answers a called number; never gives null. Without it calls have no persona.
+    std::function<std::shared_ptr<const providers::Persona>(const QString& calledNumber)> personaFor{};
     std::function<void(const calllog::Entry&)> log;
     /// Reads the tag that the media gate gave to a stream's socket.
     std::function<StreamClaims(const QByteArray& tag)> claimsOf;

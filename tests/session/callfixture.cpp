@@ -54,7 +54,8 @@ void ScriptedChannel::close(quint16 code, const QString&)
 }
 
 Call::Call(const Setup& setup)
-    : m_test(setup.test)
+    : http(clock)
+    , m_test(setup.test)
 {
     providers::Makers makers;
     const auto never = [] { return Error{Error::Code::Unavailable, QStringLiteral("not configured"), {}}; };
@@ -139,6 +140,9 @@ Call::Call(const Setup& setup)
     m_context.messages = m_messages.get();
     m_context.counters = &m_counters;
     m_context.serviceLines = [] { return Lines; };
+    m_context.toolHttp = &http;
+    if (setup.persona)
+        m_context.personaFor = [persona = setup.persona](const QString&) { return persona; };
     m_context.log = [this](const calllog::Entry& entry) { log.append(entry); };
 
     auto channel = std::make_unique<ScriptedChannel>();

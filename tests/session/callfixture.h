@@ -48,6 +48,7 @@ public:
         QList<StandInUtterance> secondHears{};
         QList<StandInAnswer> secondAnswers{}; ///< from its own first turn on
         StandInManners secondLlmManners{};
+        std::shared_ptr<const providers::Persona> persona{}; ///< who answers; null: nobody in particular
     };
 
     explicit Call(const Setup& setup);
@@ -91,6 +92,7 @@ public:
     /// from the start, to the agent's next sound.
     Milliseconds longestSilenceOwed{0};
 
+    providers::HttpPool http;
     session::CallSession& session() { return *m_session; }
     ScriptedChannel& channel() { return *m_channel; }
 

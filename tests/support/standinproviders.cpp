@@ -269,7 +269,7 @@ void StandInConversation::say(quint64 asking, int turn, const StandInAnswer& ans
             // A fault that has not struck by now strikes here.
             const int next = fault == Fault::None ? 0 : m_provider.m_settings.manners.faultAfterPieces;
             m_waiting.insert(id, [this, asking, turn, rest, fault, next] { say(asking, turn, rest, fault, next); });
-            Q_EMIT toolCalled(turn, {id, name, {}});
+            Q_EMIT toolCalled(turn, {id, name, rest.toolArguments});
         } else {
             m_pending.remove(turn);
             Q_EMIT finished(turn, answer.next, answer.endCall);

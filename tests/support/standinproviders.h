@@ -149,6 +149,7 @@ struct StandInAnswer final {
     bool endCall = false;
     QString tool{}; ///< called after the text; the answer goes on when its result has come
     QString afterTool{};
+    QJsonObject toolArguments{};
 };
 
 class StandInConversation;

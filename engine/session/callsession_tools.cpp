@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/media/dtmftones.h"
+#include "engine/session/callsession.h"
+#include "shared/core/masking.h"
+
+#include <algorithm>
+
+namespace kav::session {
+
+// The tools that the model calls, and the caller's waiting for them.
+
+void CallSession::makeToolRunner()
+{
+    m_tools = std::make_unique<ToolRunner>(m_info.persona, m_context.toolHttp, *m_context.clock);
+    connect(m_tools.get(), &ToolRunner::finished, this, &CallSession::onToolFinished);
+    connect(m_tools.get(), &ToolRunner::endCallWanted, this, [this] { m_asked.endCall = true; });
+    connect(m_tools.get(), &ToolRunner::messageWanted, this, [this] { m_asked.takeMessage = true; });
+    connect(m_tools.get(), &ToolRunner::transferWanted, this, [this](const providers::TransferTarget& target) {
+        logEvent(QStringLiteral("TRANSFER"),
+            {{QStringLiteral("to"), logSafe(target.name, 60)}, {QStringLiteral("number"), maskNumber(target.number)}});
+        m_asked.transferTo = target;
+    });
+    connect(m_tools.get(), &ToolRunner::keysWanted, this,
+        [this](const QString& keys) { m_answer->addSound(media::dtmfTones(keys)); });
+}
+
+void CallSession::onToolCalled(int turn, const providers::ToolCall& call)
+{
+    m_now = m_context.clock->now();
+    if (m_phase == Phase::Ended)
+        return;
+    if (!m_answer || m_answer->turn() != turn || !m_turn || !m_turn->asked) {
+        m_tools->refuse(turn, call, QStringLiteral("the caller has gone on; nothing was done"));
+        return;
+    }
+    if (!std::exchange(m_asked.isGap, true))
+        m_asked.asides = 0;
+    m_tools->run(turn, call);
+}
+
+void CallSession::onToolFinished(const ToolOutcome& outcome)
+{
+    m_now = m_context.clock->now();
+    QJsonObject fields{{QStringLiteral("name"), outcome.name}, {QStringLiteral("ms"), qint64(outcome.took.count())},
+        {QStringLiteral("ok"), outcome.ok}};
+    if (!outcome.reason.isEmpty())
+        fields.insert(QStringLiteral("reason"), logSafe(outcome.reason));
+    logEvent(QStringLiteral("TOOL"), fields);
+    if (m_conversation)
+        m_conversation->toolFinished(outcome.id, outcome.result);
+}
+
+/// A caller who waits for a tool hears that something is being done. In THINKING the turn machine has its waiting line;
+/// this one makes it an answer that has begun, so that a slow tool is no silent model and the fallback stays away. The
+/// tool's own time-out ends the wait.
+void CallSession::coverToolGap(Instant now)
+{
+    if (m_phase == Phase::Ended || !m_asked.isGap || !m_answer || !m_turn || m_pausedSince || !m_answer->isDry())
+        return;
+    const turn::Settings& limits = m_context.settings.turn;
+    const Instant quietSince =
+        std::max({m_turn->lastVoice, m_lastSent + m_context.settings.playout.lead, m_asked.lastAside});
+    const bool due = now - quietSince >= (m_asked.asides == 0 ? limits.filler : 2 * limits.filler);
+    const bool last = m_machine.state() == TurnState::Thinking && m_speaking != Speaking::Answer && m_asked.asides == 0
+        && now - m_turn->lastVoice >= limits.fallback - limits.filler / 2;
+    if ((!due || m_speaking == Speaking::Line) && !last)
+        return;
+    ++m_asked.asides;
+    m_asked.lastAside = now;
+    logEvent(QStringLiteral("TOOL_WAIT"), {{QStringLiteral("times"), m_asked.asides}});
+    m_answer->addAside(m_context.serviceLines().filler);
+}
+
+} // namespace kav::session
