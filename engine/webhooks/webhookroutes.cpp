@@ -44,6 +44,13 @@ QString lengthProblem(const FormBody& form, const QString& name, qsizetype limit
                                            : QString();
 }
 
+/// As Twilio takes it for a caller's id: a SIP address or "anonymous" is none.
+bool isTelephoneNumber(const QString& text)
+{
+    static const QRegularExpression shape(QStringLiteral("^\\+[1-9][0-9]{6,14}$"));
+    return shape.match(text).hasMatch();
+}
+
 std::optional<int> number(const FormBody& form, QStringView name)
 {
     bool ok = false;
@@ -57,14 +64,16 @@ CallerLines CallerLines::english()
 {
     return {QStringLiteral("en-US"), {},
         QStringLiteral("All our lines are busy. Please call again in a few minutes. Goodbye."),
-        QStringLiteral("We are sorry, there is a problem on our side. Please call again later. Goodbye.")};
+        QStringLiteral("We are sorry, there is a problem on our side. Please call again later. Goodbye."),
+        QStringLiteral("Nobody can take your call just now. Please call again later. Goodbye.")};
 }
 
 CallerLines CallerLines::hebrew()
 {
     return {QStringLiteral("he-IL"), QStringLiteral("Google.he-IL-Wavenet-A"),
         QStringLiteral("כל הקווים תפוסים. נא להתקשר שוב בעוד כמה דקות. להתראות."),
-        QStringLiteral("אנו מתנצלים, אירעה תקלה. נא להתקשר שוב מאוחר יותר. להתראות.")};
+        QStringLiteral("אנו מתנצלים, אירעה תקלה. נא להתקשר שוב מאוחר יותר. להתראות."),
+        QStringLiteral("אין כרגע מי שיענה לשיחה. נא להתקשר שוב מאוחר יותר. להתראות.")};
 }
 
 bool CallStatus::isFinal() const
@@ -130,6 +139,8 @@ std::optional<WebhookRoutes::Route> WebhookRoutes::routeFor(const QByteArray& pa
         return Route::CallStatus;
     if (plain == "/webhook/after_stream")
         return Route::AfterStream;
+    if (plain == "/webhook/after_dial")
+        return Route::AfterDial;
     return std::nullopt;
 }
 
@@ -183,7 +194,8 @@ net::HttpResponse WebhookRoutes::handle(const net::HttpRequest& request)
     if (!token.isEmpty()) {
         identity += "token\n" + token;
     } else {
-        for (const QStringView name : {u"CallStatus", u"StreamSid", u"StreamEvent", u"SequenceNumber"})
+        for (const QStringView name :
+            {u"CallStatus", u"StreamSid", u"StreamEvent", u"SequenceNumber", u"DialCallStatus"})
             identity += form->value(name).toUtf8() + '\n';
     }
     const QByteArray key = QCryptographicHash::hash(identity, QCryptographicHash::Sha256);
@@ -207,7 +219,9 @@ net::HttpResponse WebhookRoutes::answer(Route route, const net::HttpRequest& req
     case Route::IncomingCall:
         return incomingCall(request, form);
     case Route::AfterStream:
-        return afterStream(form);
+        return afterStream(request, form);
+    case Route::AfterDial:
+        return afterDial(form);
     case Route::StreamStatus: {
         const StreamStatus status{
             callSid, form.value(u"StreamSid"), form.value(u"StreamEvent"), logSafe(form.value(u"StreamError"))};
@@ -242,6 +256,8 @@ net::HttpResponse WebhookRoutes::incomingCall(const net::HttpRequest& request, c
     const CallerLines say = lines(form.value(u"To"));
     IncomingCall call{form.value(u"CallSid"), form.value(u"AccountSid"), form.value(u"From"), form.value(u"To"),
         form.value(u"CallerName"), form.value(u"ForwardedFrom"), form.value(u"Direction"), say.language, form.value(u"KavTest") == QLatin1String("1")};
+    if (m_hooks.languageFor)
+        call.language = m_hooks.languageFor(call.to);
     const bool draining = m_hooks.isDraining && m_hooks.isDraining();
     if (draining || (m_hooks.hasRoom && !m_hooks.hasRoom())) {
         ++m_counters.busy;
@@ -268,17 +284,41 @@ net::HttpResponse WebhookRoutes::incomingCall(const net::HttpRequest& request, c
         writeTwiml({connectVerb(offer), sayVerb(say.apology, say.language, say.voice), hangupVerb()}));
 }
 
-net::HttpResponse WebhookRoutes::afterStream(const FormBody& form)
+net::HttpResponse WebhookRoutes::afterStream(const net::HttpRequest& request, const FormBody& form)
 {
     const QString callSid = form.value(u"CallSid");
-    const auto fate = fateOf(callSid);
-    const bool apologise = fate ? *fate == Fate::Offered || *fate == Fate::Broken : m_settings.servesEveryCall;
+    const CallFate* known = fateOf(callSid);
+    const auto base = m_guard.baseFor(request);
+    if (known && known->fate == Fate::EndedInOrder && !known->dialTo.isEmpty() && base) {
+        TwimlElement dial = twimlVerb(QStringLiteral("Dial"));
+        const QString from = form.value(u"From"), to = form.value(u"To");
+        dial.with(QStringLiteral("action"), base->webhook(QStringLiteral("/webhook/after_dial")))
+            .with(QStringLiteral("method"), QStringLiteral("POST"))
+            .with(QStringLiteral("timeout"), QString::number(m_settings.dialTime.count()))
+            .with(QStringLiteral("callerId"), isTelephoneNumber(from) ? from : isTelephoneNumber(to) ? to : QString());
+        dial.with(twimlVerb(QStringLiteral("Number"), known->dialTo));
+        qCInfo(lcWebhook).noquote() << callSid << "is passed on to" << maskNumber(known->dialTo);
+        return net::HttpResponse::xml(writeTwiml({dial}));
+    }
+    const bool broke = known && known->fate == Fate::Broken;
+    const bool apologise = known ? broke || known->fate == Fate::Offered : m_settings.servesEveryCall;
     if (!apologise)
         return net::HttpResponse::xml(writeTwiml({hangupVerb()}));
-    qCWarning(lcWebhook).noquote() << callSid << "its stream" << (fate == Fate::Broken ? "broke" : "never came about")
+    qCWarning(lcWebhook).noquote() << callSid << "its stream" << (broke ? "broke" : "never came about")
                                    << ": the caller hears an apology";
     const CallerLines say = lines(form.value(u"To"));
     return net::HttpResponse::xml(writeTwiml({sayVerb(say.apology, say.language, say.voice), hangupVerb()}));
+}
+
+net::HttpResponse WebhookRoutes::afterDial(const FormBody& form)
+{
+    const QString status = form.value(u"DialCallStatus");
+    if (status == QLatin1String("completed") || status == QLatin1String("answered"))
+        return net::HttpResponse::xml(writeTwiml({hangupVerb()}));
+    qCWarning(lcWebhook).noquote() << form.value(u"CallSid") << "was passed on, and nobody answered:"
+                                   << logSafe(status, 20);
+    const CallerLines say = lines(form.value(u"To"));
+    return net::HttpResponse::xml(writeTwiml({sayVerb(say.nobody, say.language, say.voice), hangupVerb()}));
 }
 
 CallerLines WebhookRoutes::lines(const QString& to) const
@@ -312,30 +352,31 @@ void WebhookRoutes::noteStreamAdmitted(const QString& callSid)
     setFate(callSid, Fate::Streaming);
 }
 
-void WebhookRoutes::noteStreamEnded(const QString& callSid, bool inOrder)
+void WebhookRoutes::noteStreamEnded(const QString& callSid, bool inOrder, const QString& dialTo)
 {
-    setFate(callSid, inOrder ? Fate::EndedInOrder : Fate::Broken);
+    setFate(callSid, inOrder ? Fate::EndedInOrder : Fate::Broken).dialTo = dialTo;
 }
 
-void WebhookRoutes::setFate(const QString& callSid, Fate fate)
+WebhookRoutes::CallFate& WebhookRoutes::setFate(const QString& callSid, Fate fate)
 {
     const auto known = m_fateByCall.constFind(callSid);
     if (known != m_fateByCall.cend()) {
         (*known)->fate = fate;
-        return;
+        return **known;
     }
-    m_fates.push_back({callSid, fate});
+    m_fates.push_back({callSid, fate, {}});
     m_fateByCall.insert(callSid, std::prev(m_fates.end()));
     if (m_fates.size() > m_settings.callMemory) {
         m_fateByCall.remove(m_fates.front().callSid);
         m_fates.pop_front();
     }
+    return m_fates.back();
 }
 
-std::optional<WebhookRoutes::Fate> WebhookRoutes::fateOf(const QString& callSid) const
+const WebhookRoutes::CallFate* WebhookRoutes::fateOf(const QString& callSid) const
 {
     const auto known = m_fateByCall.constFind(callSid);
-    return known == m_fateByCall.cend() ? std::nullopt : std::optional((*known)->fate);
+    return known == m_fateByCall.cend() ? nullptr : &**known;
 }
 
 void WebhookRoutes::log(

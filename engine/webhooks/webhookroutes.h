@@ -25,6 +25,7 @@ struct CallerLines final {
     QString voice; ///< empty: the account's default for the language
     QString busy;
     QString apology;
+    QString nobody; ///< a call that was passed on was not answered
 
     static CallerLines english();
     static CallerLines hebrew();
@@ -35,7 +36,7 @@ struct IncomingCall final {
     QString callSid, accountSid;
     QString from, to; ///< as received: E.164, sip:, client:, "anonymous", or empty
     QString callerName, forwardedFrom, direction;
-    QString language; ///< of CallerLines
+    QString language; ///< in which it will be held
     bool test = false; ///< made by Kav's own loopback caller, which says KavTest=1
 };
 struct StreamStatus final {
@@ -59,6 +60,7 @@ struct CallStatus final {
 ///     /webhook/stream_ended    204
 ///     /webhook/call_status     204
 ///     /webhook/after_stream    TwiML: how the call goes on when its stream is over
+///     /webhook/after_dial      TwiML: how it goes on when it was passed on
 ///
 /// Why <Connect> has an action, and why it is after_stream. Twilio runs the verbs after <Connect> whenever the stream
 /// is over, after a proper goodbye as much as after a failure, so an apology standing there would follow every goodbye.
@@ -67,6 +69,10 @@ struct CallStatus final {
 /// end or when nothing is known, the apology when the stream never came about or broke. The verbs after <Connect> say
 /// the same apology; they are what is left should Twilio go on in the document without asking. Nowhere stands a
 /// <Pause>.
+///
+/// A call that is to be passed on has an orderly end too: after_stream then dials, as the caller where the caller has a
+/// number, else as the number that was called. What follows a <Dial> is said after a conversation as well, so it has an
+/// action of its own: after_dial hangs up where somebody answered, and says that nobody did where nobody did.
 ///
 /// Repeated deliveries (same I-Twilio-Idempotency-Token, else same CallSid, status and URL) get the same answer and are
 /// logged as duplicates; hooks are not called again. Every request that proves itself is logged; of refused ones a
@@ -81,6 +87,7 @@ public:
         std::size_t callMemory = 16'384; ///< calls whose stream's fate is remembered
         /// False in a fleet, where the action of another engine's call may come here: it then just hangs up.
         bool servesEveryCall = true;
+        std::chrono::seconds dialTime{25}; ///< how long a call that is passed on rings
     };
     /// All optional but linesFor's default is English. Called on the control thread, from within handle().
     struct Hooks final {
@@ -92,6 +99,7 @@ public:
         std::function<void(const StreamStatus&)> streamStatus;
         std::function<void(const QString& callSid)> streamEnded;
         std::function<void(const CallStatus&)> callStatus;
+        std::function<QString(const QString& to)> languageFor{}; ///< of the call; without it linesFor's
     };
     struct Counters final {
         quint64 calls = 0, busy = 0, duplicates = 0, refused = 0, malformed = 0;
@@ -105,12 +113,13 @@ public:
 
     /// What the rest of the engine knows of a call's stream; decides what after_stream answers.
     void noteStreamAdmitted(const QString& callSid);
-    void noteStreamEnded(const QString& callSid, bool inOrder);
+    /// `dialTo`: whom the call is passed on to, E.164; empty: nobody.
+    void noteStreamEnded(const QString& callSid, bool inOrder, const QString& dialTo = {});
 
     const Counters& counters() const { return m_counters; }
 
 private:
-    enum class Route { IncomingCall, StreamStatus, StreamEnded, CallStatus, AfterStream };
+    enum class Route { IncomingCall, StreamStatus, StreamEnded, CallStatus, AfterStream, AfterDial };
     enum class Fate { Offered, Streaming, EndedInOrder, Broken };
     struct Seen final {
         QByteArray key;
@@ -121,17 +130,19 @@ private:
     struct CallFate final {
         QString callSid;
         Fate fate = Fate::Offered;
+        QString dialTo;
     };
 
     static std::optional<Route> routeFor(const QByteArray& path);
     net::HttpResponse answer(Route route, const net::HttpRequest& request, const telephony::FormBody& form);
     net::HttpResponse incomingCall(const net::HttpRequest& request, const telephony::FormBody& form);
-    net::HttpResponse afterStream(const telephony::FormBody& form);
+    net::HttpResponse afterStream(const net::HttpRequest& request, const telephony::FormBody& form);
+    net::HttpResponse afterDial(const telephony::FormBody& form);
     CallerLines lines(const QString& to) const;
     const Seen* findDuplicate(const QByteArray& key);
     void remember(const QByteArray& key, const net::HttpResponse& answer);
-    void setFate(const QString& callSid, Fate fate);
-    std::optional<Fate> fateOf(const QString& callSid) const;
+    CallFate& setFate(const QString& callSid, Fate fate);
+    const CallFate* fateOf(const QString& callSid) const;
     void log(const net::HttpRequest& request, const telephony::FormBody* form, int status, const QString& reason,
         const Seen* duplicateOf);
 

@@ -107,6 +107,12 @@ private Q_SLOTS:
     void withoutTheStreamTheCallerHearsAnApology();
     void afterAnOrderlyEndTheCallIsHungUp();
     void inAFleetAnUnknownCallIsHungUp();
+    void aCallIsPassedOn();
+    void aCallerWithoutANumberIsPassedOnAsTheCalledOne_data();
+    void aCallerWithoutANumberIsPassedOnAsTheCalledOne();
+    void whereNobodyAnswersTheCallerIsTold_data();
+    void whereNobodyAnswersTheCallerIsTold();
+    void theLanguageOfTheCallMayBeAnyOther();
     void oddParameters_data();
     void oddParameters();
     void wrongParametersAreNamed_data();
@@ -334,6 +340,97 @@ void tst_WebhookRoutes::inAFleetAnUnknownCallIsHungUp()
     QCOMPARE(verbNames(desk.post("/webhook/after_stream", test::callFields(u"CA9"_s))), QStringList{u"Hangup"_s});
 }
 
+void tst_WebhookRoutes::aCallIsPassedOn()
+{
+    Desk desk({}, QString::fromUtf8(Public));
+    desk.call(u"CA1"_s);
+    desk.routes.noteStreamAdmitted(u"CA1"_s);
+    desk.routes.noteStreamEnded(u"CA1"_s, true, u"+15551230009"_s);
+    const net::HttpResponse response = desk.post("/webhook/after_stream", test::callFields(u"CA1"_s));
+    const auto document = TwimlDocument::parse(response.body);
+    QVERIFY(document);
+    QCOMPARE(document->verbs().size(), size_t(1)); // what stood behind it would be said after the conversation
+    const TwimlVerb& dial = document->verbs()[0];
+    QCOMPARE(dial.name, u"Dial"_s);
+    QCOMPARE(dial.attribute(u"action"_s), QString::fromUtf8(Public) + u"/webhook/after_dial"_s);
+    QCOMPARE(dial.attribute(u"method"_s), u"POST"_s);
+    QCOMPARE(dial.attribute(u"timeout"_s), u"25"_s);
+    QCOMPARE(dial.attribute(u"callerId"_s), u"+972501234567"_s);
+    QVERIFY(response.body.contains("<Number>+15551230009</Number>"));
+    for (const calllog::Entry& entry : desk.log)
+        QVERIFY(!QJsonDocument(entry.data).toJson().contains("15551230009"));
+
+    // A stream that broke is no transfer, whatever was meant.
+    desk.call(u"CA2"_s);
+    desk.routes.noteStreamEnded(u"CA2"_s, false, u"+15551230009"_s);
+    QCOMPARE(verbNames(desk.post("/webhook/after_stream", test::callFields(u"CA2"_s))),
+        (QStringList{u"Say"_s, u"Hangup"_s}));
+}
+
+void tst_WebhookRoutes::aCallerWithoutANumberIsPassedOnAsTheCalledOne_data()
+{
+    QTest::addColumn<QString>("from");
+    QTest::addColumn<QString>("to");
+    QTest::addColumn<QString>("callerId");
+    QTest::newRow("anonymous") << u"anonymous"_s << u"+97231234567"_s << u"+97231234567"_s;
+    QTest::newRow("withheld") << u"+266696687"_s << u"+97231234567"_s << u"+266696687"_s;
+    QTest::newRow("SIP") << u"sip:ana@example.com"_s << u"+97231234567"_s << u"+97231234567"_s;
+    QTest::newRow("neither") << u"client:ana"_s << u"sip:kav@example.com"_s << QString();
+}
+void tst_WebhookRoutes::aCallerWithoutANumberIsPassedOnAsTheCalledOne()
+{
+    QFETCH(QString, from);
+    QFETCH(QString, to);
+    QFETCH(QString, callerId);
+    Desk desk;
+    desk.call(u"CA1"_s);
+    desk.routes.noteStreamEnded(u"CA1"_s, true, u"+15551230009"_s);
+    auto fields = test::callFields(u"CA1"_s);
+    test::setField(fields, u"From"_s, from);
+    test::setField(fields, u"To"_s, to);
+    const auto document = TwimlDocument::parse(desk.post("/webhook/after_stream", fields).body);
+    QVERIFY(document);
+    QCOMPARE(document->verbs()[0].attribute(u"callerId"_s), callerId);
+}
+
+void tst_WebhookRoutes::whereNobodyAnswersTheCallerIsTold_data()
+{
+    QTest::addColumn<QString>("status");
+    QTest::addColumn<bool>("answered");
+    QTest::newRow("completed") << u"completed"_s << true;
+    QTest::newRow("answered") << u"answered"_s << true;
+    for (const char* status : {"busy", "no-answer", "failed", "canceled", ""})
+        QTest::newRow(*status ? status : "nothing") << QString::fromLatin1(status) << false;
+}
+void tst_WebhookRoutes::whereNobodyAnswersTheCallerIsTold()
+{
+    QFETCH(QString, status);
+    QFETCH(bool, answered);
+    Desk desk;
+    desk.language = u"he"_s;
+    auto fields = test::callFields(u"CA1"_s);
+    test::setField(fields, u"DialCallStatus"_s, status);
+    const net::HttpResponse response = desk.post("/webhook/after_dial", fields);
+    QCOMPARE(verbNames(response), answered ? QStringList{u"Hangup"_s} : (QStringList{u"Say"_s, u"Hangup"_s}));
+    QCOMPARE(response.body.contains(CallerLines::hebrew().nobody.toUtf8()), !answered);
+}
+
+void tst_WebhookRoutes::theLanguageOfTheCallMayBeAnyOther()
+{
+    test::FakeClock clock;
+    RequestGuard guard({{}, {}, {}}, clock);
+    const StreamTokens tokens = StreamTokens::withRandomKey();
+    WebhookRoutes::Hooks hooks;
+    hooks.languageFor = [](const QString& to) { return to == u"+97231234567"_s ? u"fr-FR"_s : u"en-US"_s; };
+    QString language;
+    hooks.incomingCall = [&language](const IncomingCall& call) { language = call.language; };
+    WebhookRoutes routes(guard, tokens, clock, {}, hooks);
+    const net::HttpResponse response = routes.handle(test::twilioPost("/webhook/incoming_call", test::callFields()));
+    QCOMPARE(language, u"fr-FR"_s);
+    QVERIFY(response.body.contains("<Parameter name=\"language\" value=\"fr-FR\"/>"));
+    QVERIFY(response.body.contains("<Say language=\"en-US\"")); // Twilio's voice has its own lines
+}
+
 void tst_WebhookRoutes::oddParameters_data()
 {
     QTest::addColumn<QString>("name");
@@ -498,6 +595,7 @@ void tst_WebhookRoutes::everyRouteMustBeSigned_data()
     QTest::newRow("stream_ended") << QByteArray("/webhook/stream_ended") << 204;
     QTest::newRow("call_status") << QByteArray("/webhook/call_status") << 204;
     QTest::newRow("after_stream") << QByteArray("/webhook/after_stream") << 200;
+    QTest::newRow("after_dial") << QByteArray("/webhook/after_dial") << 200;
     QTest::newRow("with a query") << QByteArray("/webhook/call_status?run=7&x=%27") << 204;
     QTest::newRow("with a trailing slash") << QByteArray("/webhook/incoming_call/") << 200;
 }
