@@ -29,7 +29,7 @@ void printErrors(const QStringList& errors)
         std::fprintf(stderr, "kav-engine: %s\n", qPrintable(error));
 }
 
-int serve(const app::Config& config)
+int serve(const app::Config& config, const QStringList& args)
 {
     // Neither goes with this frame: a maker may be at work when the process has had its end.
     static const SystemClock clock;
@@ -50,6 +50,9 @@ int serve(const app::Config& config)
             : QStringLiteral("consoles: let in with a token"));
 
     QObject::connect(&signalsToStop, &app::StopSignals::stopRequested, &engine, &app::Engine::drain);
+    QObject::connect(&signalsToStop, &app::StopSignals::reloadRequested, &engine, [&engine, args] {
+        engine.reload(app::Config::load(args, app::Surroundings::ofThisProcess()));
+    });
     QObject::connect(
         &engine, &app::Engine::drained, QCoreApplication::instance(), &QCoreApplication::quit, Qt::QueuedConnection);
     // The port is taken; what follows may be slow or fail, and requests are answered all the while.
@@ -133,6 +136,6 @@ int main(int argc, char** argv)
     case app::Command::Calls:
         return app::runCallsCommand(loaded.config, query);
     default:
-        return serve(loaded.config);
+        return serve(loaded.config, args);
     }
 }

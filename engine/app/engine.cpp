@@ -63,7 +63,9 @@ Engine::Engine(const Config& config, const Clock& clock, MakersSource makers)
     , m_listener(config.http, clock)
     , m_guard(guardSettings(config), clock)
     , m_tokens(streamTokens(config))
+    , m_toolHttp(clock)
 {
+    m_personas.set(config.personaBook());
     m_unkeptTimer.setSingleShot(true);
     connect(&m_unkeptTimer, &QTimer::timeout, this, &Engine::releaseOverdue);
     connect(&m_drainTimer, &QTimer::timeout, this, &Engine::continueDrain);
@@ -72,9 +74,10 @@ Engine::Engine(const Config& config, const Clock& clock, MakersSource makers)
     webhooks::WebhookRoutes::Hooks hooks;
     hooks.hasRoom = [this] { return hasRoom(); };
     hooks.isDraining = draining;
-    hooks.linesFor = [this](const QString&) {
-        return m_config.language.startsWith(QLatin1String("he")) ? webhooks::CallerLines::hebrew()
-                                                                 : webhooks::CallerLines::english();
+    hooks.languageFor = [this](const QString& to) { return m_personas.get()->personaFor(to)->language; };
+    hooks.linesFor = [languageFor = hooks.languageFor](const QString& to) {
+        return languageFor(to).startsWith(QLatin1String("he")) ? webhooks::CallerLines::hebrew()
+                                                               : webhooks::CallerLines::english();
     };
     hooks.log = [this](const calllog::Entry& entry) {
         if (m_callLog)
@@ -92,7 +95,8 @@ Engine::Engine(const Config& config, const Clock& clock, MakersSource makers)
             info.callId = call.callSid;
             info.from = call.from;
             info.to = call.to;
-            info.language = m_config.language;
+            info.language = call.language;
+            info.persona = m_personas.get()->personaFor(call.to);
             m_workers[size_t(m_chosen)]->connectAhead(info);
         }
         m_room.ringing(call);
@@ -243,6 +247,42 @@ std::shared_ptr<const dialog::DialogScript> Engine::script() const
     return m_script->get();
 }
 
+std::shared_ptr<const dialog::PersonaBook> Engine::PersonaSlot::get() const
+{
+    const std::lock_guard lock(m_mutex);
+    return m_book;
+}
+
+void Engine::PersonaSlot::set(std::shared_ptr<const dialog::PersonaBook> book)
+{
+    const std::lock_guard lock(m_mutex);
+    m_book.swap(book); // the old one goes, if nobody has it, when the lock is free again
+}
+
+void Engine::reload(const LoadedConfig& loaded)
+{
+    if (!loaded.ok()) {
+        for (const QString& error : loaded.errors)
+            qCWarning(lcApp).noquote() << "the configuration is not taken:" << error;
+        qCWarning(lcApp).noquote() << "nothing of it is in force; the configuration from before stays";
+        return;
+    }
+    const auto book = loaded.config.personaBook();
+    m_personas.set(book);
+    QStringList names;
+    for (const auto& persona : book->all())
+        names += persona->name;
+    qCInfo(lcApp).noquote() << "configuration read again; personas:" << names.join(QLatin1String(", "));
+
+    // These are personas' alone, or this process made them up itself.
+    const QStringList known{QStringLiteral("tools.allow_hosts"), QStringLiteral("tools.allow_private"),
+        loaded.config.mediaKey.isEmpty() ? QStringLiteral("media.key") : QString()};
+    for (const QString& key : m_config.differences(loaded.config)) {
+        if (!known.contains(key))
+            qCWarning(lcApp).noquote() << key << "is another one now; it counts from the next start";
+    }
+}
+
 void Engine::startProviders()
 {
     m_registry = std::make_unique<providers::ProviderRegistry>(
@@ -300,6 +340,8 @@ void Engine::startWorkers()
     m_context.clock = &m_clock;
     m_context.providers = m_providers.get();
     m_context.rendered = &m_rendered;
+    m_context.toolHttp = &m_toolHttp;
+    m_context.personaFor = [this](const QString& number) { return m_personas.get()->personaFor(number); };
     m_context.messages = m_messages.get();
     m_context.serviceLines = [this] {
         const auto dialog = script();
@@ -350,7 +392,7 @@ void Engine::onCallEnded(const session::CallEnd& end)
     const bool fault = end.apologyOwed || end.reason == EndReason::StreamLost || end.reason == EndReason::ProtocolError
         || end.reason == EndReason::Refused;
     m_streams.ended(end.callId);
-    m_routes->noteStreamEnded(end.callId, !fault);
+    m_routes->noteStreamEnded(end.callId, !fault, end.transferTo);
     m_metrics->callEnded(end.reason);
     m_room.callEnded(end);
     Q_EMIT callEnded(end);

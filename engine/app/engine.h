@@ -5,9 +5,11 @@
 #include "engine/app/controlroom.h"
 #include "engine/calllog/calllog.h"
 #include "engine/dialog/dialogscript.h"
+#include "engine/dialog/personas.h"
 #include "engine/metrics/metrics.h"
 #include "engine/net/listener.h"
 #include "engine/providers/failover/callproviders.h"
+#include "engine/providers/http/httppool.h"
 #include "engine/providers/linerenderer.h"
 #include "engine/providers/registry.h"
 #include "engine/providers/renderedlines.h"
@@ -50,6 +52,9 @@ public:
     Result<QString> listen();
     /// Everything else. Once, after listen().
     void begin();
+    /// What may change while it runs is taken from a configuration that was read again: personas and their tools. Calls
+    /// in progress keep theirs. One with errors is refused whole; what needs a new start is named in the log.
+    void reload(const LoadedConfig& loaded);
     /// Takes no more calls, lets the live ones end (until the drain deadline, then with a goodbye), then emits
     /// drained(). A second time: live calls are ended at once.
     void drain();
@@ -144,6 +149,18 @@ private:
         std::shared_ptr<const dialog::DialogScript> get();
     };
     const std::shared_ptr<ScriptSlot> m_script = std::make_shared<ScriptSlot>();
+    /// Asked by all workers.
+    class PersonaSlot final {
+    public:
+        std::shared_ptr<const dialog::PersonaBook> get() const;
+        void set(std::shared_ptr<const dialog::PersonaBook> book);
+
+    private:
+        mutable std::mutex m_mutex;
+        std::shared_ptr<const dialog::PersonaBook> m_book; // guarded by m_mutex
+    };
+    PersonaSlot m_personas;
+    providers::HttpPool m_toolHttp;
     providers::RenderedLines m_rendered;
     std::unique_ptr<providers::ProviderRegistry> m_registry;
     std::unique_ptr<providers::CallProviders> m_providers;

@@ -9,7 +9,7 @@ class QSocketNotifier;
 
 namespace kav::app {
 
-/// SIGTERM and SIGINT as events of the control thread's loop. Made on the main thread before any other thread starts,
+/// SIGTERM, SIGINT and SIGHUP as events of the control thread's loop. Made on the main thread before any other thread starts,
 /// because it blocks the signals for all of them; one per process.
 class StopSignals final : public QObject {
     Q_OBJECT
@@ -18,8 +18,10 @@ public:
     ~StopSignals() override;
 
 Q_SIGNALS:
-    /// Once for each signal.
+    /// Once for each SIGTERM or SIGINT.
     void stopRequested();
+    /// SIGHUP.
+    void reloadRequested();
 
 private:
     int m_descriptor = -1;

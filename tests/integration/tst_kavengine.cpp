@@ -228,6 +228,7 @@ private Q_SLOTS:
     void migrateMakesTheSchemaOnce();
     void listensFirst();
     void anUnreadableDialogIsReplaced();
+    void hangupReadsTheConfigurationAgain();
     void aCallGoesBothWaysAndLeavesNoSecrets();
     void anOperatorsTestCallIsUnderstood();
     void aStopLetsTheCallEnd();
@@ -367,6 +368,36 @@ void tst_KavEngine::listensFirst()
     // The command that it names mends it, without a restart.
     QCOMPARE(run({u"migrate"_s, u"--data-dir"_s, directory.path()}).code, 0);
     QTRY_COMPARE_WITH_TIMEOUT(engine.readiness().value(u"db"_s).toString(), u"ok"_s, Patience);
+    engine.signal(SIGTERM);
+    QCOMPARE(engine.exitCode(), 0);
+}
+
+void tst_KavEngine::hangupReadsTheConfigurationAgain()
+{
+    QTemporaryDir directory;
+    const QString path = directory.filePath(u"kav.toml"_s);
+    const auto write = [&path](const QByteArray& toml) {
+        QFile file(path);
+        return file.open(QIODevice::WriteOnly) && file.write(toml) == toml.size();
+    };
+    QVERIFY(write("[persona.day]\nnumbers = ['+15551230002']\n"));
+    Served engine(directory.path(), {u"--config"_s, path});
+    QVERIFY(engine.port != 0);
+
+    QVERIFY(write("[persona.night]\nnumbers = ['+15551230002']\n[server]\ncapacity = 7\n"));
+    engine.signal(SIGHUP);
+    QVERIFY(engine.waitFor("personas: default, night"));
+    QVERIFY(engine.waitFor("server.capacity is another one now; it counts from the next start"));
+
+    QVERIFY(write("[persona.dusk]\nnumber = ['+15551230002']\n"));
+    engine.signal(SIGHUP);
+    QVERIFY(engine.waitFor("kav.toml:2:1: unknown key persona.dusk.number; did you mean 'persona.dusk.numbers'?"));
+    QVERIFY(engine.waitFor("from before stays"));
+    QVERIFY(QFile::remove(path));
+    engine.signal(SIGHUP);
+    QVERIFY(engine.waitFor("cannot read"));
+    QVERIFY(engine.isRunning());
+    QCOMPARE(engine.get("/healthz").status, 200);
     engine.signal(SIGTERM);
     QCOMPARE(engine.exitCode(), 0);
 }
