@@ -275,7 +275,8 @@ void Engine::reload(const LoadedConfig& loaded)
     qCInfo(lcApp).noquote() << "configuration read again; personas:" << names.join(QLatin1String(", "));
 
     // These are personas' alone, or this process made them up itself.
-    const QStringList known{QStringLiteral("tools.allow_hosts"), QStringLiteral("tools.allow_private"),
+    const QStringList known{QStringLiteral("dialog.language"), QStringLiteral("tools.allow_hosts"),
+        QStringLiteral("tools.allow_private"),
         loaded.config.mediaKey.isEmpty() ? QStringLiteral("media.key") : QString()};
     for (const QString& key : m_config.differences(loaded.config)) {
         if (!known.contains(key))

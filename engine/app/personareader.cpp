@@ -203,7 +203,7 @@ private:
                 return list(entry, p.*member) && areProviders(entry, p.*member, known);
             };
         };
-        const QHash<QString, Take> keys{
+        const QMap<QString, Take> keys{
             {QStringLiteral("numbers"), [&](auto& p) { return list(entry, p.numbers) && areNumbers(entry, p); }},
             {QStringLiteral("language"),
                 [&](auto& p) { return text(entry, p.language) && isLanguage(entry, p.language); }},

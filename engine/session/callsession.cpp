@@ -265,6 +265,7 @@ void CallSession::onTick(Instant now)
         return;
     m_playout.poll(now, *this);
     checkHeard(now);
+    runHeldTools();
     coverToolGap(now);
     show();
 }

@@ -47,6 +47,7 @@ struct ToolsOfAnswer final {
     bool isGap = false; ///< a tool was called, and not a word has come since
     int asides = 0; ///< waiting lines in this gap
     Instant lastAside;
+    QList<providers::ToolCall> held; ///< until the caller's words are final
 };
 
 /// A turn that is under way, with the instants its latency is made of.
@@ -169,6 +170,8 @@ private:
     void makeToolRunner();
     void onToolCalled(int turn, const providers::ToolCall& call);
     void onToolFinished(const ToolOutcome& outcome);
+    bool mayRunTools() const;
+    void runHeldTools();
     void coverToolGap(Instant now);
 
     // message recording

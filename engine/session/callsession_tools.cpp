@@ -4,6 +4,7 @@
 #include "shared/core/masking.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace kav::session {
 
@@ -35,7 +36,27 @@ void CallSession::onToolCalled(int turn, const providers::ToolCall& call)
     }
     if (!std::exchange(m_asked.isGap, true))
         m_asked.asides = 0;
-    m_tools->run(turn, call);
+    if (mayRunTools() && m_asked.held.isEmpty())
+        m_tools->run(turn, call);
+    else
+        m_asked.held += call;
+}
+
+/// An answer is begun before the caller's last word is certain, and thrown away when it was another. What a tool does
+/// cannot be: it waits, as long as a turn does that has no words at all.
+bool CallSession::mayRunTools() const
+{
+    return m_machine.state() != TurnState::Thinking || m_machine.committedWordsAreFinal()
+        || elapsed(*m_turn->committed, m_now) >= m_context.settings.turn.finalWait;
+}
+
+void CallSession::runHeldTools()
+{
+    if (m_asked.held.isEmpty() || m_phase == Phase::Ended || !m_turn || !m_answer || !mayRunTools())
+        return;
+    const QList<providers::ToolCall> held = std::exchange(m_asked.held, {});
+    for (const providers::ToolCall& call : held)
+        m_tools->run(m_answer->turn(), call);
 }
 
 void CallSession::onToolFinished(const ToolOutcome& outcome)

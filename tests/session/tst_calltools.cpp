@@ -290,6 +290,46 @@ private Q_SLOTS:
         QTRY_COMPARE((call.quiet(20ms), call.conversation->toolResults.size()), 1); // taken, and nothing comes of it
     }
 
+    void aToolWaitsUntilTheCallersWordsAreCertain()
+    {
+        Call call({.hears = {{u"sell it not"_s, 0.9, {u"sell it"_s}, true}},
+            .answers = {says(u"Hello."_s), calls({}, u"price"_s, {}, u"It is done."_s)},
+            .sttManners = {.gate = m_gate},
+            .persona = m_persona});
+        call.start();
+        QVERIFY(call.untilAgentIsSilent());
+        call.speak(900ms);
+        m_gate->release(); // the interim
+        QTRY_COMPARE((call.quiet(20ms), call.conversation->asked.size()), 2); // answered by what was heard so far
+        QCOMPARE(call.conversation->asked[1].text, u"sell it"_s);
+        call.quiet(200ms);
+        QTest::qWait(20);
+        QCOMPARE(m_server->connections, 0);
+        m_gate->release(); // the final is another
+        QTRY_COMPARE((call.quiet(20ms), call.conversation->asked.size()), 3);
+        QTRY_COMPARE((call.quiet(20ms), m_server->exchanges.size()), 1);
+        m_server->exchanges.first()->answer(200, "text/plain", "done");
+        QTRY_COMPARE((call.quiet(20ms), call.conversation->toolResults.size()), 1);
+        QVERIFY(call.untilAgentIsSilent());
+        QCOMPARE(m_server->exchanges.size(), 1); // once, for the words that count
+        QCOMPARE(call.turns.last().callerText, u"sell it not"_s);
+    }
+
+    void aFinalThatNeverComesHoldsNoToolForEver()
+    {
+        Call call({.hears = {hears(u"how much"_s)},
+            .answers = {says(u"Hello."_s), calls({}, u"price"_s, {}, u"It is eighty."_s)},
+            .sttManners = {.gate = m_gate},
+            .persona = m_persona});
+        call.start();
+        QVERIFY(call.untilAgentIsSilent());
+        call.speak(900ms);
+        m_gate->release(); // the interim, and nothing after it
+        QTRY_COMPARE((call.quiet(20ms), call.conversation->asked.size()), 2);
+        call.quiet(1500ms);
+        QTRY_COMPARE((call.quiet(20ms), m_server->exchanges.size()), 1);
+    }
+
     void aCallThatEndsGivesUpItsTools()
     {
         Call call({.answers = {calls(u"Let me look."_s, u"price"_s, {}, u"It is eighty."_s)}, .persona = m_persona});
