@@ -5,6 +5,7 @@
 #include "engine/app/embedded.h"
 #include "engine/app/engine.h"
 #include "engine/app/logsettings.h"
+#include "engine/app/remote.h"
 #include "engine/app/stopsignals.h"
 #include "engine/app/version.h"
 #include "engine/telephony/callcommand.h"
@@ -35,7 +36,9 @@ int serve(const app::Config& config, const QStringList& args)
     static const SystemClock clock;
     const auto speechPool = std::make_shared<QThreadPool>();
     speechPool->setMaxThreadCount(config.speechThreadCount(QThread::idealThreadCount()));
-    app::Engine engine(config, clock, app::embeddedMakers(speechPool, clock));
+    app::Engine engine(config, clock,
+        app::configuredMakers(
+            config.remote, config.providers.deadline, app::embeddedMakers(speechPool, clock), clock));
     app::StopSignals signalsToStop;
 
     const auto address = engine.listen();

@@ -294,6 +294,7 @@ private:
             config.consoleTokens = std::move(tokens).value();
         else
             check("console.tokens", false, tokens.error().message);
+        checkProviders();
         Config copy = config;
         for (const Setting& setting : settingsTable()) {
             if (!setting.secret)
@@ -302,6 +303,43 @@ private:
             if (!value.isEmpty() && setting.key != QLatin1String("call_log.database_url"))
                 config.providers.secrets += value;
         }
+    }
+
+    /// A name that no stage has is a mistake; a provider without its key is one that fails, and says so.
+    void checkProviders()
+    {
+        RemoteSettings& remote = m_loaded.config.remote;
+        const auto checkList = [this](const char* key, const char* stage, const QStringList& names) {
+            const QString problem = providerListProblem(QLatin1String(stage), names);
+            check(key, problem.isEmpty(), problem);
+        };
+        checkList("providers.stt", "stt", remote.stt);
+        checkList("providers.llm", "llm", remote.llm);
+        checkList("providers.tts", "tts", remote.tts);
+        const Config defaults;
+        for (const Setting& setting : settingsTable()) {
+            if (setting.kind != Kind::Service && setting.kind != Kind::Socket)
+                continue;
+            QString& text = std::get<QString& (*)(Config&)>(setting.member)(m_loaded.config);
+            if (text.isEmpty()) { // set to nothing in the file
+                text = shownValue(setting, defaults);
+                continue;
+            }
+            const QUrl url(text);
+            const bool isPlain = url.scheme() == QLatin1String("http") || url.scheme() == QLatin1String("ws");
+            if (isPlain && !remote.allowPlainHttp && !isPrivateHost(url.host()) && !m_wrong.contains(setting.key)) {
+                error(whereOf(setting.key), setting.key,
+                    QStringLiteral("%1 is outside of private networks, and %2:// shows keys and calls to everyone on "
+                                   "the way; use %2s://, or set providers.allow_plain_http")
+                        .arg(logSafe(url.host(), 60), url.scheme()));
+            }
+        }
+        for (const QString& voice : remote.googleVoices) {
+            const qsizetype equals = voice.indexOf(QLatin1Char('='));
+            check("google.voices", equals > 0 && equals < voice.size() - 1,
+                QStringLiteral("'%1' is not like he-IL=he-IL-Wavenet-A").arg(logSafe(voice, 60)));
+        }
+        fillInProviders(remote);
     }
 
     QString defaultDataDir() const
@@ -373,6 +411,7 @@ private:
         inOrder("turn.message_end", "turn.message_cap", true);
         inOrder("turn.message_cap", "turn.longest_call");
         inOrder("turn.utterance_cap", "turn.longest_call");
+        inOrder("failover.first_rest", "failover.longest_rest");
         const Config& config = m_loaded.config;
         check("media.key", config.mediaKey.isEmpty() || config.mediaKey.size() >= ShortestMediaKey,
             QStringLiteral("shorter than %1 characters").arg(ShortestMediaKey));

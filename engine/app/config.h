@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "engine/app/remotesettings.h"
 #include "engine/calllog/calllog.h"
 #include "engine/control/consoletokens.h"
 #include "engine/control/hubtypes.h"
@@ -8,6 +9,7 @@
 #include "engine/media/playout.h"
 #include "engine/net/listener.h"
 #include "engine/net/websocket.h"
+#include "engine/providers/failover/failover.h"
 #include "engine/providers/registry.h"
 #include "engine/turn/turnmachine.h"
 #include "shared/core/result.h"
@@ -87,9 +89,9 @@ struct Config final {
     providers::RegistrySettings providers; ///< its `secrets` are filled in
     calllog::Settings callLog; ///< its `dataDir` is filled in
 
-    // Kept for the providers that need them.
-    QString gcpCredentialsJson;
-    QString openaiApiKey;
+    RemoteSettings remote; ///< its lists are filled in
+    providers::FailoverSettings failover;
+    providers::Health::Settings health;
 
     /// From the highest precedence to the lowest: flags (`args`, without program and command), environment, the TOML
     /// file

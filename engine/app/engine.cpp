@@ -289,8 +289,7 @@ void Engine::startProviders()
     m_registry = std::make_unique<providers::ProviderRegistry>(
         m_makersSource([slot = m_script] { return slot->get(); }), m_config.providers, m_clock);
     m_providers = std::make_unique<providers::CallProviders>(*m_registry,
-        std::make_shared<providers::Health>(providers::Health::Settings{}, m_clock), providers::FailoverSettings{},
-        m_clock);
+        std::make_shared<providers::Health>(m_config.health, m_clock), m_config.failover, m_clock);
     m_renderer = std::make_unique<providers::LineRenderer>(m_rendered, providers::LineRenderer::Settings{}, m_clock);
     connect(m_renderer.get(), &providers::LineRenderer::finished, this, [this](int rendered, int failed) {
         qCInfo(lcTts) << "lines rendered:" << rendered << "failed:" << failed;

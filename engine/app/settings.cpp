@@ -201,6 +201,16 @@ QList<Setting> makeTable()
         number("providers.threads", [](C& c) -> int& { return c.providers.threads; },
             1, 64, "threads for making providers; one that hangs holds its own"),
 
+        named(defaulting(row("providers.stt", Kind::List, [](C& c) -> QStringList& { return c.remote.stt; },
+            "recognisers in order: google, google-rest, openai, deepgram, realtime, embedded"),
+            "those with a key, then embedded"), "stt"),
+        named(defaulting(row("providers.llm", Kind::List, [](C& c) -> QStringList& { return c.remote.llm; },
+            "language models in order: openai, realtime, embedded"), "those with a key, then embedded"), "llm"),
+        named(defaulting(row("providers.tts", Kind::List, [](C& c) -> QStringList& { return c.remote.tts; },
+            "voices in order: google, openai, elevenlabs, embedded"), "those with a key, then embedded"), "tts"),
+        row("providers.allow_plain_http", Kind::Bool, [](C& c) -> bool& { return c.remote.allowPlainHttp; },
+            "http:// and ws:// to providers outside of this machine and private networks, keys in the clear"),
+
         row("tools.allow_hosts", Kind::List, [](C& c) -> QStringList& { return c.toolHosts; },
             "hosts that the HTTP tools of personas may lead to, e.g. api.example.com"),
         row("tools.allow_private", Kind::Bool, [](C& c) -> bool& { return c.toolsMayBePrivate; },
@@ -246,11 +256,86 @@ QList<Setting> makeTable()
         duration("call_log.retry_every", [](C& c) -> Milliseconds& { return c.callLog.retryEvery; },
             100, Hour, "from a lost database to the next attempt"),
 
-        named(secret("google.credentials_json", [](C& c) -> QString& { return c.gcpCredentialsJson; },
-            "GCP_CREDENTIALS_JSON", "service account; kept for the Google providers to come, unused in this version"), "gcp-credentials-json"),
+        duration("failover.final_wait", [](C& c) -> Milliseconds& { return c.failover.finalWait; },
+            100, Minute, "recogniser: from the end of an utterance to its final; then the next provider is asked"),
+        duration("failover.first_text", [](C& c) -> Milliseconds& { return c.failover.firstText; },
+            100, Minute, "language model: from the question to the first words"),
+        duration("failover.next_text", [](C& c) -> Milliseconds& { return c.failover.nextText; },
+            100, Minute, "language model: between two pieces of an answer"),
+        duration("failover.first_audio", [](C& c) -> Milliseconds& { return c.failover.firstAudio; },
+            100, Minute, "voice: from a sentence to its first sound"),
+        duration("failover.next_audio", [](C& c) -> Milliseconds& { return c.failover.nextAudio; },
+            100, Minute, "voice: between two pieces of a sound"),
+        duration("failover.first_rest", [](C& c) -> Milliseconds& { return c.health.firstRest; },
+            100, Hour, "a provider that failed in a call rests so long; each further rest is longer"),
+        duration("failover.longest_rest", [](C& c) -> Milliseconds& { return c.health.longestRest; },
+            100, Day, "and never longer than this"),
+        number("failover.failures_in_a_row", [](C& c) -> int& { return c.health.failuresInARow; },
+            1, 100, "failures after which a provider rests; a refusal or a stall counts at once"),
 
-        named(secret("openai.api_key", [](C& c) -> QString& { return c.openaiApiKey; },
-            "OPENAI_API_KEY", "kept for the OpenAI-compatible providers to come, unused in this version"), "openai-api-key"),
+        secret("openai.api_key", [](C& c) -> QString& { return c.remote.openaiKey; },
+            "OPENAI_API_KEY", "for openai and realtime; a server of one's own may need none"),
+        named(row("openai.base_url", Kind::Service, [](C& c) -> QString& { return c.remote.openaiBaseUrl; },
+            "OpenAI, or a server that speaks its protocol: http://localhost:11434/v1"), "openai-base-url", "OPENAI_BASE_URL"),
+        defaulting(row("openai.stt_url", Kind::Service, [](C& c) -> QString& { return c.remote.openaiSttUrl; },
+            "base of /audio/transcriptions where it differs"), "openai.base_url"),
+        defaulting(row("openai.tts_url", Kind::Service, [](C& c) -> QString& { return c.remote.openaiTtsUrl; },
+            "base of /audio/speech where it differs"), "openai.base_url"),
+        row("openai.model", Kind::Text, [](C& c) -> QString& { return c.remote.openaiModel; },
+            "language model"),
+        row("openai.stt_model", Kind::Text, [](C& c) -> QString& { return c.remote.openaiSttModel; },
+            "model of the recogniser"),
+        row("openai.tts_model", Kind::Text, [](C& c) -> QString& { return c.remote.openaiTtsModel; },
+            "model of the synthesiser"),
+        row("openai.voice", Kind::Text, [](C& c) -> QString& { return c.remote.openaiVoice; },
+            "voice"),
+
+        secret("google.api_key", [](C& c) -> QString& { return c.remote.googleKey; },
+            "GOOGLE_API_KEY", "for Google Cloud Speech and Text-to-Speech; a service account goes before it"),
+        named(secret("google.credentials_json", [](C& c) -> QString& { return c.remote.googleCredentialsJson; },
+            "GCP_CREDENTIALS_JSON", "the key file of a service account: its text, or a path"), "gcp-credentials-json"),
+        named(row("google.credentials_file", Kind::Path, [](C& c) -> QString& { return c.remote.googleCredentialsFile; },
+            "path of a service account's key file; google.credentials_json goes before it"),
+            "google-application-credentials", "GOOGLE_APPLICATION_CREDENTIALS"),
+        row("google.stt_endpoint", Kind::Text, [](C& c) -> QString& { return c.remote.googleSttEndpoint; },
+            "streaming recognition (gRPC): host:port; TLS, but on this machine"),
+        row("google.stt_url", Kind::Service, [](C& c) -> QString& { return c.remote.googleSttUrl; },
+            "recognition by REST (google-rest)"),
+        row("google.tts_url", Kind::Service, [](C& c) -> QString& { return c.remote.googleTtsUrl; },
+            "synthesis"),
+        defaulting(row("google.token_url", Kind::Service, [](C& c) -> QString& { return c.remote.googleTokenUrl; },
+            "where access tokens are fetched"), "the one the key file names"),
+        defaulting(row("google.stt_model", Kind::Text, [](C& c) -> QString& { return c.remote.googleSttModel; },
+            "model of the recogniser"), "Google's for the language"),
+        defaulting(row("google.voices", Kind::List, [](C& c) -> QStringList& { return c.remote.googleVoices; },
+            "voices by language: he-IL=he-IL-Wavenet-A"), "Kav's choice for en-US and he-IL, else Google's"),
+
+        secret("deepgram.api_key", [](C& c) -> QString& { return c.remote.deepgramKey; },
+            "DEEPGRAM_API_KEY", "for deepgram; a self-hosted one may need none"),
+        named(row("deepgram.url", Kind::Socket, [](C& c) -> QString& { return c.remote.deepgramUrl; },
+            "Deepgram's live recognition; a query of its own goes along"), "deepgram-url"),
+        row("deepgram.model", Kind::Text, [](C& c) -> QString& { return c.remote.deepgramModel; },
+            "model"),
+
+        secret("elevenlabs.api_key", [](C& c) -> QString& { return c.remote.elevenlabsKey; },
+            "ELEVENLABS_API_KEY", "for elevenlabs"),
+        row("elevenlabs.url", Kind::Service, [](C& c) -> QString& { return c.remote.elevenlabsUrl; },
+            "ElevenLabs, or its regional address"),
+        defaulting(row("elevenlabs.model", Kind::Text, [](C& c) -> QString& { return c.remote.elevenlabsModel; },
+            "model"), "by the language"),
+        row("elevenlabs.voice", Kind::Text, [](C& c) -> QString& { return c.remote.elevenlabsVoice; },
+            "id of the voice"),
+
+        row("realtime.url", Kind::Socket, [](C& c) -> QString& { return c.remote.realtimeUrl; },
+            "OpenAI Realtime; asked with openai.api_key"),
+        row("realtime.model", Kind::Text, [](C& c) -> QString& { return c.remote.realtimeModel; },
+            "model"),
+        row("realtime.voice", Kind::Text, [](C& c) -> QString& { return c.remote.realtimeVoice; },
+            "voice"),
+        row("realtime.transcription_model", Kind::Text, [](C& c) -> QString& { return c.remote.realtimeTranscriptionModel; },
+            "model that writes down what the caller said"),
+        choosing(row("realtime.shape", Kind::Choice, [](C& c) -> QString& { return c.remote.realtimeShape; },
+            "of the session's messages; beta for servers of the earlier protocol"), "current beta"),
     };
     return table;
 }
@@ -315,6 +400,10 @@ QString wanted(const Setting& setting)
         return QStringLiteral("an IP address");
     case Kind::Url:
         return QStringLiteral("a URL");
+    case Kind::Service:
+        return QStringLiteral("an http(s) address");
+    case Kind::Socket:
+        return QStringLiteral("a ws(s) or http(s) address");
     case Kind::List:
         return QStringLiteral("a list of texts");
     case Kind::Choice:
@@ -370,6 +459,26 @@ QString publicUrlProblem(const QString& text, QString& clean)
     if (path.contains(QLatin1String("//")))
         return QStringLiteral("the path has an empty part (//)");
     clean = url.toString(QUrl::FullyEncoded | QUrl::RemovePath) + path;
+    return {};
+}
+
+/// Never quotes: an address that was put together wrongly may hold a key.
+QString serviceUrlProblem(const QString& text, Kind kind)
+{
+    if (text.isEmpty())
+        return {};
+    const QUrl url(text, QUrl::StrictMode);
+    const QString scheme = url.scheme();
+    const bool isHttp = scheme == QLatin1String("http") || scheme == QLatin1String("https");
+    const bool isSocket = scheme == QLatin1String("ws") || scheme == QLatin1String("wss");
+    if (!url.isValid() || url.host().isEmpty() || !(isHttp || (kind == Kind::Socket && isSocket))) {
+        return kind == Kind::Socket ? QStringLiteral("the value is not an address like wss://host/path")
+                                    : QStringLiteral("the value is not an address like https://host/path");
+    }
+    if (!url.userInfo().isEmpty())
+        return QStringLiteral("a user name or password has no place in it; keys have settings of their own");
+    if (url.hasFragment() || (url.hasQuery() && kind == Kind::Service))
+        return QStringLiteral("a query or fragment has no place in it; keys have settings of their own");
     return {};
 }
 
@@ -443,6 +552,12 @@ QString applyText(const Setting& setting, const QString& text, Config& config)
             store(setting, config, clean);
         return problem;
     }
+    if (setting.kind == Kind::Service || setting.kind == Kind::Socket) {
+        const QString problem = serviceUrlProblem(text, setting.kind);
+        if (problem.isEmpty())
+            store(setting, config, text);
+        return problem;
+    }
     if (std::holds_alternative<QByteArray& (*)(Config&)>(setting.member))
         store(setting, config, text.toUtf8());
     else
@@ -483,12 +598,16 @@ QList<std::pair<QString, QString>> settingSections()
         {QStringLiteral("media"), QStringLiteral("media streams and playout")},
         {QStringLiteral("console"), QStringLiteral("operators' consoles")},
         {QStringLiteral("turn"), QStringLiteral("who has the floor, and for how long")},
-        {QStringLiteral("providers"), QStringLiteral("making speech and language providers")},
+        {QStringLiteral("providers"), QStringLiteral("which speech and language providers are used, and making them")},
         {QStringLiteral("tools"), QStringLiteral("what language models may call; read again on SIGHUP")},
         {QStringLiteral("http"), QStringLiteral("limits of the front door")},
         {QStringLiteral("call_log"), QStringLiteral("journal and database")},
-        {QStringLiteral("google"), QStringLiteral("Google Cloud")},
+        {QStringLiteral("failover"), QStringLiteral("when a provider is left for the next one in its list")},
         {QStringLiteral("openai"), QStringLiteral("OpenAI and compatible services")},
+        {QStringLiteral("google"), QStringLiteral("Google Cloud")},
+        {QStringLiteral("deepgram"), QStringLiteral("Deepgram")},
+        {QStringLiteral("elevenlabs"), QStringLiteral("ElevenLabs")},
+        {QStringLiteral("realtime"), QStringLiteral("OpenAI Realtime: one connection that hears, thinks and speaks")},
     };
 }
 
@@ -552,6 +671,8 @@ QString applyValue(const Setting& setting, const RawValue& raw, Config& config)
     case Kind::Path:
     case Kind::Address:
     case Kind::Url:
+    case Kind::Service:
+    case Kind::Socket:
     case Kind::Choice:
         if (const QString* text = std::get_if<QString>(&raw.value))
             return applyText(setting, *text, config);
@@ -607,6 +728,10 @@ QString shownKind(const Setting& setting)
         return QStringLiteral("IP address");
     case Kind::Url:
         return QStringLiteral("URL");
+    case Kind::Service:
+        return QStringLiteral("http or https address");
+    case Kind::Socket:
+        return QStringLiteral("ws, wss, http or https address");
     case Kind::List:
         return QStringLiteral("list of texts");
     case Kind::Choice:

@@ -18,7 +18,9 @@ enum class Kind {
     Text,
     Path,
     Address, ///< an IP address
-    Url,
+    Url, ///< of this engine, from outside
+    Service, ///< http(s) address of a provider
+    Socket, ///< the same, ws(s) too
     List, ///< of texts; with commas between them in flags and variables
     Choice,
 };

@@ -217,6 +217,30 @@ database_url = "sqlite:///var/kav.db"
             "kav.toml:2:11: console.origins: 'https://b.example/desk' is not like https://desk.example.com");
         row("a star for an origin", "[console]\norigins = ['*']",
             "kav.toml:2:11: console.origins: '*' is not like https://desk.example.com");
+        row("no such provider", "providers.stt = ['gogle', 'embedded']",
+            "kav.toml:1:17: providers.stt: 'gogle' is no provider; did you mean 'google'?; a list of google, "
+            "google-rest, openai, deepgram, realtime, embedded is wanted");
+        row("a voice that should listen", "providers.stt = ['elevenlabs']",
+            "kav.toml:1:17: providers.stt: 'elevenlabs' cannot do this; it is one of google, google-rest, openai, "
+            "deepgram, realtime, embedded");
+        row("realtime for a voice", "providers.tts = ['realtime']",
+            "kav.toml:1:17: providers.tts: 'realtime' cannot do this: its answers come as sound, and this stage is for "
+            "all other lines; it is one of google, google-rest, openai, elevenlabs, embedded");
+        row("a provider twice", "providers.llm = ['openai', 'openai']",
+            "kav.toml:1:17: providers.llm: 'openai' stands there twice");
+        row("keys in the clear", "[openai]\nbase_url = 'http://llm.example.com/v1'",
+            "kav.toml:2:12: openai.base_url: llm.example.com is outside of private networks, and http:// shows keys and "
+            "calls to everyone on the way; use https://, or set providers.allow_plain_http");
+        row("a key in an address", "[deepgram]\nurl = 'wss://user:canary@h/'",
+            "kav.toml:2:7: deepgram.url: a user name or password has no place in it; keys have settings of their own");
+        row("a key in a query", "[elevenlabs]\nurl = 'https://h/?key=canary'",
+            "kav.toml:2:7: elevenlabs.url: a query or fragment has no place in it; keys have settings of their own");
+        row("no address of a service", "[google]\ntts_url = 'sk-canary'",
+            "kav.toml:2:11: google.tts_url: the value is not an address like https://host/path");
+        row("a voice without its language", "[google]\nvoices = ['he-IL-Wavenet-A']",
+            "kav.toml:2:10: google.voices: 'he-IL-Wavenet-A' is not like he-IL=he-IL-Wavenet-A");
+        row("crossed rests", "[failover]\nlongest_rest = '1s'",
+            "kav.toml:2:16: failover.longest_rest: 1s must be no less than failover.first_rest, which is 5s (default)");
         row("no console at all", "[console]\nlimit = 0", "kav.toml:2:9: console.limit: 0 is out of range (1 to 1000)");
         row("a short key", "[media]\nkey = 'tiny'", "kav.toml:2:7: media.key: shorter than 16 characters");
         row("a secret is not quoted", "[twilio]\nauth_token = \"se\\u0001cret\"",
@@ -285,13 +309,96 @@ database_url = "sqlite:///var/kav.db"
         QCOMPARE(config.callLog.databaseUrl, QStringLiteral("off"));
         QCOMPARE(config.twilioAuthToken, QStringLiteral("tok"));
         QCOMPARE(config.twilioAccountSid, QStringLiteral("AC12"));
-        QCOMPARE(config.openaiApiKey, QStringLiteral("sk"));
-        QCOMPARE(config.gcpCredentialsJson, QStringLiteral("{\n}"));
+        QCOMPARE(config.remote.openaiKey, QStringLiteral("sk"));
+        QCOMPARE(config.remote.googleCredentialsJson, QStringLiteral("{\n}"));
         QCOMPARE(config.mediaKey, QByteArray("0123456789abcdef"));
         QCOMPARE(config.dialogFile, QStringLiteral("/d.toml"));
         QCOMPARE(config.turn.filler, Milliseconds(3000));
         QCOMPARE(config.dataDir, QStringLiteral("/data"));
         QCOMPARE(config.messagesDir, QStringLiteral("/data/messages"));
+    }
+
+    void theListsFollowTheKeys_data()
+    {
+        QTest::addColumn<QStringList>("variables");
+        QTest::addColumn<QString>("lists");
+        const auto row = [](const char* name, const QStringList& variables, const char* lists) {
+            QTest::newRow(name) << variables << QString::fromLatin1(lists);
+        };
+        const QString openai = QStringLiteral("OPENAI_API_KEY=k"), google = QStringLiteral("GOOGLE_API_KEY=k"),
+                      deepgram = QStringLiteral("DEEPGRAM_API_KEY=k"),
+                      elevenlabs = QStringLiteral("ELEVENLABS_API_KEY=k");
+        row("nothing", {}, "embedded|embedded|embedded");
+        row("one key", {openai}, "openai,embedded|openai,embedded|openai,embedded");
+        row("every key", {openai, google, deepgram, elevenlabs},
+            "google,deepgram,openai,embedded|openai,embedded|elevenlabs,google,openai,embedded");
+        row("a service account", {QStringLiteral("GCP_CREDENTIALS_JSON={}")},
+            "google,embedded|embedded|google,embedded");
+        row("its file", {QStringLiteral("GOOGLE_APPLICATION_CREDENTIALS=/k.json")},
+            "google,embedded|embedded|google,embedded");
+        row("a model of one's own", {QStringLiteral("OPENAI_BASE_URL=http://ollama:11434/v1")},
+            "embedded|openai,embedded|embedded");
+        row("a recogniser and a voice of one's own",
+            {QStringLiteral("KAV_OPENAI_STT_URL=http://127.0.0.1:1/v1"),
+                QStringLiteral("KAV_OPENAI_TTS_URL=http://[::1]:2/v1")},
+            "openai,embedded|embedded|openai,embedded");
+        row("a Deepgram of one's own", {QStringLiteral("KAV_DEEPGRAM_URL=ws://10.0.0.8:8080")},
+            "deepgram,embedded|embedded|embedded");
+        row("lists are taken as they are",
+            {openai, QStringLiteral("KAV_STT=embedded, google-rest"), QStringLiteral("KAV_LLM=realtime"),
+                QStringLiteral("KAV_TTS=elevenlabs")},
+            "embedded,google-rest|realtime|elevenlabs");
+        row("plain http where it is wanted",
+            {QStringLiteral("OPENAI_BASE_URL=http://llm.example.com/v1"),
+                QStringLiteral("KAV_PROVIDERS_ALLOW_PLAIN_HTTP=true")},
+            "embedded|openai,embedded|embedded");
+    }
+    void theListsFollowTheKeys()
+    {
+        QFETCH(QStringList, variables);
+        QFETCH(QString, lists);
+        Machine machine;
+        for (const QString& variable : variables)
+            machine.environment.insert(
+                variable.section(QLatin1Char('='), 0, 0), variable.section(QLatin1Char('='), 1));
+        const LoadedConfig loaded = machine.load();
+        QVERIFY2(loaded.ok(), qPrintable(all(loaded)));
+        const RemoteSettings& remote = loaded.config.remote;
+        const QString comma = QStringLiteral(",");
+        QCOMPARE((QStringList{remote.stt.join(comma), remote.llm.join(comma), remote.tts.join(comma)}
+                         .join(QLatin1Char('|'))),
+            lists);
+    }
+
+    void everyKeyIsASecret()
+    {
+        Machine machine;
+        QStringList values;
+        for (const char* name : {"OPENAI_API_KEY", "DEEPGRAM_API_KEY", "ELEVENLABS_API_KEY", "GOOGLE_API_KEY",
+                 "GCP_CREDENTIALS_JSON"}) {
+            values += QStringLiteral("canary-") + QString::fromLatin1(name);
+            machine.environment.insert(QString::fromLatin1(name), values.constLast());
+        }
+        const LoadedConfig loaded = machine.load();
+        QVERIFY2(loaded.ok(), qPrintable(all(loaded)));
+        for (const QString& value : std::as_const(values))
+            QVERIFY2(loaded.config.providers.secrets.contains(value), qPrintable(value));
+        QVERIFY(!loaded.summary().join(QLatin1Char(' ')).contains(QStringLiteral("canary")));
+    }
+
+    void aHostIsPrivateOrNot_data()
+    {
+        QTest::addColumn<bool>("isPrivate");
+        for (const char* host : {"localhost", "127.0.0.1", "::1", "10.1.2.3", "172.31.0.1", "192.168.1.1", "fd00::1",
+                 "fe80::1", "ollama", "gpu.local", "host.docker.internal", "llm.default.svc"})
+            QTest::newRow(host) << true;
+        for (const char* host : {"api.openai.com", "8.8.8.8", "172.32.0.1", "2001:db8::1", "local.example.com"})
+            QTest::newRow(host) << false;
+    }
+    void aHostIsPrivateOrNot()
+    {
+        QFETCH(bool, isPrivate);
+        QCOMPARE(isPrivateHost(QString::fromLatin1(QTest::currentDataTag())), isPrivate);
     }
 
     void secretsComeFromFilesToo()
@@ -303,7 +410,7 @@ database_url = "sqlite:///var/kav.db"
         machine.files.insert(QStringLiteral("/run/secrets/twilio"), "two\nlines\r\n");
         const LoadedConfig loaded = machine.load();
         QVERIFY2(loaded.ok(), qPrintable(all(loaded)));
-        QCOMPARE(loaded.config.openaiApiKey, QStringLiteral("sk-canary"));
+        QCOMPARE(loaded.config.remote.openaiKey, QStringLiteral("sk-canary"));
         QCOMPARE(loaded.config.twilioAuthToken, QStringLiteral("two\nlines"));
         machine.files.remove(QStringLiteral("/run/secrets/openai"));
         machine.environment.insert(QStringLiteral("KAV_TWILIO_AUTH_TOKEN"), QStringLiteral("canary"));
@@ -514,8 +621,8 @@ database_url = "sqlite:///var/kav.db"
         QVERIFY2(loaded.ok(), qPrintable(all(loaded)));
         QCOMPARE(loaded.config.deployId, QString::fromUtf8("a\"\xc3\xa9#"));
         QCOMPARE(loaded.config.logRules.size(), 2);
-        QCOMPARE(loaded.config.gcpCredentialsJson.size(), 3 + 3 + 65);
-        QCOMPARE(loaded.config.openaiApiKey, QString::fromUtf8("k\xc3\xa9"));
+        QCOMPARE(loaded.config.remote.googleCredentialsJson.size(), 3 + 3 + 65);
+        QCOMPARE(loaded.config.remote.openaiKey, QString::fromUtf8("k\xc3\xa9"));
     }
 
     void hugeAndHostileFilesAreErrors()
