@@ -2,6 +2,7 @@
 #include "engine/app/callscommand.h"
 #include "engine/app/commandline.h"
 #include "engine/app/config.h"
+#include "engine/app/doctor.h"
 #include "engine/app/embedded.h"
 #include "engine/app/engine.h"
 #include "engine/app/logsettings.h"
@@ -30,15 +31,23 @@ void printErrors(const QStringList& errors)
         std::fprintf(stderr, "kav-engine: %s\n", qPrintable(error));
 }
 
-int serve(const app::Config& config, const QStringList& args)
+const Clock& processClock()
 {
-    // Neither goes with this frame: a maker may be at work when the process has had its end.
-    static const SystemClock clock;
+    static const SystemClock clock; // goes with no frame: a maker may be at work when the process has had its end
+    return clock;
+}
+
+app::Engine::MakersSource makersOf(const app::Config& config)
+{
     const auto speechPool = std::make_shared<QThreadPool>();
     speechPool->setMaxThreadCount(config.speechThreadCount(QThread::idealThreadCount()));
-    app::Engine engine(config, clock,
-        app::configuredMakers(
-            config.remote, config.providers.deadline, app::embeddedMakers(speechPool, clock), clock));
+    return app::configuredMakers(
+        config.remote, config.providers.deadline, app::embeddedMakers(speechPool, processClock()), processClock());
+}
+
+int serve(const app::Config& config, const QStringList& args)
+{
+    app::Engine engine(config, processClock(), makersOf(config));
     app::StopSignals signalsToStop;
 
     const auto address = engine.listen();
@@ -61,6 +70,13 @@ int serve(const app::Config& config, const QStringList& args)
     // The port is taken; what follows may be slow or fail, and requests are answered all the while.
     QTimer::singleShot(0, &engine, &app::Engine::begin);
     return QCoreApplication::exec();
+}
+
+int doctor(const app::LoadedConfig& loaded, bool json)
+{
+    const auto rows = app::examine(loaded, makersOf(loaded.config), processClock());
+    std::printf("%s", json ? app::doctorJson(rows).constData() : qPrintable(app::doctorTable(rows)));
+    return app::canAnswerCalls(rows) ? Fine : Failed;
 }
 
 int migrate(const app::Config& config)
@@ -113,6 +129,7 @@ int main(int argc, char** argv)
     case app::Command::Serve:
     case app::Command::Migrate:
     case app::Command::Calls:
+    case app::Command::Doctor:
         break;
     }
 
@@ -126,7 +143,13 @@ int main(int argc, char** argv)
         }
         query = *parsed;
     }
+    const bool json = line->command == app::Command::Doctor && app::takeJsonFlag(args);
     app::LoadedConfig loaded = app::Config::load(args, app::Surroundings::ofThisProcess());
+    if (line->command == app::Command::Doctor) {
+        loaded.config.logLevel = QStringLiteral("error"); // the table says it all
+        app::applyLogSettings(loaded.config);
+        return doctor(loaded, json);
+    }
     if (!loaded.ok()) {
         printErrors(loaded.errors);
         return Usage;

@@ -13,6 +13,7 @@ enum class Command {
     Migrate, ///< make or upgrade the call log's schema
     Call, ///< the loopback caller; its arguments are its own
     Calls, ///< show the call log
+    Doctor, ///< check everything, and say what to do
     Help,
     Version,
     ExampleConfig, ///< print the commented example file

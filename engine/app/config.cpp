@@ -560,13 +560,19 @@ QString helpText()
         "       kav-engine call ...            call an engine as Twilio would; see kav-engine call --help\n"
         "       kav-engine calls [CALLID] [--text T] [--limit N] [--json] [FLAGS]\n"
         "                                      show the call log: the newest calls, or one call turn by turn\n"
+        "       kav-engine doctor [--json] [FLAGS]\n"
+        "                                      check settings, credentials, every provider, database, directories; say\n"
+        "                                      what to do; 0: calls can be answered\n"
         "       kav-engine example-config      print a commented configuration file\n"
         "       kav-engine --help | --version\n"
         "\n"
         "Each setting is taken from its flag, else from its environment variable (the first named that is set), else\n"
         "from the TOML file (--config FILE, else $KAV_CONFIG, else %1 where there is one), else it has its\n"
         "default. Secrets are no flags; NAME_FILE names a file that holds one. Durations: 250ms, 4s, 30m, 2h; a bare\n"
-        "number is milliseconds. Sizes: 64KiB, 1MiB; a bare number is bytes.\n")
+        "number is milliseconds. Sizes: 64KiB, 1MiB; a bare number is bytes.\n"
+        "\n"
+        "Providers: KAV_STT, KAV_LLM, KAV_TTS are lists in order of preference (openai,embedded). Without a list those\n"
+        "with a key come first, and the embedded ones, which need no key and no network, are the last resort.\n")
                        .arg(QString::fromLatin1(DefaultFile));
     for (const auto& [section, about] : settingSections()) {
         text += QStringLiteral("\n[%1]  %2\n").arg(section, about);

@@ -108,7 +108,9 @@ void fillInProviders(RemoteSettings& remote)
 
 QString missingCredentials(const RemoteSettings& remote, const QString& provider, const QString& stage)
 {
-    const auto noKey = [](const char* variable) { return QStringLiteral("no key: set ") + QLatin1String(variable); };
+    const auto noKey = [](const char* variable) -> QString {
+        return QStringLiteral("no key; set ") + QLatin1String(variable);
+    };
     if (provider.startsWith(QLatin1String("google")) && !remote.hasGoogleCredentials())
         return noKey("GOOGLE_API_KEY, GCP_CREDENTIALS_JSON or GOOGLE_APPLICATION_CREDENTIALS");
     // Servers of one's own, and gateways that add the key, ask for none.

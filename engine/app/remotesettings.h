@@ -55,7 +55,7 @@ QStringList providersFor(const QString& stage);
 QString providerListProblem(const QString& stage, const QStringList& names);
 /// Lists that are empty: whatever has credentials, or an address of one's own, the quickest first; "embedded" last.
 void fillInProviders(RemoteSettings& remote);
-/// Why `provider` cannot even be tried in `stage`: "no key: set DEEPGRAM_API_KEY". Empty: it can.
+/// Why `provider` cannot even be tried in `stage`: "no key; set DEEPGRAM_API_KEY". Empty: it can.
 QString missingCredentials(const RemoteSettings& remote, const QString& provider, const QString& stage);
 /// This machine, or one that is reached over a private network: a private address, a name without a dot, or one of the
 /// suffixes that no public name has.

@@ -27,6 +27,7 @@ private Q_SLOTS:
         row("call --wav a.wav --help", Command::Call, "--wav a.wav --help");
         row("calls CA1 --json", Command::Calls, "CA1 --json");
         row("calls --limit 5 --help", Command::Help, "");
+        row("doctor --json --data-dir /d", Command::Doctor, "--json --data-dir /d");
         row("--help", Command::Help, "");
         row("-h", Command::Help, "");
         row("serve --port 1 --help", Command::Help, "");
@@ -51,7 +52,7 @@ private Q_SLOTS:
         QVERIFY(!parsed.ok());
         QCOMPARE(parsed.error().message,
             QStringLiteral("unknown command 'migrat'; did you mean 'migrate'? (serve, migrate, call, calls, "
-                           "example-config, help, version)"));
+                           "doctor, example-config, help, version)"));
     }
 
     void suggestsOnlyWhatIsNear()
