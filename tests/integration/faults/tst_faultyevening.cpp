@@ -71,14 +71,17 @@ Outcome oneCall(QRandomGenerator& chance)
     setup.second = chance.bounded(8) != 0; // some have nobody to fall back on
     Call call(setup);
     call.start();
+    Milliseconds longest{0}; // from the end of the caller's words to the agent's next sound
     const int turns = chance.bounded(1, 4);
     for (int turn = 0; turn < turns && !call.end; ++turn) {
         if (chance.bounded(4) != 0) // else the caller speaks into the answer
             call.untilAgentIsSilent(15s);
         call.speak(Milliseconds(20 * chance.bounded(30, 60)));
-        call.quiet(300ms);
+        const Instant said = call.clock.now();
+        call.untilAgentSpeaks(10s);
+        if (!call.end)
+            longest = std::max(longest, elapsed(said, call.clock.now()));
     }
-    call.untilAgentSpeaks(8s);
     if (!call.end && chance.bounded(2) == 0)
         call.stop();
     else if (!call.end && chance.bounded(2) == 0)
@@ -86,7 +89,7 @@ Outcome oneCall(QRandomGenerator& chance)
     const bool isOver = call.untilEnded(90s); // else by its own end
 
     Outcome outcome;
-    outcome.silence = call.longestSilenceOwed;
+    outcome.silence = std::max(longest, call.longestSilenceOwed);
     outcome.failovers = int(call.events(QStringLiteral("FAILOVER")).size());
     if (!isOver) {
         outcome.wrong = QStringLiteral("it has no end");
