@@ -51,6 +51,7 @@ QUrl VendorServer::url(const QString& path) const
 void VendorServer::onConnection()
 {
     while (QTcpSocket* socket = m_server.nextPendingConnection()) {
+        socket->setSocketOption(QAbstractSocket::LowDelayOption, 1); // slow bytes are the stand-in's own doing, not Nagle's
         ++connections;
         const auto buffer = std::make_shared<QByteArray>();
         connect(socket, &QTcpSocket::readyRead, this, [this, socket, buffer] { onBytes(socket, *buffer); });

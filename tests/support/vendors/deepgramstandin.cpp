@@ -64,6 +64,7 @@ DeepgramStandIn::DeepgramStandIn()
 void DeepgramStandIn::onConnection()
 {
     while (QTcpSocket* socket = m_server.nextPendingConnection()) {
+        socket->setSocketOption(QAbstractSocket::LowDelayOption, 1); // slow bytes are the stand-in's own doing, not Nagle's
         const auto peer = std::make_shared<Peer>();
         peer->socket = socket;
         connect(socket, &QTcpSocket::readyRead, this, [this, peer] { onBytes(peer); });

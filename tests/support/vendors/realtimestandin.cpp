@@ -151,6 +151,7 @@ void RealtimeStandIn::sendToAll(const QJsonObject& event)
 void RealtimeStandIn::onConnection()
 {
     while (QTcpSocket* socket = m_server.nextPendingConnection()) {
+        socket->setSocketOption(QAbstractSocket::LowDelayOption, 1); // slow bytes are the stand-in's own doing, not Nagle's
         m_peers.push_back(std::make_unique<Peer>());
         Peer* const peer = m_peers.back().get();
         peer->socket = socket;
