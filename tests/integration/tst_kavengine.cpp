@@ -4,6 +4,7 @@
 #include "engine/telephony/twiliosignature.h"
 #include "tests/support/consoleclient.h"
 #include "tests/support/rawclient.h"
+#include "tests/support/vendors/openaistandin.h"
 
 #include <QDirIterator>
 #include <QFile>
@@ -16,6 +17,7 @@
 #include <QTemporaryDir>
 #include <QTest>
 
+#include <algorithm>
 #include <cmath>
 #include <csignal>
 
@@ -37,7 +39,8 @@ QProcessEnvironment environmentWith(const Environment& extra)
     const QStringList names = environment.keys();
     for (const QString& name : names) {
         if (name.startsWith(u"KAV_") || name.startsWith(u"TWILIO_") || name.startsWith(u"DATABASE_URL")
-            || name.startsWith(u"OPENAI_") || name.startsWith(u"GCP_") || name == u"PORT" || name == u"DEPLOY_ID"
+            || name.startsWith(u"OPENAI_") || name.startsWith(u"GCP_") || name.startsWith(u"GOOGLE_")
+            || name.startsWith(u"DEEPGRAM_") || name.startsWith(u"ELEVENLABS_") || name == u"PORT" || name == u"DEPLOY_ID"
             || name == u"DB_BOOTSTRAP" || name == u"STATE_DIRECTORY" || name == u"XDG_DATA_HOME"
             || name == u"QT_LOGGING_RULES")
             environment.remove(name);
@@ -231,6 +234,9 @@ private Q_SLOTS:
     void hangupReadsTheConfigurationAgain();
     void aCallGoesBothWaysAndLeavesNoSecrets();
     void anOperatorsTestCallIsUnderstood();
+    void remoteProvidersAnswerTheCall();
+    void theEmbeddedModelAnswersForOneThatFails();
+    void theDoctorExaminesWithTheSameSettings();
     void aStopLetsTheCallEnd();
     void aSecondStopDoesNotWait();
     void aStopDuringWarmUpIsAnOrdinaryEnd();
@@ -245,7 +251,7 @@ void tst_KavEngine::saysWhatItIs()
     const Finished help = run({u"--help"_s});
     QCOMPARE(help.code, 0);
     for (const char* word : {"--port", "KAV_PORT", "DATABASE_URL", "DB_BOOTSTRAP", "TWILIO_AUTH_TOKEN",
-             "GCP_CREDENTIALS_JSON", "OPENAI_API_KEY", "DEPLOY_ID", "migrate", "calls", "default"})
+             "GCP_CREDENTIALS_JSON", "OPENAI_API_KEY", "OPENAI_BASE_URL", "KAV_STT", "KAV_REALTIME_URL", "doctor", "DEPLOY_ID", "migrate", "calls", "default"})
         QVERIFY2(help.out.contains(word), word);
     QCOMPARE(run({u"call"_s, u"--help"_s}).code, 0);
     // The example is a file that the engine takes.
@@ -425,7 +431,9 @@ void tst_KavEngine::aCallGoesBothWaysAndLeavesNoSecrets()
 {
     const QString token = u"canary-token-5a6b7c8d9e0f"_s, key = u"sk-canary-0a1b2c3d4e5f"_s;
     const Environment secrets{
-        {u"TWILIO_AUTH_TOKEN"_s, token}, {u"OPENAI_API_KEY"_s, key}, {u"DB_BOOTSTRAP"_s, u"true"_s}};
+        {u"TWILIO_AUTH_TOKEN"_s, token}, {u"OPENAI_API_KEY"_s, key}, {u"DB_BOOTSTRAP"_s, u"true"_s},
+        // A key without a list would ask the vendor.
+        {u"KAV_STT"_s, u"embedded"_s}, {u"KAV_LLM"_s, u"embedded"_s}, {u"KAV_TTS"_s, u"embedded"_s}};
     QTemporaryDir directory;
     Served engine(directory.path(), {u"--log-level"_s, u"debug"_s}, secrets);
     QVERIFY(engine.waitWarm());
@@ -510,6 +518,107 @@ void tst_KavEngine::anOperatorsTestCallIsUnderstood()
     QCOMPARE(engine.exitCode(), 0);
     QVERIFY(!engine.output.contains("canary"));
     QCOMPARE(filesWith(directory.path(), {"canary"}), QStringList());
+}
+
+namespace {
+const QString RemoteKey = u"sk-canary-9a8b7c6d5e4f3a2b"_s;
+
+Environment environmentOf(OpenAiStandIn& vendor)
+{
+    vendor.key = RemoteKey.toUtf8();
+    return {{u"OPENAI_API_KEY"_s, RemoteKey}, {u"OPENAI_BASE_URL"_s, vendor.url().toString()},
+        {u"DB_BOOTSTRAP"_s, u"true"_s}};
+}
+
+int asksOf(const OpenAiStandIn& vendor, const QByteArray& route)
+{
+    return int(std::count_if(vendor.asked.begin(), vendor.asked.end(),
+        [&route](const OpenAiStandIn::Asked& asked) { return asked.path.endsWith(route); }));
+}
+
+/// The caller says hello once the greeting is over, and hears the answer out.
+const QString Greeting = u"wait-agent-silent for 500ms\nplay hello.wav\nwait-agent-speaking within 12s\n"
+                         "wait-agent-silent for 500ms\nhangup\n"_s;
+
+QByteArray shownCall(const QString& directory)
+{
+    return run({u"calls"_s, newestCall(directory).value(u"call"_s).toString(), u"--data-dir"_s, directory}).out;
+}
+} // namespace
+
+void tst_KavEngine::remoteProvidersAnswerTheCall()
+{
+    OpenAiStandIn vendor;
+    const Environment environment = environmentOf(vendor);
+    vendor.transcripts = {u"hello there"_s};
+    QTemporaryDir directory;
+    Served engine(directory.path(), {u"--log-level"_s, u"debug"_s}, environment);
+    for (const char* stage : {"WARMUP_STT_OK", "WARMUP_LLM_OK", "WARMUP_TTS_OK"})
+        QVERIFY2(engine.waitFor(stage), engine.output.constData());
+    QTRY_COMPARE_WITH_TIMEOUT(engine.output.count("WARMUP_"), 6 + engine.output.count("WARMUP_DB"), Patience);
+    Calling call(engine, Greeting);
+    QVERIFY2(call.exitCode() == 0, call.output.constData());
+    QVERIFY(asksOf(vendor, "/audio/transcriptions") >= 1);
+    QVERIFY(asksOf(vendor, "/chat/completions") >= 1);
+    QVERIFY(asksOf(vendor, "/audio/speech") >= 1);
+    QTRY_VERIFY_WITH_TIMEOUT(shownCall(directory.path()).contains("hello there"), Patience);
+    const QByteArray shown = shownCall(directory.path());
+    QVERIFY2(shown.contains("You said: hello there"), shown.constData());
+    engine.signal(SIGTERM);
+    QCOMPARE(engine.exitCode(), 0);
+    QVERIFY(!engine.output.contains("canary"));
+    QCOMPARE(filesWith(directory.path(), {RemoteKey.toUtf8()}), QStringList());
+}
+
+void tst_KavEngine::theEmbeddedModelAnswersForOneThatFails()
+{
+    OpenAiStandIn vendor;
+    Environment environment = environmentOf(vendor);
+    environment += {{u"KAV_STT"_s, u"embedded"_s}, {u"KAV_TTS"_s, u"embedded"_s}};
+    QTemporaryDir directory;
+    Served engine(directory.path(), {}, environment);
+    QVERIFY(engine.waitWarm());
+    QTRY_COMPARE_WITH_TIMEOUT(engine.output.count("WARMUP_LLM_OK"), 2, Patience);
+    // Ready at the start, and broken when the call comes.
+    vendor.setFault(VendorFault::Fault500);
+    Calling call(engine, Greeting);
+    QVERIFY2(call.exitCode() == 0, call.output.constData());
+    QVERIFY(asksOf(vendor, "/chat/completions") >= 1);
+    QTRY_VERIFY_WITH_TIMEOUT(newestCall(directory.path()).value(u"turns"_s).toInt() >= 2, Patience);
+    const QByteArray shown = shownCall(directory.path());
+    QVERIFY2(!shown.contains("You said"), shown.constData());
+    QVERIFY2(shown.contains("agent: ") && !shown.contains("fallback"), shown.constData());
+    engine.signal(SIGTERM);
+    QCOMPARE(engine.exitCode(), 0);
+    QVERIFY(!engine.output.contains("canary"));
+}
+
+void tst_KavEngine::theDoctorExaminesWithTheSameSettings()
+{
+    // The program is waited for with an event loop, since the vendor lives in this one.
+    const auto examine = [](const QStringList& args, const Environment& environment) {
+        QProcess process;
+        process.setProcessEnvironment(environmentWith(environment));
+        process.start(Program, QStringList{u"doctor"_s} + args);
+        if (!QTest::qWaitFor([&process] { return process.state() == QProcess::NotRunning; }, Patience))
+            process.kill();
+        return Finished{process.exitCode(), process.readAllStandardOutput(), process.readAllStandardError()};
+    };
+    OpenAiStandIn vendor;
+    Environment environment = environmentOf(vendor);
+    QTemporaryDir directory;
+    const Finished well = examine({u"--data-dir"_s, directory.path()}, environment);
+    QVERIFY2(well.code == 0, well.out.constData());
+    QVERIFY2(well.out.contains("0 failed"), well.out.constData());
+
+    vendor.key = "sk-another-0123456789";
+    environment += {u"KAV_LLM"_s, u"openai"_s};
+    const Finished ill = examine({u"--json"_s, u"--data-dir"_s, directory.path()}, environment);
+    QCOMPARE(ill.code, 1);
+    QCOMPARE(QJsonDocument::fromJson(ill.out).object().value(u"ok"_s), QJsonValue(false));
+    QVERIFY2(ill.out.contains("401"), ill.out.constData());
+    QVERIFY(!QByteArray(well.out + well.err + ill.out + ill.err).contains("canary"));
+    QCOMPARE(examine({u"--port"_s, u"x"_s}, {}).code, 1);
 }
 
 void tst_KavEngine::aStopLetsTheCallEnd()
