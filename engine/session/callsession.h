@@ -160,6 +160,7 @@ private:
 
     // speaking
     void playLine(const QString& text, bool belongsToTurn);
+    void apologise();
     void startAnswer();
     void pumpSpeech();
     void checkHeard(Instant now);

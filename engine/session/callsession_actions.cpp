@@ -270,13 +270,18 @@ void CallSession::perform(const turn::action::PlayFallback& action)
     expect(message);
     playLine(m_context.serviceLines().fallback, true);
     if (m_line && m_line->isEmpty()) {
-        // Kav has no voice left at all: Twilio's own has to apologise, and it speaks when the stream is closed.
-        m_apologyOwed = true;
-        finish(EndReason::FallbackExhausted, 1011, QStringLiteral("no voice"));
+        apologise();
         return;
     }
     // And no answer is to come any more: the floor is the caller's as soon as the line has been heard.
     dispatch(turn::event::AnswerFailed{action.turn});
+}
+
+void CallSession::apologise()
+{
+    // Kav has no voice left at all: Twilio's own has to apologise, and it speaks when the stream is closed.
+    m_apologyOwed = true;
+    finish(EndReason::FallbackExhausted, 1011, QStringLiteral("no voice"));
 }
 
 void CallSession::perform(const turn::action::PlayNoInput& action)

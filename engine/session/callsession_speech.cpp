@@ -19,6 +19,10 @@ void CallSession::playLine(const QString& text, bool belongsToTurn)
     connect(m_line.get(), &Answer::failed, this, [this](const Error& error) {
         logEvent(QStringLiteral("TTS_ERR"), {{QStringLiteral("reason"), logSafe(error.message)}});
         m_now = m_context.clock->now();
+        if (m_speaking == Speaking::Line && m_lineIsTurns) {
+            apologise(); // the fallback line itself, and no other voice could go on with it
+            return;
+        }
         if (m_speaking == Speaking::Line)
             speechOver(m_playout.cut(m_now, *this), true);
         if (m_answerWaits && m_answer)

@@ -264,6 +264,19 @@ private Q_SLOTS:
         QVERIFY(call.longestSilenceOwed <= 6100ms);
     }
 
+    void aFallbackLineThatCannotBeSpokenIsApologisedForByTwilio()
+    {
+        // The voice is there, and breaks off after a few sounds whenever it is asked.
+        StandInManners breaksOff;
+        breaksOff.fault = StandInManners::Fault::Fail;
+        breaksOff.faultAfterPieces = 3;
+        Call call({.answers = {says("Hello.")}, .llmManners = hanging(), .ttsManners = breaksOff, .rendered = false});
+        call.start();
+        QVERIFY(call.untilEnded(6100ms));
+        QCOMPARE(call.end->reason, EndReason::FallbackExhausted);
+        QVERIFY(call.end->apologyOwed);
+    }
+
     void withNothingRenderedAndNoVoiceTheCallEndsInsteadOfStayingSilent()
     {
         QTest::ignoreMessage(QtWarningMsg, QRegularExpression(QStringLiteral("WARMUP_TTS_ERR.*")));
