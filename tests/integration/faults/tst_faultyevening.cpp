@@ -35,9 +35,9 @@ StandInManners anyManners(QRandomGenerator& chance)
         manners.faultAt = chance.bounded(4);
         manners.faultAfterPieces = chance.bounded(4);
         break;
-    case 2: // is slow; stand-ins wait in real time, so not for long
-        manners.delay = Milliseconds(chance.bounded(1, 8));
-        manners.between = Milliseconds(chance.bounded(2));
+    case 2: // fails once, later on
+        manners.fault = Fault::Fail;
+        manners.faultAt = chance.bounded(2, 6);
         break;
     default: // is well
         break;
