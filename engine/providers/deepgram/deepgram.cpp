@@ -3,9 +3,9 @@
 
 #include "engine/providers/deepgram/deepgramstream.h"
 #include "engine/providers/http/fetch.h"
+#include "engine/providers/http/vendor.h"
 #include "engine/providers/redaction.h"
 
-#include <algorithm>
 #include <array>
 
 namespace kav::providers {
@@ -25,14 +25,7 @@ Result<void> checkForm(const DeepgramSettings& settings)
         || !settings.url.userInfo().isEmpty())
         return Error{Error::Code::Invalid,
             QStringLiteral("Deepgram's address is no ws://, wss://, http:// or https:// address with a host"), {}};
-    const bool isPlain = std::all_of(
-        settings.key.begin(), settings.key.end(), [](QChar c) { return c > QLatin1Char(' ') && c < QChar(0x7f); });
-    if (!isPlain)
-        return Error{Error::Code::Denied,
-            QStringLiteral("the key for %1 holds a space, a line break or a letter that no key has")
-                .arg(settings.url.host()),
-            {}};
-    return {};
+    return checkKeyForm(settings.key, settings.url.host());
 }
 
 } // namespace

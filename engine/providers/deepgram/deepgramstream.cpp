@@ -2,6 +2,7 @@
 #include "engine/providers/deepgram/deepgramstream.h"
 
 #include "engine/media/g711.h"
+#include "engine/providers/http/vendor.h"
 #include "engine/providers/persona.h"
 #include "engine/providers/redaction.h"
 #include "shared/core/logging.h"
@@ -50,30 +51,14 @@ void retire(std::unique_ptr<net::WebSocketClient> socket)
 
 Error refusal(const QString& host, int status, const QString& words, Milliseconds retryAfter)
 {
-    const auto with = [&](Error::Code code, const QString& what) {
-        Error error{code, QStringLiteral("%1 answered %2: %3").arg(host).arg(status).arg(what), words};
+    if (status == 402) {
+        Error error{
+            Error::Code::Denied, QStringLiteral("%1 answered 402: the account has no credit left").arg(host), words};
         error.retryAfter = retryAfter;
         return error;
-    };
-    switch (status) {
-    case 401:
-    case 403:
-        return with(Error::Code::Denied, QStringLiteral("the key or the account is refused"));
-    case 402:
-        return with(Error::Code::Denied, QStringLiteral("the account has no credit left"));
-    case 404:
-        return with(Error::Code::NotFound, QStringLiteral("there is no such address or model"));
-    case 408:
-    case 504:
-        return with(Error::Code::Timeout, QStringLiteral("it took too long"));
-    case 429:
-        return with(Error::Code::LimitExceeded, QStringLiteral("too many requests, or the quota is used up"));
-    default:
-        break;
     }
-    if (status >= 500)
-        return with(Error::Code::Unavailable, QStringLiteral("the service has a fault"));
-    return with(Error::Code::Invalid, QStringLiteral("the language, the model or another setting is refused"));
+    return statusError(
+        host, status, words, retryAfter, QStringLiteral("the language, the model or another setting is refused"));
 }
 
 /// Nothing that is asked again in the same way would be answered in another.

@@ -3,6 +3,7 @@
 
 #include "engine/media/audio.h"
 #include "engine/providers/http/fetch.h"
+#include "engine/providers/http/vendor.h"
 #include "engine/providers/redaction.h"
 
 #include <QJsonArray>
@@ -29,14 +30,7 @@ Result<void> checkForm(const ElevenLabsSettings& settings)
         || settings.url.hasFragment() || !settings.url.userInfo().isEmpty())
         return Error{Error::Code::Invalid,
             QStringLiteral("ElevenLabs' address is no http:// or https:// address of a host"), {}};
-    const bool isPlain = std::all_of(
-        settings.key.begin(), settings.key.end(), [](QChar c) { return c > QLatin1Char(' ') && c < QChar(0x7f); });
-    if (!isPlain)
-        return Error{Error::Code::Denied,
-            QStringLiteral("the key for %1 holds a space, a line break or a letter that no key has")
-                .arg(settings.url.host()),
-            {}};
-    return {};
+    return checkKeyForm(settings.key, settings.url.host());
 }
 
 HttpRequest requestTo(const ElevenLabsSettings& settings, const QString& route)

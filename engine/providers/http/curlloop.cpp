@@ -2,6 +2,7 @@
 #include "engine/providers/http/curlloop.h"
 
 #include "engine/net/publicaddress.h"
+#include "engine/providers/http/vendor.h"
 
 #include <QDateTime>
 
@@ -194,31 +195,8 @@ Error CurlCall::transportError(CURLcode code) const
 
 Error CurlCall::statusError() const
 {
-    const auto with = [this](Error::Code code, const QString& what) {
-        Error error{code, QStringLiteral("%1 answered %2: %3").arg(hostOf(m_request.url)).arg(m_status).arg(what),
-            QString::fromUtf8(m_errorBody)};
-        error.retryAfter = m_retryAfter;
-        return error;
-    };
-    switch (m_status) {
-    case 401:
-    case 403:
-        return with(Error::Code::Denied, QStringLiteral("the key or the account is refused"));
-    case 404:
-        return with(Error::Code::NotFound, QStringLiteral("there is no such address or model"));
-    case 408:
-    case 504:
-        return with(Error::Code::Timeout, QStringLiteral("it took too long"));
-    case 429:
-        return with(Error::Code::LimitExceeded, QStringLiteral("too many requests, or the quota is used up"));
-    default:
-        break;
-    }
-    if (m_status >= 500)
-        return with(Error::Code::Unavailable, QStringLiteral("the service has a fault"));
-    if (m_status >= 300 && m_status < 400)
-        return with(Error::Code::Invalid, QStringLiteral("it redirects, and redirects are not followed"));
-    return with(Error::Code::Invalid, QStringLiteral("the request is refused"));
+    return providers::statusError(hostOf(m_request.url), m_status, QString::fromUtf8(m_errorBody), m_retryAfter,
+        QStringLiteral("the request is refused"));
 }
 
 // ---- one thread -----------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/providers/openai/openaiservice.h"
 
+#include "engine/providers/http/vendor.h"
 #include "engine/providers/redaction.h"
 
 #include <QEventLoop>
@@ -31,14 +32,7 @@ Result<void> checkForm(const OpenAiService& service)
     if (service.base.hasQuery() || service.base.hasFragment() || !service.base.userInfo().isEmpty())
         return Error{Error::Code::Invalid,
             QStringLiteral("the service's address may hold a host and a path, and nothing else"), {}};
-    const bool isPlain = std::all_of(
-        service.key.begin(), service.key.end(), [](QChar c) { return c > QLatin1Char(' ') && c < QChar(0x7f); });
-    if (!isPlain)
-        return Error{Error::Code::Denied,
-            QStringLiteral("the key for %1 holds a space, a line break or a letter that no key has")
-                .arg(hostOfService(service)),
-            {}};
-    return {};
+    return checkKeyForm(service.key, hostOfService(service));
 }
 } // namespace
 

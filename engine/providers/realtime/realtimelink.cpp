@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/providers/realtime/realtimelink.h"
 
+#include "engine/providers/http/vendor.h"
 #include "engine/providers/redaction.h"
 
 #include <QJsonDocument>
@@ -54,14 +55,7 @@ Result<void> checkRealtimeForm(const RealtimeSettings& settings)
     if (settings.url.hasFragment() || !settings.url.userInfo().isEmpty())
         return Error{Error::Code::Invalid,
             QStringLiteral("the realtime address may hold a host, a path and a query, and nothing else"), {}};
-    const bool isPlain = std::all_of(
-        settings.key.begin(), settings.key.end(), [](QChar c) { return c > QLatin1Char(' ') && c < QChar(0x7f); });
-    if (!isPlain)
-        return Error{Error::Code::Denied,
-            QStringLiteral("the key for %1 holds a space, a line break or a letter that no key has")
-                .arg(settings.url.host()),
-            {}};
-    return {};
+    return checkKeyForm(settings.key, settings.url.host());
 }
 
 RealtimeLink::RealtimeLink(const RealtimeSettings& settings, const QString& model, const Clock& clock)
@@ -178,24 +172,8 @@ void RealtimeLink::onRefused(int status, const QString& reason)
             safeReason(reason, {m_settings.key})});
         return;
     }
-    const auto with = [&](Error::Code code, const QString& what) {
-        Error error{code, QStringLiteral("%1 answered %2: %3").arg(host).arg(status).arg(what),
-            safeReason(reason, {m_settings.key})};
-        error.retryAfter = retryAfterOf(m_socket.answerHeader("retry-after"));
-        fail(error);
-    };
-    if (status == 401 || status == 403)
-        with(Error::Code::Denied, QStringLiteral("the key or the account is refused"));
-    else if (status == 404)
-        with(Error::Code::NotFound, QStringLiteral("there is no such address or model"));
-    else if (status == 408 || status == 504)
-        with(Error::Code::Timeout, QStringLiteral("it took too long"));
-    else if (status == 429)
-        with(Error::Code::LimitExceeded, QStringLiteral("too many requests, or the quota is used up"));
-    else if (status >= 500)
-        with(Error::Code::Unavailable, QStringLiteral("the service has a fault"));
-    else
-        with(Error::Code::Invalid, QStringLiteral("the request is refused"));
+    fail(statusError(host, status, safeReason(reason, {m_settings.key}),
+        retryAfterOf(m_socket.answerHeader("retry-after")), QStringLiteral("the request is refused")));
 }
 
 void RealtimeLink::fail(const Error& error)
