@@ -8,7 +8,7 @@
 #include "engine/session/callsession.h"
 #include "engine/session/operatorcommand.h"
 #include "engine/telephony/testcalls.h"
-#include "engine/webhooks/webhookroutes.h"
+#include "engine/webhooks/callwebhooks.h"
 #include "shared/model/call.h"
 #include "shared/model/status.h"
 

@@ -71,17 +71,19 @@ Engine::Engine(const Config& config, const Clock& clock, MakersSource makers)
     connect(&m_drainTimer, &QTimer::timeout, this, &Engine::continueDrain);
 
     const auto draining = [this] { return m_drain != DrainStep::No; };
-    webhooks::WebhookRoutes::Hooks hooks;
+    m_webhooks = std::make_unique<webhooks::WebhookRouter>(m_guard, m_clock, webhooks::WebhookRouter::Settings{},
+        webhooks::WebhookRouter::Hooks{
+            [this](const calllog::Entry& entry) { return m_callLog ? m_callLog->append(entry) : 0; },
+            [this](const net::Responder& responder, quint64 entry, const net::HttpResponse& response) {
+                respondWhenKept(entry, responder, response);
+            }});
+    webhooks::CallWebhooks::Hooks hooks;
     hooks.hasRoom = [this] { return hasRoom(); };
     hooks.isDraining = draining;
     hooks.languageFor = [this](const QString& to) { return m_personas.get()->personaFor(to)->language; };
     hooks.linesFor = [languageFor = hooks.languageFor](const QString& to) {
         return languageFor(to).startsWith(QLatin1String("he")) ? webhooks::CallerLines::hebrew()
                                                                : webhooks::CallerLines::english();
-    };
-    hooks.log = [this](const calllog::Entry& entry) {
-        if (m_callLog)
-            m_loggedNow = m_callLog->append(entry);
     };
     // The telephone rings: a provider that failed or was never asked for gets its attempt now.
     hooks.incomingCall = [this](const webhooks::IncomingCall& call) {
@@ -109,8 +111,8 @@ Engine::Engine(const Config& config, const Clock& clock, MakersSource makers)
         if (status.isFinal())
             m_room.neverStreamed(status.callSid, EndReason::CallerHungUp);
     };
-    m_routes = std::make_unique<webhooks::WebhookRoutes>(
-        m_guard, m_tokens, m_clock, webhooks::WebhookRoutes::Settings{}, std::move(hooks));
+    m_incoming = std::make_unique<webhooks::CallWebhooks>(
+        *m_webhooks, m_tokens, m_clock, webhooks::CallWebhooks::Settings{}, std::move(hooks));
 
     webhooks::MediaGate::Hooks gate;
     gate.leastLoaded = [this] { return chooseWorker(); };
@@ -118,7 +120,7 @@ Engine::Engine(const Config& config, const Clock& clock, MakersSource makers)
     // A call whose webhook was answered before the drain began is let in: it is ringing already.
     gate.admitted = [this](const webhooks::StreamClaims& claims) {
         m_streams.admitted(claims, m_chosen, m_clock.now(), m_clock.wallNow());
-        m_routes->noteStreamAdmitted(claims.callSid);
+        m_incoming->noteStreamAdmitted(claims.callSid);
         m_room.admitted(claims.callSid);
     };
     gate.isTaken = [this](const webhooks::StreamClaims& claims) { return m_streams.isTaken(claims, m_clock.now()); };
@@ -134,17 +136,13 @@ Engine::~Engine()
         worker->stop();
     if (m_callLog)
         m_callLog->stop();
+    m_webhooks.reset(); // answers that are still due are counted by what is below it
 }
 
 Result<QString> Engine::listen()
 {
-    m_listener.setHttpHandler([this](const net::HttpRequest& request, const net::Responder& responder) {
-        m_loggedNow = 0;
-        const net::HttpResponse response = answer(request);
-        if (m_metrics)
-            m_metrics->httpRequest(routeOf(request.path), response.status);
-        respondWhenKept(m_loggedNow, responder, response);
-    });
+    m_listener.setHttpHandler(
+        [this](const net::HttpRequest& request, const net::Responder& responder) { serve(request, responder); });
     m_listener.setUpgradeHandler([this](const net::HttpRequest& request) -> net::UpgradeVerdict {
         if (webhooks::MediaGate::owns(request))
             return m_gate->judge(request);
@@ -392,7 +390,7 @@ void Engine::onCallEnded(const session::CallEnd& end)
     const bool fault = end.apologyOwed || end.reason == EndReason::StreamLost || end.reason == EndReason::ProtocolError
         || end.reason == EndReason::Refused;
     m_streams.ended(end.callId);
-    m_routes->noteStreamEnded(end.callId, !fault, end.transferTo);
+    m_incoming->noteStreamEnded(end.callId, !fault, end.transferTo);
     m_metrics->callEnded(end.reason);
     m_room.callEnded(end);
     Q_EMIT callEnded(end);
@@ -436,11 +434,23 @@ bool Engine::allWorkersAlive() const
 
 // ---- HTTP -----------------------------------------------------------------------------------------------------------
 
-net::HttpResponse Engine::answer(const net::HttpRequest& request)
+void Engine::serve(const net::HttpRequest& request, const net::Responder& responder)
 {
-    if (webhooks::WebhookRoutes::owns(request))
-        return m_routes->handle(request);
-    const auto page = [this, &request](auto make) {
+    // Whoever answers, now or later, it is counted.
+    const net::Responder counted([this, responder, route = routeOf(request.path)](const net::HttpResponse& response) {
+        if (m_metrics)
+            m_metrics->httpRequest(route, response.status);
+        responder.respond(response);
+    });
+    if (webhooks::WebhookRouter::owns(request))
+        m_webhooks->handle(request, counted);
+    else
+        counted.respond(page(request));
+}
+
+net::HttpResponse Engine::page(const net::HttpRequest& request)
+{
+    const auto get = [this, &request](auto make) {
         if (request.method != "GET") {
             net::HttpResponse refused = net::HttpResponse::text(405, "only GET here\n");
             refused.headers.emplaceBack("Allow", "GET, HEAD");
@@ -449,15 +459,15 @@ net::HttpResponse Engine::answer(const net::HttpRequest& request)
         return make();
     };
     if (request.path == "/healthz")
-        return page([] { return net::HttpResponse::text(200, "ok\n"); });
+        return get([] { return net::HttpResponse::text(200, "ok\n"); });
     if (request.path == "/readyz")
-        return page([this] { return readinessPage(); });
+        return get([this] { return readinessPage(); });
     if (request.path == "/version")
-        return page([this] { return version(); });
+        return get([this] { return version(); });
     if (request.path == "/metrics")
-        return page([this] { return metricsPage(); });
+        return get([this] { return metricsPage(); });
     if (request.path == "/console") {
-        return page([] {
+        return get([] {
             net::HttpResponse response = net::HttpResponse::text(426, "consoles come by WebSocket\n");
             response.headers.emplaceBack("Upgrade", "websocket");
             return response;

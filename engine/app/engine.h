@@ -15,10 +15,11 @@
 #include "engine/providers/renderedlines.h"
 #include "engine/session/mediaworker.h"
 #include "engine/session/messagestore.h"
+#include "engine/webhooks/callwebhooks.h"
 #include "engine/webhooks/mediagate.h"
 #include "engine/webhooks/requestguard.h"
 #include "engine/webhooks/streamledger.h"
-#include "engine/webhooks/webhookroutes.h"
+#include "engine/webhooks/webhookrouter.h"
 
 #include <QObject>
 #include <QTimer>
@@ -86,7 +87,8 @@ private:
         QStringList missing; ///< EngineStatus::notReady; empty: ready
     };
 
-    net::HttpResponse answer(const net::HttpRequest& request);
+    void serve(const net::HttpRequest& request, const net::Responder& responder);
+    net::HttpResponse page(const net::HttpRequest& request);
     Readiness readiness() const;
     net::HttpResponse readinessPage() const;
     net::HttpResponse version() const;
@@ -125,7 +127,8 @@ private:
     net::Listener m_listener;
     webhooks::RequestGuard m_guard;
     const webhooks::StreamTokens m_tokens;
-    std::unique_ptr<webhooks::WebhookRoutes> m_routes;
+    std::unique_ptr<webhooks::WebhookRouter> m_webhooks;
+    std::unique_ptr<webhooks::CallWebhooks> m_incoming;
     std::unique_ptr<webhooks::MediaGate> m_gate;
     webhooks::StreamLedger m_streams;
     int m_chosen = 0; // worker of the stream that the gate is just letting in
@@ -141,7 +144,6 @@ private:
     };
     std::deque<Unkept> m_unkept; // by entry
     QTimer m_unkeptTimer;
-    quint64 m_loggedNow = 0; // the entry that the request in hand was logged as
     /// Held by the makers too: one that is stuck may ask for the dialog when the engine is gone.
     struct ScriptSlot {
         std::mutex mutex;

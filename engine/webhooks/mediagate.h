@@ -22,7 +22,7 @@ public:
         std::function<net::WebSocketHost*()> leastLoaded; ///< null: nobody can take it
         std::function<bool()> hasRoom;
         std::function<bool()> isDraining;
-        std::function<void(const StreamClaims&)> admitted; ///< e.g. WebhookRoutes::noteStreamAdmitted
+        std::function<void(const StreamClaims&)> admitted; ///< e.g. CallWebhooks::noteStreamAdmitted
         std::function<bool(const StreamClaims&)> isTaken{}; ///< see StreamLedger; nobody asked: never
     };
     struct Counters final {

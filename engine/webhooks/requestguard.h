@@ -36,7 +36,7 @@ private:
 /// peers on this machine are served, and only when they came directly: what a tunnel or proxy on this machine forwards
 /// comes from anywhere. Refusals are logged with their cause at a bounded rate; the answer itself tells nothing.
 ///
-/// Owned by the composition root, shared by WebhookRoutes and MediaGate, lives on the control thread.
+/// Owned by the composition root, shared by WebhookRouter and MediaGate, lives on the control thread.
 class RequestGuard final {
 public:
     struct Settings final {

@@ -3,8 +3,8 @@
 #include "engine/net/listener.h"
 #include "engine/net/websocket.h"
 #include "engine/telephony/loopbackcaller.h"
+#include "engine/webhooks/callwebhooks.h"
 #include "engine/webhooks/mediagate.h"
-#include "engine/webhooks/webhookroutes.h"
 
 #include <QLoggingCategory>
 #include <QSignalSpy>
@@ -26,7 +26,8 @@ struct Engine final {
     StreamTokens tokens = StreamTokens::withRandomKey();
     std::vector<calllog::Entry> log;
     QStringList hooks;
-    WebhookRoutes routes;
+    WebhookRouter router;
+    CallWebhooks calls;
     MediaGate gate;
     media::TwilioParser parser;
     bool room = true;
@@ -36,17 +37,25 @@ struct Engine final {
 
     explicit Engine(const QByteArray& authToken = {}, const QString& publicUrl = {})
         : guard({authToken, publicUrl.isEmpty() ? std::nullopt : std::optional(*PublicUrl::parse(publicUrl))}, theClock)
-        , routes(guard, tokens, theClock, {},
-              {[this] { return room; }, {}, {}, [this](const calllog::Entry& entry) { log.push_back(entry); }, {},
-                  [this](const StreamStatus& status) { hooks += status.event; }, {},
-                  [this](const CallStatus& status) { hooks += status.status; }})
+        , router(guard, theClock, {},
+              {[this](const calllog::Entry& entry) {
+                   log.push_back(entry);
+                   return quint64(log.size());
+               },
+                  {}})
+        , calls(router, tokens, theClock, {},
+              {.hasRoom = [this] { return room; },
+                  .streamStatus = [this](const StreamStatus& status) { hooks += status.event; },
+                  .callStatus = [this](const CallStatus& status) { hooks += status.status; }})
         , gate(guard, tokens, theClock,
               {[this] { return &host; }, [this] { return room; }, {},
-                  [this](const StreamClaims& claims) { routes.noteStreamAdmitted(claims.callSid); }})
+                  [this](const StreamClaims& claims) { calls.noteStreamAdmitted(claims.callSid); }})
     {
         listener.setHttpHandler([this](const net::HttpRequest& request, const net::Responder& responder) {
-            responder.respond(
-                WebhookRoutes::owns(request) ? routes.handle(request) : net::HttpResponse::text(404, "not found\n"));
+            if (WebhookRouter::owns(request))
+                router.handle(request, responder);
+            else
+                responder.respond(net::HttpResponse::text(404, "not found\n"));
         });
         listener.setUpgradeHandler([this](const net::HttpRequest& request) { return gate.judge(request); });
         QObject::connect(&host, &net::WebSocketHost::connected, &listener, [this](net::WebSocket* socket) {
@@ -56,7 +65,7 @@ struct Engine final {
                 const auto message = parser.parse(utf8);
                 if (message && std::holds_alternative<media::StartMessage>(*message)) {
                     startedCall = std::get<media::StartMessage>(*message).callSid;
-                    routes.noteStreamEnded(startedCall, endsInOrder);
+                    calls.noteStreamEnded(startedCall, endsInOrder);
                     socket->close(1000, {});
                 }
             });
@@ -131,7 +140,7 @@ void tst_WebhookDialogue::aSignedCallToAPublicEngineGoesThrough()
     QVERIFY2(outcome.call.ok, qPrintable(outcome.call.reason));
     QCOMPARE(outcome.call.failedCallbacks, 0);
     QCOMPARE(engine.gate.counters().admitted, quint64(1));
-    QCOMPARE(engine.routes.counters().refused, quint64(0));
+    QCOMPARE(engine.router.counters().refused, quint64(0));
 }
 
 void tst_WebhookDialogue::aCallerWithTheWrongTokenGetsNowhere()

@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "engine/calllog/calllog.h"
-#include "engine/net/http.h"
-#include "engine/telephony/formbody.h"
-#include "engine/webhooks/requestguard.h"
 #include "engine/webhooks/streamtoken.h"
+#include "engine/webhooks/twiml.h"
+#include "engine/webhooks/webhookrouter.h"
 #include "shared/core/clock.h"
 
-#include <QByteArray>
 #include <QHash>
 #include <QString>
 
-#include <cstdint>
 #include <functional>
 #include <list>
 #include <optional>
@@ -53,7 +49,17 @@ struct CallStatus final {
     bool isFinal() const;
 };
 
-/// Twilio's HTTP requests, answered at once. Routes (all POST; trailing slashes tolerated):
+/// Why a call cannot go the ordinary way, on its stream.
+enum class Obstacle {
+    Full, ///< as many calls as the engine takes
+    Draining,
+    NoSpeech, ///< nothing to hear or to speak with, in the call's language
+    NeverStreamed, ///< Twilio could not open the stream
+    StreamBroke,
+    NotAnswered, ///< it was passed on, and nobody took it
+};
+
+/// An incoming call from its first request to its last. Its routes:
 ///
 ///     /webhook/incoming_call   TwiML: connect the stream; or the busy line when the engine is full or draining
 ///     /webhook/stream_status   204
@@ -74,92 +80,75 @@ struct CallStatus final {
 /// number, else as the number that was called. What follows a <Dial> is said after a conversation as well, so it has an
 /// action of its own: after_dial hangs up where somebody answered, and says that nobody did where nobody did.
 ///
-/// Repeated deliveries (same I-Twilio-Idempotency-Token, else same CallSid, status and URL) get the same answer and are
-/// logged as duplicates; hooks are not called again. Every request that proves itself is logged; of refused ones a
-/// bounded number. Numbers are masked, secrets left out.
-///
-/// A plain object, owned by the composition root, lives on the control thread; handle() never blocks.
-class WebhookRoutes final {
+/// A plain object, owned by the composition root, lives on the control thread.
+class CallWebhooks final {
 public:
     struct Settings final {
-        Milliseconds duplicateMemory{60'000}; ///< a retry comes within seconds; shorter than a stream token's life
-        std::size_t duplicateEntries = 4096;
         std::size_t callMemory = 16'384; ///< calls whose stream's fate is remembered
         /// False in a fleet, where the action of another engine's call may come here: it then just hangs up.
         bool servesEveryCall = true;
         std::chrono::seconds dialTime{25}; ///< how long a call that is passed on rings
     };
-    /// All optional but linesFor's default is English. Called on the control thread, from within handle().
+    /// All optional but linesFor's default is English. Called on the control thread, from within a request.
     struct Hooks final {
-        std::function<bool()> hasRoom; ///< one more call can be taken
-        std::function<bool()> isDraining;
-        std::function<CallerLines(const QString& to)> linesFor;
-        std::function<void(const calllog::Entry&)> log;
-        std::function<void(const IncomingCall&)> incomingCall;
-        std::function<void(const StreamStatus&)> streamStatus;
-        std::function<void(const QString& callSid)> streamEnded;
-        std::function<void(const CallStatus&)> callStatus;
+        std::function<bool()> hasRoom{}; ///< one more call can be taken
+        std::function<bool()> isDraining{};
+        std::function<CallerLines(const QString& to)> linesFor{};
+        std::function<void(const IncomingCall&)> incomingCall{};
+        std::function<void(const StreamStatus&)> streamStatus{};
+        std::function<void(const QString& callSid)> streamEnded{};
+        std::function<void(const CallStatus&)> callStatus{};
         std::function<QString(const QString& to)> languageFor{}; ///< of the call; without it linesFor's
+        /// Whether a stream would be of use to it; without it, yes.
+        std::function<bool(const IncomingCall&)> canStream{};
+        /// Takes the call over and replies, at once or later. False: it does not, nothing was replied, and the caller
+        /// hears the line for it (with NoSpeech: is connected all the same).
+        std::function<bool(Obstacle, const IncomingCall&, const Webhook&, const WebhookRouter::Reply&)> goOn{};
     };
     struct Counters final {
-        quint64 calls = 0, busy = 0, duplicates = 0, refused = 0, malformed = 0;
+        quint64 calls = 0, busy = 0;
     };
 
-    WebhookRoutes(RequestGuard& guard, const StreamTokens& tokens, const Clock& clock, Settings settings, Hooks hooks);
-
-    /// Whether the path is under /webhook/ and so this object's to answer.
-    static bool owns(const net::HttpRequest& request);
-    net::HttpResponse handle(const net::HttpRequest& request);
+    /// Adds its routes to `router`, which it must outlive.
+    CallWebhooks(WebhookRouter& router, const StreamTokens& tokens, const Clock& clock, Settings settings, Hooks hooks);
 
     /// What the rest of the engine knows of a call's stream; decides what after_stream answers.
     void noteStreamAdmitted(const QString& callSid);
     /// `dialTo`: whom the call is passed on to, E.164; empty: nobody.
     void noteStreamEnded(const QString& callSid, bool inOrder, const QString& dialTo = {});
+    /// The verbs that connect the call's stream: for whoever brings a call back to the agent as well. `more` goes into
+    /// the stream's parameters.
+    std::vector<TwimlElement> connect(
+        const IncomingCall& call, const PublicUrl& base, const QList<std::pair<QString, QString>>& more = {});
 
     const Counters& counters() const { return m_counters; }
 
 private:
-    enum class Route { IncomingCall, StreamStatus, StreamEnded, CallStatus, AfterStream, AfterDial };
     enum class Fate { Offered, Streaming, EndedInOrder, Broken };
-    struct Seen final {
-        QByteArray key;
-        Instant at;
-        QDateTime wallTime;
-        net::HttpResponse answer;
-    };
     struct CallFate final {
         QString callSid;
         Fate fate = Fate::Offered;
         QString dialTo;
     };
 
-    static std::optional<Route> routeFor(const QByteArray& path);
-    net::HttpResponse answer(Route route, const net::HttpRequest& request, const telephony::FormBody& form);
-    net::HttpResponse incomingCall(const net::HttpRequest& request, const telephony::FormBody& form);
-    net::HttpResponse afterStream(const net::HttpRequest& request, const telephony::FormBody& form);
-    net::HttpResponse afterDial(const telephony::FormBody& form);
+    IncomingCall callOf(const Webhook& webhook) const;
+    void incomingCall(const Webhook& webhook, const WebhookRouter::Reply& reply);
+    void afterStream(const Webhook& webhook, const WebhookRouter::Reply& reply);
+    void afterDial(const Webhook& webhook, const WebhookRouter::Reply& reply);
+    void streamStatus(const Webhook& webhook);
+    void callStatus(const Webhook& webhook);
+    bool goOn(Obstacle obstacle, const IncomingCall& call, const Webhook& webhook, const WebhookRouter::Reply& reply);
     CallerLines lines(const QString& to) const;
-    const Seen* findDuplicate(const QByteArray& key);
-    void remember(const QByteArray& key, const net::HttpResponse& answer);
     CallFate& setFate(const QString& callSid, Fate fate);
     const CallFate* fateOf(const QString& callSid) const;
-    void log(const net::HttpRequest& request, const telephony::FormBody* form, int status, const QString& reason,
-        const Seen* duplicateOf);
 
-    RequestGuard& m_guard;
     const StreamTokens& m_tokens;
     const Clock& m_clock;
-    Settings m_settings;
-    Hooks m_hooks;
+    const Settings m_settings;
+    const Hooks m_hooks;
     Counters m_counters;
-    RateGate m_refusedGate;
-    std::list<Seen> m_seen; ///< oldest first
-    QHash<QByteArray, std::list<Seen>::iterator> m_seenByKey;
     std::list<CallFate> m_fates; ///< oldest first
     QHash<QString, std::list<CallFate>::iterator> m_fateByCall;
 };
-
-/// A webhook's field fit for the call log: numbers masked wherever they stand, secrets and keys pressed left out.
-QString loggableField(const QString& name, const QString& value);
 
 } // namespace kav::webhooks
