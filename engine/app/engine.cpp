@@ -27,31 +27,10 @@ namespace {
 constexpr Milliseconds WorkerSilence{3000};
 // Between the spoken goodbye of a drain's deadline and the end.
 constexpr Milliseconds GoodbyeTime{20000};
-// A webhook's answer waits no longer for the journal than this.
-constexpr Milliseconds LongestKeepWait{250};
 // For one line of a test call.
 constexpr Milliseconds TestLineTime{4000};
 // How often a drain looks at its deadlines: a handshake that fails ends in nobody's signal.
 constexpr Milliseconds DrainCheck{250};
-
-webhooks::RequestGuard::Settings guardSettings(const Config& config)
-{
-    webhooks::RequestGuard::Settings settings;
-    settings.authToken = config.twilioAuthToken.toUtf8();
-    settings.accountSid = config.twilioAccountSid;
-    if (!config.publicUrl.isEmpty()) {
-        if (const auto url = webhooks::PublicUrl::parse(config.publicUrl))
-            settings.publicUrl = *url;
-    }
-    return settings;
-}
-
-webhooks::StreamTokens streamTokens(const Config& config)
-{
-    if (auto tokens = webhooks::StreamTokens::create(config.mediaKey, config.mediaTokenTtl))
-        return std::move(tokens).value();
-    return webhooks::StreamTokens::withRandomKey(config.mediaTokenTtl);
-}
 } // namespace
 
 Engine::Engine(const Config& config, const Clock& clock, MakersSource makers)
@@ -61,70 +40,11 @@ Engine::Engine(const Config& config, const Clock& clock, MakersSource makers)
     , m_capacity(config.callCapacity(QThread::idealThreadCount()))
     , m_room(m_config, clock, roomHooks())
     , m_listener(config.http, clock)
-    , m_guard(guardSettings(config), clock)
-    , m_tokens(streamTokens(config))
     , m_toolHttp(clock)
+    , m_phone(config, clock, phoneHooks())
 {
     m_personas.set(config.personaBook());
-    m_unkeptTimer.setSingleShot(true);
-    connect(&m_unkeptTimer, &QTimer::timeout, this, &Engine::releaseOverdue);
     connect(&m_drainTimer, &QTimer::timeout, this, &Engine::continueDrain);
-
-    const auto draining = [this] { return m_drain != DrainStep::No; };
-    m_webhooks = std::make_unique<webhooks::WebhookRouter>(m_guard, m_clock, webhooks::WebhookRouter::Settings{},
-        webhooks::WebhookRouter::Hooks{
-            [this](const calllog::Entry& entry) { return m_callLog ? m_callLog->append(entry) : 0; },
-            [this](const net::Responder& responder, quint64 entry, const net::HttpResponse& response) {
-                respondWhenKept(entry, responder, response);
-            }});
-    webhooks::CallWebhooks::Hooks hooks;
-    hooks.hasRoom = [this] { return hasRoom(); };
-    hooks.isDraining = draining;
-    hooks.languageFor = [this](const QString& to) { return m_personas.get()->personaFor(to)->language; };
-    hooks.linesFor = [languageFor = hooks.languageFor](const QString& to) {
-        return languageFor(to).startsWith(QLatin1String("he")) ? webhooks::CallerLines::hebrew()
-                                                               : webhooks::CallerLines::english();
-    };
-    // The telephone rings: a provider that failed or was never asked for gets its attempt now.
-    hooks.incomingCall = [this](const webhooks::IncomingCall& call) {
-        if (m_registry) {
-            m_registry->speechToText();
-            m_registry->languageModel();
-            m_registry->textToSpeech();
-        }
-        if (chooseWorker()) {
-            providers::CallInfo info;
-            info.callId = call.callSid;
-            info.from = call.from;
-            info.to = call.to;
-            info.language = call.language;
-            info.persona = m_personas.get()->personaFor(call.to);
-            m_workers[size_t(m_chosen)]->connectAhead(info);
-        }
-        m_room.ringing(call);
-    };
-    hooks.streamStatus = [this](const webhooks::StreamStatus& status) {
-        if (status.event == QLatin1String("stream-error"))
-            m_room.neverStreamed(status.callSid, EndReason::StreamLost);
-    };
-    hooks.callStatus = [this](const webhooks::CallStatus& status) {
-        if (status.isFinal())
-            m_room.neverStreamed(status.callSid, EndReason::CallerHungUp);
-    };
-    m_incoming = std::make_unique<webhooks::CallWebhooks>(
-        *m_webhooks, m_tokens, m_clock, webhooks::CallWebhooks::Settings{}, std::move(hooks));
-
-    webhooks::MediaGate::Hooks gate;
-    gate.leastLoaded = [this] { return chooseWorker(); };
-    gate.hasRoom = [this] { return hasRoom(); };
-    // A call whose webhook was answered before the drain began is let in: it is ringing already.
-    gate.admitted = [this](const webhooks::StreamClaims& claims) {
-        m_streams.admitted(claims, m_chosen, m_clock.now(), m_clock.wallNow());
-        m_incoming->noteStreamAdmitted(claims.callSid);
-        m_room.admitted(claims.callSid);
-    };
-    gate.isTaken = [this](const webhooks::StreamClaims& claims) { return m_streams.isTaken(claims, m_clock.now()); };
-    m_gate = std::make_unique<webhooks::MediaGate>(m_guard, m_tokens, m_clock, std::move(gate));
 }
 
 Engine::~Engine()
@@ -136,7 +56,6 @@ Engine::~Engine()
         worker->stop();
     if (m_callLog)
         m_callLog->stop();
-    m_webhooks.reset(); // answers that are still due are counted by what is below it
 }
 
 Result<QString> Engine::listen()
@@ -144,8 +63,8 @@ Result<QString> Engine::listen()
     m_listener.setHttpHandler(
         [this](const net::HttpRequest& request, const net::Responder& responder) { serve(request, responder); });
     m_listener.setUpgradeHandler([this](const net::HttpRequest& request) -> net::UpgradeVerdict {
-        if (webhooks::MediaGate::owns(request))
-            return m_gate->judge(request);
+        if (PhoneLine::ownsUpgrade(request))
+            return m_phone.judge(request);
         if (ControlRoom::owns(request))
             return m_room.judge(request);
         return net::HttpResponse::text(404, "no such stream\n");
@@ -178,41 +97,41 @@ void Engine::begin()
 void Engine::startCallLog()
 {
     m_callLog = std::make_unique<calllog::CallLog>(m_config.callLog, m_clock);
-    connect(m_callLog.get(), &calllog::CallLog::durable, this, &Engine::onDurable);
+    connect(m_callLog.get(), &calllog::CallLog::durable, &m_phone, &PhoneLine::onDurable);
     connect(m_callLog.get(), &calllog::CallLog::statusChanged, &m_room, &ControlRoom::refresh);
     m_callLog->start();
 }
 
-void Engine::respondWhenKept(quint64 entry, const net::Responder& responder, const net::HttpResponse& response)
+PhoneLine::Hooks Engine::phoneHooks()
 {
-    // An answer tells Twilio that its news was taken: it goes out when the journal has it on disk. A disk that stalls
-    // must not keep a caller waiting, though, so there is a limit.
-    if (entry == 0 || m_callLog->status().durable >= entry) {
-        responder.respond(response);
-        return;
-    }
-    m_unkept.push_back({entry, m_clock.now(), responder, response});
-    if (!m_unkeptTimer.isActive())
-        m_unkeptTimer.start(LongestKeepWait);
-}
-
-void Engine::onDurable(quint64 entry)
-{
-    while (!m_unkept.empty() && m_unkept.front().entry <= entry) {
-        m_unkept.front().responder.respond(m_unkept.front().response);
-        m_unkept.pop_front();
-    }
-}
-
-void Engine::releaseOverdue()
-{
-    const Instant now = m_clock.now();
-    while (!m_unkept.empty() && now - m_unkept.front().since >= LongestKeepWait) {
-        m_unkept.front().responder.respond(m_unkept.front().response);
-        m_unkept.pop_front();
-    }
-    if (!m_unkept.empty())
-        m_unkeptTimer.start(LongestKeepWait);
+    PhoneLine::Hooks hooks;
+    hooks.hasRoom = [this] { return hasRoom(); };
+    hooks.isDraining = [this] { return m_drain != DrainStep::No; };
+    hooks.leastLoaded = [this] { return chooseWorker(); };
+    hooks.personaFor = [this](const QString& number) { return m_personas.get()->personaFor(number); };
+    hooks.log = [this](const calllog::Entry& entry) { return m_callLog ? m_callLog->append(entry) : 0; };
+    hooks.durable = [this] { return m_callLog->status().durable; };
+    // The telephone rings: a provider that failed or was never asked for gets its attempt now.
+    hooks.ringing = [this](const webhooks::IncomingCall& call) {
+        if (m_registry) {
+            m_registry->speechToText();
+            m_registry->languageModel();
+            m_registry->textToSpeech();
+        }
+        if (const auto worker = chooseWorker()) {
+            providers::CallInfo info;
+            info.callId = call.callSid;
+            info.from = call.from;
+            info.to = call.to;
+            info.language = call.language;
+            info.persona = m_personas.get()->personaFor(call.to);
+            m_workers[size_t(worker->index)]->connectAhead(info);
+        }
+        m_room.ringing(call);
+    };
+    hooks.admitted = [this](const QString& callId) { m_room.admitted(callId); };
+    hooks.neverStreamed = [this](const QString& callId, EndReason reason) { m_room.neverStreamed(callId, reason); };
+    return hooks;
 }
 
 void Engine::loadDialog()
@@ -357,7 +276,7 @@ void Engine::startWorkers()
         auto worker =
             std::make_unique<session::MediaWorker>(i + 1, m_context, *m_counters.back(), m_config.mediaSocket);
         connect(worker.get(), &session::MediaWorker::callStarted, this,
-            [this](const QString& callId) { m_streams.started(callId); });
+            [this](const QString& callId) { m_phone.callStarted(callId); });
         connect(worker.get(), &session::MediaWorker::turnEnded, this,
             [this](const QString& callId, const TurnRecord& turn) {
                 m_metrics->turnEnded(turn.input, turn.latency);
@@ -386,11 +305,7 @@ void Engine::startWorkers()
 
 void Engine::onCallEnded(const session::CallEnd& end)
 {
-    // Whatever ended it but a fault was meant: Twilio is then told to hang up, else the apology is due.
-    const bool fault = end.apologyOwed || end.reason == EndReason::StreamLost || end.reason == EndReason::ProtocolError
-        || end.reason == EndReason::Refused;
-    m_streams.ended(end.callId);
-    m_incoming->noteStreamEnded(end.callId, !fault, end.transferTo);
+    m_phone.callEnded(end);
     m_metrics->callEnded(end.reason);
     m_room.callEnded(end);
     Q_EMIT callEnded(end);
@@ -400,7 +315,7 @@ void Engine::onCallEnded(const session::CallEnd& end)
 
 int Engine::liveCalls() const
 {
-    return m_streams.open(m_clock.now());
+    return m_phone.liveCalls();
 }
 
 bool Engine::hasRoom() const
@@ -408,16 +323,16 @@ bool Engine::hasRoom() const
     return !m_workers.empty() && liveCalls() < m_capacity;
 }
 
-net::WebSocketHost* Engine::chooseWorker()
+std::optional<PhoneLine::Worker> Engine::chooseWorker() const
 {
     if (m_workers.empty())
-        return nullptr;
+        return std::nullopt;
     // By what was given to each: what a worker itself has counted lags behind a burst.
     std::vector<int> loads;
     for (int i = 0; i < int(m_workers.size()); ++i)
-        loads.push_back(m_streams.open(m_clock.now(), i));
-    m_chosen = int(std::min_element(loads.begin(), loads.end()) - loads.begin());
-    return m_workers[size_t(m_chosen)]->host();
+        loads.push_back(m_phone.liveCalls(i));
+    const int least = int(std::min_element(loads.begin(), loads.end()) - loads.begin());
+    return PhoneLine::Worker{m_workers[size_t(least)]->host(), least};
 }
 
 int Engine::workersAlive() const
@@ -442,8 +357,8 @@ void Engine::serve(const net::HttpRequest& request, const net::Responder& respon
             m_metrics->httpRequest(route, response.status);
         responder.respond(response);
     });
-    if (webhooks::WebhookRouter::owns(request))
-        m_webhooks->handle(request, counted);
+    if (PhoneLine::ownsPage(request))
+        m_phone.serve(request, counted);
     else
         counted.respond(page(request));
 }
@@ -581,7 +496,7 @@ ControlRoom::Hooks Engine::roomHooks()
     };
     hooks.services = [this] { return services(); };
     hooks.command = [this](quint64 ticket, const QString& callId, session::OperatorCommand command) {
-        const auto worker = m_streams.workerOf(callId);
+        const auto worker = m_phone.workerOf(callId);
         if (worker)
             m_workers[size_t(*worker)]->command(ticket, callId, command);
         return worker.has_value();

@@ -3,6 +3,7 @@
 
 #include "engine/app/config.h"
 #include "engine/app/controlroom.h"
+#include "engine/app/phoneline.h"
 #include "engine/calllog/calllog.h"
 #include "engine/dialog/dialogscript.h"
 #include "engine/dialog/personas.h"
@@ -15,16 +16,10 @@
 #include "engine/providers/renderedlines.h"
 #include "engine/session/mediaworker.h"
 #include "engine/session/messagestore.h"
-#include "engine/webhooks/callwebhooks.h"
-#include "engine/webhooks/mediagate.h"
-#include "engine/webhooks/requestguard.h"
-#include "engine/webhooks/streamledger.h"
-#include "engine/webhooks/webhookrouter.h"
 
 #include <QObject>
 #include <QTimer>
 
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -97,6 +92,7 @@ private:
     int workersAlive() const;
     bool allWorkersAlive() const;
 
+    PhoneLine::Hooks phoneHooks();
     ControlRoom::Hooks roomHooks();
     QList<ServiceStatus> services() const;
     ServiceStatus mediaStatus() const;
@@ -109,13 +105,10 @@ private:
     void startProviders();
     void onProviderStatus(const providers::ProviderStatus& status);
     void checkWarm();
-    void respondWhenKept(quint64 entry, const net::Responder& responder, const net::HttpResponse& response);
-    void onDurable(quint64 entry);
-    void releaseOverdue();
     void onCallEnded(const session::CallEnd& end);
     void continueDrain();
     void finishDrain();
-    net::WebSocketHost* chooseWorker();
+    std::optional<PhoneLine::Worker> chooseWorker() const;
     bool hasRoom() const;
 
     const Config m_config;
@@ -125,25 +118,8 @@ private:
 
     ControlRoom m_room; // before the listener, which hands it sockets
     net::Listener m_listener;
-    webhooks::RequestGuard m_guard;
-    const webhooks::StreamTokens m_tokens;
-    std::unique_ptr<webhooks::WebhookRouter> m_webhooks;
-    std::unique_ptr<webhooks::CallWebhooks> m_incoming;
-    std::unique_ptr<webhooks::MediaGate> m_gate;
-    webhooks::StreamLedger m_streams;
-    int m_chosen = 0; // worker of the stream that the gate is just letting in
-
     std::unique_ptr<metrics::Metrics> m_metrics;
     std::unique_ptr<calllog::CallLog> m_callLog;
-    /// An answer that waits for its news to be on disk.
-    struct Unkept {
-        quint64 entry = 0;
-        Instant since;
-        net::Responder responder;
-        net::HttpResponse response;
-    };
-    std::deque<Unkept> m_unkept; // by entry
-    QTimer m_unkeptTimer;
     /// Held by the makers too: one that is stuck may ask for the dialog when the engine is gone.
     struct ScriptSlot {
         std::mutex mutex;
@@ -173,6 +149,7 @@ private:
     session::SessionContext m_context;
     std::vector<metrics::WorkerCounters*> m_counters; // one a worker, owned by m_metrics
     std::vector<std::unique_ptr<session::MediaWorker>> m_workers;
+    PhoneLine m_phone; // last made, first gone: answers that are still due are counted by what is above
 
     DrainStep m_drain = DrainStep::No;
     QTimer m_drainTimer;

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "engine/app/config.h"
+#include "engine/dialog/personas.h"
+#include "engine/net/listener.h"
+#include "engine/session/callsession.h"
+#include "engine/webhooks/callwebhooks.h"
+#include "engine/webhooks/mediagate.h"
+#include "engine/webhooks/requestguard.h"
+#include "engine/webhooks/streamledger.h"
+#include "engine/webhooks/webhookrouter.h"
+
+#include <QObject>
+#include <QTimer>
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+
+namespace kav::app {
+
+/// The engine's side towards Twilio, wired: who may reach it, the webhooks and their routes, the streams that are let in,
+/// and answers that wait until their news is on disk. Owned by Engine, lives on the control thread. It is whole as soon
+/// as it is made, before the port is taken: what the rest of the engine has, or has not yet, it asks by its hooks.
+class PhoneLine final : public QObject {
+    Q_OBJECT
+public:
+    struct Worker final {
+        net::WebSocketHost* host = nullptr;
+        int index = 0;
+    };
+    /// All called on the control thread.
+    struct Hooks final {
+        std::function<bool()> hasRoom; ///< one more call can be taken
+        std::function<bool()> isDraining;
+        std::function<std::optional<Worker>()> leastLoaded; ///< nothing: there is none
+        std::function<dialog::PersonaBook::PersonaPointer(const QString& calledNumber)> personaFor;
+        std::function<quint64(const calllog::Entry&)> log; ///< the entry's number; 0: it is not kept
+        std::function<quint64()> durable; ///< the last entry that is on disk
+        std::function<void(const webhooks::IncomingCall&)> ringing; ///< its stream is being offered
+        std::function<void(const QString& callId)> admitted; ///< its stream's handshake has begun
+        std::function<void(const QString& callId, EndReason reason)> neverStreamed; ///< Twilio says so
+    };
+
+    PhoneLine(const Config& config, const Clock& clock, Hooks hooks);
+    ~PhoneLine() override;
+
+    static bool ownsPage(const net::HttpRequest& request) { return webhooks::WebhookRouter::owns(request); }
+    static bool ownsUpgrade(const net::HttpRequest& request) { return webhooks::MediaGate::owns(request); }
+    void serve(const net::HttpRequest& request, const net::Responder& responder);
+    net::UpgradeVerdict judge(const net::HttpRequest& request) { return m_gate.judge(request); }
+
+    // What happens elsewhere.
+    void onDurable(quint64 entry); ///< of the call log
+    void callStarted(const QString& callId) { m_streams.started(callId); }
+    void callEnded(const session::CallEnd& end);
+
+    /// Streams let in and not over, those included whose handshake is still under way: of all workers, or of one.
+    int liveCalls(std::optional<int> worker = {}) const { return m_streams.open(m_clock.now(), worker); }
+    std::optional<int> workerOf(const QString& callId) const { return m_streams.workerOf(callId); }
+
+private:
+    /// An answer that waits for its news to be on disk.
+    struct Unkept final {
+        quint64 entry = 0;
+        Instant since;
+        net::Responder responder;
+        net::HttpResponse response;
+    };
+
+    webhooks::CallWebhooks::Hooks callHooks();
+    webhooks::MediaGate::Hooks gateHooks();
+    void respondWhenKept(const net::Responder& responder, quint64 entry, const net::HttpResponse& response);
+    void releaseOverdue();
+
+    const Clock& m_clock;
+    const Hooks m_hooks;
+    webhooks::RequestGuard m_guard;
+    const webhooks::StreamTokens m_tokens;
+    webhooks::WebhookRouter m_router;
+    webhooks::CallWebhooks m_calls;
+    webhooks::StreamLedger m_streams;
+    webhooks::MediaGate m_gate;
+    int m_chosen = 0; // worker of the stream that the gate is just letting in
+    std::deque<Unkept> m_unkept; // by entry
+    QTimer m_unkeptTimer;
+};
+
+} // namespace kav::app
