@@ -27,7 +27,7 @@ struct RestSettings final {
     QByteArray apiKeySecret;
     QString apiUrl; ///< "https://host[:port]" instead of Twilio's own; region and edge then count for nothing
     QString region, edge; ///< api.EDGE.REGION.twilio.com; an edge without region means us1
-    Milliseconds timeout{30'000};
+    Milliseconds timeout{30'000}; ///< of one try; an update of a live call gets 10 s at most
 
     bool isUsable() const; ///< there is an account and something to sign in with
     /// "https://api.twilio.com", without a slash at its end.
@@ -91,20 +91,22 @@ struct NumberResource final {
 /// called once, on that thread, never from inside the method; after the client is gone none is.
 ///
 /// What is tried again, and what never: 429 was not processed and is tried again after a jittered wait that doubles
-/// (100 ms to 3 s, Retry-After where given, four tries). What only reads, and an update that says how a call shall be
-/// (hangUp, cancel, redirect), is tried again after a broken connection or a 5xx as well. A create is not: it may have
+/// (100 ms to 3 s, Retry-After where given and at most 30 s, four tries). What only reads, and an update that says how
+/// a call shall be (hangUp, cancel, redirect), is tried again after a broken connection or a 5xx as well; a hang-up
+/// eight times, because a leg that stays open costs money. A create is not, nor the start of a recording: it may have
 /// been carried out; its error says so (Unavailable or Timeout), and whoever asked looks in listCalls().
 ///
-/// Errors: Invalid for what Twilio refuses (its message and code stand in `message`), Denied for 401 and 403, NotFound for 404,
-/// LimitExceeded for 429 to the last, Unavailable and Timeout for the way there. No number and no secret stands in one.
+/// Errors: Invalid for what Twilio refuses (its message and code stand in `message`), Denied for 401 and 403, NotFound
+/// for 404, LimitExceeded for 429 to the last, Unavailable and Timeout for the way there and for answers that are not
+/// understood. No whole number and no secret stands in one.
 class TwilioRest final : public QObject {
     Q_OBJECT
 public:
     template <typename T> using Done = std::function<void(const Result<T>&)>;
 
     /// `http` must outlive it. `random` gives 0..1, for the jitter; null: the system's.
-    TwilioRest(RestSettings settings, providers::HttpPool& http, const Clock& clock, std::function<double()> random = {},
-        QObject* parent = nullptr);
+    TwilioRest(RestSettings settings, providers::HttpPool& http, const Clock& clock,
+        std::function<double()> random = {}, QObject* parent = nullptr);
     ~TwilioRest() override;
 
     const RestSettings& settings() const;
@@ -115,7 +117,7 @@ public:
     /// Takes the call to another document; its stream ends there.
     void redirect(const QString& callSid, const QUrl& url, Done<CallResource> done);
     void redirectTo(const QString& callSid, const QByteArray& twiml, Done<CallResource> done);
-    /// Ends it. A call that Twilio knows no more (404) has ended: that is a success.
+    /// Ends it. A call that Twilio knows no more (404), or refuses to end because it has ended, is a success.
     void hangUp(const QString& callSid, Done<void> done);
     /// Ends it before it is answered.
     void cancel(const QString& callSid, Done<void> done);
@@ -124,8 +126,9 @@ public:
     /// "paused", "in-progress" or "stopped" for the recording under way.
     void updateRecording(const QString& callSid, const QString& status, Done<RecordingResource> done);
     void listRecordings(const QString& callSid, Done<QList<RecordingResource>> done);
+    /// One that is not there any more (404) is deleted.
     void deleteRecording(const QString& recordingSid, Done<void> done);
-    /// The account answers: address and credentials are right.
+    /// The account answers and is active: address and credentials are right.
     void checkCredentials(Done<void> done);
     /// Numbers of the account that are `phoneNumber`, or all of the first page.
     void listNumbers(const QString& phoneNumber, Done<QList<NumberResource>> done);

@@ -25,6 +25,8 @@ public:
     CurlCall(CurlLoop& loop, const HttpRequest& request, Instant now);
     ~CurlCall() override;
 
+    int status() const override { return m_status; }
+
 private:
     friend class CurlLoop;
     static size_t onHeader(char* bytes, size_t size, size_t count, void* call);

@@ -39,6 +39,10 @@ struct HttpRequest final {
 ///   LimitExceeded
 class HttpCall : public QObject {
     Q_OBJECT
+public:
+    /// Of the answer; 0 while there is none. Still there when failed() is told: 429 means "not carried out", a broken
+    /// connection does not.
+    virtual int status() const = 0;
 Q_SIGNALS:
     void head(int status, const QByteArray& contentType);
     void data(const QByteArray& bytes);
