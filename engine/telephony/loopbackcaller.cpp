@@ -8,10 +8,6 @@
 #include "shared/core/logging.h"
 #include "shared/core/masking.h"
 
-#include <QHostAddress>
-#include <QNetworkProxy>
-#include <QNetworkReply>
-#include <QNetworkRequest>
 #include <QRegularExpression>
 
 #include <cmath>
@@ -21,7 +17,9 @@ namespace kav::telephony {
 namespace {
 
 constexpr int MaxDocuments = 10; ///< Twilio follows as many redirects before it gives up
-constexpr qsizetype MaxAnswerBytes = 256 * 1024;
+constexpr Milliseconds CircleTime{1000};
+constexpr Milliseconds LineTick{20}; ///< where no frames set the pace
+constexpr Milliseconds SpokenLetter{65};
 constexpr int LoudRms = 200; ///< as in SpeechWatcher
 constexpr Milliseconds KeySpacing{200};
 constexpr Milliseconds KeyPause{500};
@@ -29,19 +27,6 @@ constexpr Milliseconds KeyPause{500};
 QString textOf(const QByteArray& bytes)
 {
     return QString::fromUtf8(bytes);
-}
-
-QString hostAndPort(const QUrl& url)
-{
-    return url.port() < 0 ? url.host() : QStringLiteral("%1:%2").arg(url.host()).arg(url.port());
-}
-
-/// The URL as Twilio signs it: fully escaped, and https without its port.
-QByteArray signedUrl(QUrl url)
-{
-    if (url.scheme() == QLatin1String("https"))
-        url.setPort(-1);
-    return url.toEncoded(QUrl::RemoveFragment | QUrl::RemoveUserInfo);
 }
 
 } // namespace
@@ -55,10 +40,12 @@ LoopbackCaller::LoopbackCaller(CallSettings settings, const Clock& clock, QObjec
     : QObject(parent)
     , m_settings(std::move(settings))
     , m_clock(clock)
+    , m_webhooks(
+          {m_settings.to, m_settings.publicUrl, m_settings.connectTo, m_settings.authToken, m_settings.httpTimeout})
+    , m_interpreter(*this, m_settings.confidence)
     , m_ids(m_settings.ids.value_or(StreamIds::random()))
     , m_script(m_settings.script)
 {
-    m_http.setProxy(QNetworkProxy::NoProxy);
     m_timer.setTimerType(Qt::PreciseTimer);
     m_timer.setSingleShot(true);
     connect(&m_timer, &QTimer::timeout, this, &LoopbackCaller::tick);
@@ -71,234 +58,215 @@ LoopbackCaller::~LoopbackCaller() = default;
 void LoopbackCaller::start()
 {
     Q_ASSERT(m_phase == Phase::Idle);
-    m_phase = Phase::Webhook;
+    m_phase = Phase::Line;
     m_callBegan = m_clock.now();
-    FormBody form = callFields(QStringLiteral("ringing"));
-    for (const FormField& field : std::as_const(m_settings.extraFields))
-        form.append(field.name, field.value);
-    fetchTwiml(asPublic(m_settings.to), form);
+    m_timer.start(LineTick);
+    if (!m_settings.twiml.isEmpty())
+        takeTwiml({}, m_settings.twiml);
+    else
+        fetchTwiml(
+            m_webhooks.asPublic(m_settings.to), QStringLiteral("POST"), m_settings.status, m_settings.extraFields);
 }
 
 FormBody LoopbackCaller::callFields(const QString& status) const
 {
-    return FormBody({{QStringLiteral("CallSid"), m_ids.callSid}, {QStringLiteral("AccountSid"), m_ids.accountSid},
+    FormBody form({{QStringLiteral("CallSid"), m_ids.callSid}, {QStringLiteral("AccountSid"), m_ids.accountSid},
         {QStringLiteral("From"), m_settings.from}, {QStringLiteral("To"), m_settings.toNumber},
         {QStringLiteral("Caller"), m_settings.from}, {QStringLiteral("Called"), m_settings.toNumber},
         {QStringLiteral("CallStatus"), status}, {QStringLiteral("ApiVersion"), QStringLiteral("2010-04-01")},
-        {QStringLiteral("Direction"), QStringLiteral("inbound")}, {QStringLiteral("FromCity"), {}}});
+        {QStringLiteral("Direction"), m_settings.direction}, {QStringLiteral("FromCity"), {}}});
+    if (!m_settings.parentSid.isEmpty())
+        form.append(QStringLiteral("ParentCallSid"), m_settings.parentSid);
+    return form;
 }
 
-bool LoopbackCaller::isLoopbackHost(const QString& host) const
+void LoopbackCaller::post(const QUrl& url, const FormBody& form, WebhookClient::Answer answer, const QString& method)
 {
-    if (host.compare(QLatin1String("localhost"), Qt::CaseInsensitive) == 0)
-        return true;
-    const QHostAddress address(host);
-    return !address.isNull() && address.isLoopback();
+    m_webhooks.request(url, method, form,
+        [this, answer = std::move(answer)](int status, const QByteArray& type, const QByteArray& body) {
+            answer(status, type, body);
+            finishWhenQuiet();
+        });
 }
 
-/// What the proxy before the engine takes off the paths: "/kav", or nothing.
-QString LoopbackCaller::proxyPrefix() const
+/// A callback: told, and only counted when it is refused.
+void LoopbackCaller::tell(const QUrl& url, const FormBody& form, const QString& what)
 {
-    QString prefix = m_settings.publicUrl.path();
-    while (prefix.endsWith(QLatin1Char('/')))
-        prefix.chop(1);
-    return prefix;
-}
-
-/// The engine's own URL as the outside world writes it.
-QUrl LoopbackCaller::asPublic(QUrl url) const
-{
-    if (m_settings.publicUrl.isEmpty())
-        return url;
-    url.setScheme(m_settings.publicUrl.scheme());
-    url.setHost(m_settings.publicUrl.host());
-    url.setPort(m_settings.publicUrl.port());
-    url.setPath(proxyPrefix() + url.path());
-    return url;
-}
-
-/// The path that arrives at the engine when `url`, as the outside world writes it, is requested.
-QString LoopbackCaller::pathBehindProxy(const QUrl& url) const
-{
-    const QString prefix = proxyPrefix();
-    const bool isBehind = !prefix.isEmpty() && url.host() == m_settings.publicUrl.host()
-        && url.path().startsWith(QString(prefix + QLatin1Char('/')));
-    return isBehind ? url.path().mid(prefix.size()) : url.path();
-}
-
-std::pair<QString, quint16> LoopbackCaller::connectTarget() const
-{
-    const qsizetype colon = m_settings.connectTo.lastIndexOf(QLatin1Char(':'));
-    if (!m_settings.connectTo.isEmpty() && colon > 0) {
-        return {m_settings.connectTo.left(colon),
-            static_cast<quint16>(QStringView(m_settings.connectTo).mid(colon + 1).toUInt())};
-    }
-    return {m_settings.to.host(),
-        static_cast<quint16>(m_settings.to.port(m_settings.to.scheme() == QLatin1String("https") ? 443 : 80))};
-}
-
-/// `url` is the address as the engine's owner knows it; the connection may go elsewhere.
-void LoopbackCaller::post(const QUrl& url, const FormBody& form, Answer answer)
-{
-    QUrl actual = url;
-    actual.setPath(pathBehindProxy(url));
-    const bool viaProxyName = !m_settings.publicUrl.isEmpty() && url.host() == m_settings.publicUrl.host();
-    if (!m_settings.connectTo.isEmpty() || viaProxyName) {
-        const auto [host, port] = connectTarget();
-        actual.setScheme(m_settings.connectTo.isEmpty() ? m_settings.to.scheme() : QStringLiteral("http"));
-        actual.setHost(host);
-        actual.setPort(port);
-    } else if (isLoopbackHost(url.host())) {
-        actual.setScheme(QStringLiteral("http"));
-        if (url.port() < 0)
-            actual.setPort(m_settings.to.port(80));
-    }
-    QNetworkRequest request(actual);
-    request.setRawHeader("Host", hostAndPort(url).toUtf8());
-    request.setHeader(QNetworkRequest::UserAgentHeader, QStringLiteral("TwilioProxy/1.1"));
-    request.setHeader(
-        QNetworkRequest::ContentTypeHeader, QStringLiteral("application/x-www-form-urlencoded; charset=UTF-8"));
-    request.setRawHeader("I-Twilio-Idempotency-Token", StreamIds::random().streamSid.mid(2).toLatin1());
-    request.setAttribute(QNetworkRequest::RedirectPolicyAttribute, QNetworkRequest::ManualRedirectPolicy);
-    request.setTransferTimeout(static_cast<int>(m_settings.httpTimeout.count()));
-    if (!m_settings.authToken.isEmpty()) {
-        request.setRawHeader(
-            "X-Twilio-Signature", computeSignature(m_settings.authToken, signedUrl(url), form.fields()));
-    }
-    QNetworkReply* reply = m_http.post(request, form.encode());
-    ++m_pendingPosts;
-    connect(reply, &QNetworkReply::readyRead, this, [reply] {
-        if (reply->bytesAvailable() > MaxAnswerBytes)
-            reply->abort();
-    });
-    connect(reply, &QNetworkReply::finished, this, [this, reply, answer = std::move(answer)] {
-        reply->deleteLater();
-        --m_pendingPosts;
-        const int status = reply->attribute(QNetworkRequest::HttpStatusCodeAttribute).toInt();
-        const QByteArray type = reply->header(QNetworkRequest::ContentTypeHeader).toString().toUtf8();
-        answer(status, type, status == 0 ? reply->errorString().toUtf8() : reply->readAll());
-        finishWhenQuiet();
+    post(url, form, [this, what](int status, const QByteArray&, const QByteArray& body) {
+        if (status < 200 || status > 299) {
+            ++m_outcome.failedCallbacks;
+            add(QStringLiteral("line"), QStringLiteral("callback-failed"),
+                QStringLiteral("%1: %2").arg(what, status == 0 ? textOf(body) : QString::number(status)));
+        }
     });
 }
 
-void LoopbackCaller::fetchTwiml(const QUrl& url, const FormBody& form)
+void LoopbackCaller::fetchTwiml(
+    const QUrl& url, const QString& method, const QString& callStatus, const QList<FormField>& more)
 {
-    if (++m_documents > MaxDocuments) {
+    if (url.host().isEmpty()) {
+        failCall(QStringLiteral("11100: a relative URL in TwiML that has no URL of its own"));
+        return;
+    }
+    // Only documents that take no time make a circle that never ends.
+    const Instant now = m_clock.now();
+    m_documents = now - m_lastFetch > CircleTime ? 1 : m_documents + 1;
+    m_lastFetch = now;
+    if (m_documents > MaxDocuments) {
         failCall(QStringLiteral("more than %1 TwiML documents").arg(MaxDocuments));
         return;
     }
-    m_documentUrl = url;
+    FormBody form = callFields(callStatus);
+    for (const FormField& field : more)
+        form.append(field.name, field.value);
     add(QStringLiteral("line"), QStringLiteral("webhook"), url.path());
-    post(url, form, [this, url](int status, const QByteArray& type, const QByteArray& body) {
-        if (m_phase == Phase::Finished || m_callEnded)
-            return;
-        if (status < 200 || status > 299) {
-            failCall(
-                QStringLiteral("%1 answered %2").arg(url.path(), status == 0 ? textOf(body) : QString::number(status)));
-            return;
-        }
-        if (body.isEmpty()) {
-            add(QStringLiteral("line"), QStringLiteral("twiml"), QStringLiteral("empty answer %1").arg(status));
-            m_verbs.clear();
-            obey();
-            return;
-        }
-        if (!type.startsWith("text/xml") && !type.startsWith("application/xml")) {
-            failCall(QStringLiteral("%1 answered Content-Type \"%2\", not text/xml")
-                         .arg(url.path(), logSafe(textOf(type), 60)));
-            return;
-        }
-        const auto document = TwimlDocument::parse(body);
-        if (!document) {
-            failCall(QStringLiteral("%1: %2").arg(url.path(), document.error().message));
-            return;
-        }
-        for (const QString& warning : document->warnings())
-            add(QStringLiteral("line"), QStringLiteral("twiml-warning"), warning);
-        m_verbs.assign(document->verbs().begin(), document->verbs().end());
-        obey();
+    post(
+        url, form,
+        [this, url, generation = m_generation](int status, const QByteArray& type, const QByteArray& body) {
+            if (m_callEnded || generation != m_generation)
+                return;
+            if (status < 200 || status > 299) {
+                failCall(QStringLiteral("%1 answered %2")
+                             .arg(url.path(), status == 0 ? textOf(body) : QString::number(status)));
+                return;
+            }
+            if (body.isEmpty()) {
+                add(QStringLiteral("line"), QStringLiteral("twiml"), QStringLiteral("empty answer %1").arg(status));
+                m_interpreter.obey({}, url, m_clock.now());
+                return;
+            }
+            if (!type.startsWith("text/xml") && !type.startsWith("application/xml")) {
+                failCall(QStringLiteral("%1 answered Content-Type \"%2\", not text/xml")
+                             .arg(url.path(), logSafe(textOf(type), 60)));
+                return;
+            }
+            takeTwiml(url, body);
+        },
+        method);
+}
+
+/// `url` empty: the document came by REST.
+void LoopbackCaller::takeTwiml(const QUrl& url, const QByteArray& body)
+{
+    const auto document = TwimlDocument::parse(body);
+    if (!document) {
+        failCall(QStringLiteral("%1: %2").arg(url.path(), document.error().message));
+        return;
+    }
+    for (const QString& warning : document->warnings())
+        add(QStringLiteral("line"), QStringLiteral("twiml-warning"), warning);
+    m_documentUrl = url;
+    m_interpreter.obey(*document, url, m_clock.now());
+}
+
+void LoopbackCaller::fetchDocument(const QUrl& url, const QString& method, const QList<FormField>& more)
+{
+    fetchTwiml(url, method, QStringLiteral("in-progress"), more);
+}
+
+void LoopbackCaller::dial(const TwimlVerb& verb)
+{
+    add(QStringLiteral("line"), QStringLiteral("dial"));
+    if (m_settings.exchange != nullptr)
+        m_settings.exchange->dial(*this, verb);
+    else
+        m_interpreter.dialEnded({{QStringLiteral("DialCallStatus"), QStringLiteral("no-answer")}}, m_clock.now());
+}
+
+void LoopbackCaller::dialEnded(const QList<FormField>& fields)
+{
+    if (!m_callEnded)
+        m_interpreter.dialEnded(fields, m_clock.now());
+}
+
+void LoopbackCaller::recordingEnded(const TwimlVerb& record, const QList<FormField>& fields, bool isAbsent)
+{
+    const QString state = isAbsent ? QStringLiteral("absent") : QStringLiteral("completed");
+    const QString events =
+        record.attributes.value(QStringLiteral("recordingStatusCallbackEvent"), QStringLiteral("completed"));
+    if (!events.split(QLatin1Char(' ')).contains(state))
+        return;
+    FormBody form({{QStringLiteral("AccountSid"), m_ids.accountSid}, {QStringLiteral("CallSid"), m_ids.callSid},
+        {QStringLiteral("RecordingStatus"), state}, {QStringLiteral("RecordingChannels"), QStringLiteral("1")},
+        {QStringLiteral("RecordingSource"), QStringLiteral("RecordVerb")}});
+    for (const FormField& field : fields)
+        form.append(field.name, field.value);
+    tell(m_documentUrl.resolved(QUrl(record.attribute(QStringLiteral("recordingStatusCallback")))), form,
+        QStringLiteral("recording ") + state);
+}
+
+void LoopbackCaller::note(const QString& what, const QString& detail)
+{
+    add(QStringLiteral("line"), what, detail);
+}
+
+void LoopbackCaller::documentEnded(bool isHangup, const QString& reason)
+{
+    if (!reason.isEmpty())
+        m_outcome.finalStatus = reason == QLatin1String("busy") ? QStringLiteral("busy") : QStringLiteral("no-answer");
+    if (isHangup || m_settings.exchange == nullptr || !m_settings.exchange->keeps(*this))
+        endCall();
+}
+
+void LoopbackCaller::redirect(const QUrl& url, const QString& method)
+{
+    replaceDocument([this, url, method] { fetchTwiml(url, method, QStringLiteral("in-progress"), {}); });
+}
+
+void LoopbackCaller::redirectTo(const QByteArray& twiml)
+{
+    replaceDocument([this, twiml] { takeTwiml({}, twiml); });
+}
+
+void LoopbackCaller::end()
+{
+    replaceDocument([this] {
+        m_outcome.endedByEngine = true;
+        endCall();
     });
 }
 
-/// Goes on with the document until a verb takes time.
-void LoopbackCaller::obey()
+/// What REST says takes the place of whatever is under way; a stream is told to stop and closed first.
+void LoopbackCaller::replaceDocument(std::function<void()> then)
 {
-    while (!m_callEnded && m_phase != Phase::Opening && m_phase != Phase::Streaming) {
-        if (m_verbs.empty()) {
-            endCall();
-            return;
+    if (m_callEnded || m_hangingUp)
+        return;
+    ++m_generation;
+    const bool dialled = m_interpreter.isDialling();
+    m_interpreter.drop();
+    if (dialled && m_settings.exchange != nullptr)
+        m_settings.exchange->leave(*this);
+    const bool isFirst = !std::exchange(m_replacement, std::move(then));
+    if (m_phase == Phase::Streaming) {
+        if (isFirst) {
+            m_socket->sendText(m_writer->stop());
+            m_socket->close(1000);
         }
-        const TwimlVerb verb = std::move(m_verbs.front());
-        m_verbs.pop_front();
-        const int documents = m_documents;
-        obeyVerb(verb);
-        if (documents != m_documents)
-            return; // the next document is on its way
+        return; // when it is closed
     }
+    if (m_phase == Phase::Opening)
+        dropStream();
+    m_phase = Phase::Line;
+    std::exchange(m_replacement, nullptr)();
 }
 
-void LoopbackCaller::obeyVerb(const TwimlVerb& verb)
+void LoopbackCaller::dropStream()
 {
-    using VerbKind = TwimlVerb::Kind;
-    const QString line = QStringLiteral("line");
-    switch (verb.kind) {
-    case VerbKind::Connect: {
-        const TwimlVerb* stream = verb.child(VerbKind::Stream);
-        if (stream == nullptr)
-            add(line, QStringLiteral("connect"), QStringLiteral("to something other than a stream: skipped"));
-        else if (m_streamWasOpen || m_socket != nullptr)
-            add(line, QStringLiteral("connect"), QStringLiteral("a second stream is not opened"));
-        else
-            openStream(verb, *stream);
+    if (m_socket == nullptr)
         return;
-    }
-    case VerbKind::Say:
-        add(line, QStringLiteral("say"), logSafe(verb.text, 500));
-        return;
-    case VerbKind::Play:
-    case VerbKind::Dial:
-    case VerbKind::Start:
-        add(line, verb.name.toLower(), logSafe(verb.text));
-        return;
-    case VerbKind::Pause:
-        add(line, QStringLiteral("pause"),
-            verb.attributes.value(QStringLiteral("length"), QStringLiteral("1")) + QStringLiteral(" s"));
-        return;
-    case VerbKind::Record:
-        add(line, QStringLiteral("record"), QStringLiteral("the caller leaves no message"));
-        return;
-    case VerbKind::Gather:
-        for (const TwimlVerb& child : verb.children)
-            obeyVerb(child);
-        add(line, QStringLiteral("gather"), QStringLiteral("the caller gives no input"));
-        return;
-    case VerbKind::Redirect:
-        m_verbs.clear();
-        fetchTwiml(m_documentUrl.resolved(QUrl(verb.text)), callFields(QStringLiteral("in-progress")));
-        return;
-    case VerbKind::Hangup:
-    case VerbKind::Reject:
-        add(line, verb.name.toLower(), verb.attribute(QStringLiteral("reason")));
-        m_verbs.clear();
-        return;
-    case VerbKind::Stream:
-    case VerbKind::Parameter:
-    case VerbKind::Number:
-        add(line, QStringLiteral("twiml-warning"), QStringLiteral("<%1> is out of place").arg(verb.name));
-        return;
-    }
+    m_socket->disconnect(this);
+    m_socket->deleteLater();
+    m_socket = nullptr;
 }
 
-void LoopbackCaller::openStream(const TwimlVerb& connectVerb, const TwimlVerb& stream)
+void LoopbackCaller::openStream(const TwimlVerb&, const TwimlVerb& stream)
 {
-    const QString action = connectVerb.attribute(QStringLiteral("action"));
-    m_action = action.isEmpty() ? QUrl() : m_documentUrl.resolved(QUrl(action));
     const QString callback = stream.attribute(QStringLiteral("statusCallback"));
     m_statusCallback = callback.isEmpty() ? QUrl() : m_documentUrl.resolved(QUrl(callback));
     m_parameters = stream.parameters();
     QUrl url(stream.attribute(QStringLiteral("url")));
     m_phase = Phase::Opening;
-    const bool local = isLoopbackHost(url.host());
+    const bool local = WebhookClient::isLoopbackHost(url.host());
     if (!url.isValid() || url.host().isEmpty()
         || (url.scheme() != QLatin1String("wss") && !(local && url.scheme() == QLatin1String("ws")))) {
         onStreamFailed(0,
@@ -312,15 +280,14 @@ void LoopbackCaller::openStream(const TwimlVerb& connectVerb, const TwimlVerb& s
         url.setQuery(QString());
     }
     net::WebSocketClient::Target target;
-    target.host = hostAndPort(url).toUtf8();
+    target.host = WebhookClient::hostAndPort(url).toUtf8();
     QUrl actual = url;
-    actual.setPath(pathBehindProxy(url));
+    actual.setPath(m_webhooks.pathBehindProxy(url));
     target.path = actual.path(QUrl::FullyEncoded).toUtf8();
     if (target.path.isEmpty())
         target.path = "/";
-    if (!m_settings.connectTo.isEmpty()
-        || (!m_settings.publicUrl.isEmpty() && url.host() == m_settings.publicUrl.host())) {
-        std::tie(target.connectHost, target.connectPort) = connectTarget();
+    if (m_webhooks.isRouted(url)) {
+        std::tie(target.connectHost, target.connectPort) = m_webhooks.connectTarget();
     } else {
         target.connectHost = url.host();
         target.connectPort = static_cast<quint16>(url.port(local ? m_settings.to.port(80) : 443));
@@ -333,7 +300,9 @@ void LoopbackCaller::openStream(const TwimlVerb& connectVerb, const TwimlVerb& s
             computeSignature(m_settings.authToken, url.toEncoded(QUrl::RemoveUserInfo | QUrl::RemoveFragment));
         target.headers.emplaceBack("x-twilio-signature", signature);
     }
-    add(QStringLiteral("line"), QStringLiteral("connect"), hostAndPort(url));
+    add(QStringLiteral("line"), QStringLiteral("connect"), WebhookClient::hostAndPort(url));
+    if (m_streamWasOpen) // every stream has its own name
+        m_ids.streamSid = StreamIds::random().streamSid;
     m_socket = new net::WebSocketClient(this);
     connect(m_socket, &net::WebSocketClient::opened, this, &LoopbackCaller::onStreamOpened);
     connect(m_socket, &net::WebSocketClient::failed, this, &LoopbackCaller::onStreamFailed);
@@ -352,7 +321,14 @@ void LoopbackCaller::onStreamOpened()
     m_phase = Phase::Streaming;
     m_streamWasOpen = true;
     m_streamBegan = m_clock.now();
+    m_buffer = {};
     m_buffer.start(m_streamBegan);
+    m_agentWatcher = SpeechWatcher();
+    m_framesSent = 0;
+    m_trackBase = std::max(m_callerTrack.size(), m_agentTrack.size());
+    m_callerTrack.append(m_trackBase - m_callerTrack.size(), static_cast<char>(media::MulawSilence));
+    m_agentTrack.append(m_trackBase - m_agentTrack.size(), static_cast<char>(media::MulawSilence));
+    m_agentWatched = m_trackBase;
     m_writer = std::make_unique<TwilioPeerWriter>(m_ids);
     m_socket->sendText(m_writer->connected());
     m_socket->sendText(m_writer->start(m_parameters));
@@ -384,13 +360,7 @@ void LoopbackCaller::streamEvent(const QString& event, const QString& error)
         {QStringLiteral("Timestamp"), m_clock.wallNow().toUTC().toString(Qt::ISODateWithMs)}});
     if (!error.isEmpty())
         form.append(QStringLiteral("StreamError"), error);
-    post(m_statusCallback, form, [this, event](int status, const QByteArray&, const QByteArray& body) {
-        if (status < 200 || status > 299) {
-            ++m_outcome.failedCallbacks;
-            add(QStringLiteral("line"), QStringLiteral("callback-failed"),
-                QStringLiteral("%1: %2").arg(event, status == 0 ? textOf(body) : QString::number(status)));
-        }
-    });
+    tell(m_statusCallback, form, event);
 }
 
 void LoopbackCaller::onStreamText(const QByteArray& utf8)
@@ -427,32 +397,74 @@ void LoopbackCaller::returnMarks(const std::vector<QString>& names)
 
 void LoopbackCaller::tick()
 {
-    if (m_phase != Phase::Streaming)
+    if (m_callEnded || m_phase == Phase::Idle)
         return;
     const Instant now = m_clock.now();
-    returnMarks(m_buffer.advance(now));
-    listen(now);
-    sendDue(now);
-    sendKeysDue(now);
-    if (!m_hangingUp)
+    const bool isStreaming = m_phase == Phase::Streaming;
+    if (isStreaming) {
+        returnMarks(m_buffer.advance(now));
+        listen(now);
+        sendDue(now);
+        sendKeysDue(now);
+    } else {
+        m_interpreter.advance(now);
+        talkOnLine(now);
+        sendKeysDue(now);
+    }
+    if (!m_callEnded && !m_hangingUp && !m_replacement && (isStreaming || scriptRunsOnLine()))
         runScript(now);
-    if (!m_hangingUp && lineTime(now) > m_settings.longest) {
+    const Milliseconds took = m_streamWasOpen ? lineTime(now) : sinceCall(now);
+    if (!m_callEnded && !m_hangingUp && took > m_settings.longest) {
         m_outcome.reason = QStringLiteral("the call took longer than %1 s").arg(m_settings.longest.count() / 1000);
         hangUp();
     }
-    if (m_phase != Phase::Streaming || m_hangingUp)
+    if (m_callEnded || m_hangingUp)
         return;
+    if (m_phase != Phase::Streaming) {
+        m_timer.start(LineTick);
+        return;
+    }
     // Absolute deadlines: a late tick does not make the next one late.
     const Instant next = m_streamBegan + media::FrameDuration * static_cast<qint64>(m_framesSent + 1);
     m_timer.start(std::max(Milliseconds(0), std::chrono::ceil<Milliseconds>(next - m_clock.now())));
 }
 
+/// Where there is no stream, a script begins when the caller is asked for something: what is said before a stream is
+/// not yet the conversation. A person who was called listens from the beginning.
+bool LoopbackCaller::scriptRunsOnLine() const
+{
+    return m_phase == Phase::Line && (m_interpreter.hasConversed() || m_settings.exchange != nullptr);
+}
+
+/// The caller's words where no stream carries them: they take their time, and Twilio hears the text.
+void LoopbackCaller::talkOnLine(Instant now)
+{
+    if (m_mouth.empty() || m_phase != Phase::Line)
+        return;
+    Utterance& words = m_mouth.front();
+    if (!words.began) {
+        words.began = now;
+        m_callerOnset = sinceCall(now);
+        add(QStringLiteral("caller"), QStringLiteral("speaks"), words.label);
+        m_interpreter.speechBegan(now);
+    }
+    const Milliseconds length = words.mulaw.isEmpty() ? SpokenLetter * int(words.label.size())
+                                                      : media::durationOf(static_cast<std::size_t>(words.mulaw.size()));
+    if (now - *words.began < length)
+        return;
+    const QString text = words.label;
+    m_mouth.pop_front();
+    add(QStringLiteral("caller"), QStringLiteral("stops"));
+    m_interpreter.speechEnded(text, length, now);
+}
+
 void LoopbackCaller::sendDue(Instant now)
 {
     const auto due = static_cast<quint64>(lineTime(now) / media::FrameDuration);
-    while (m_framesSent < due)
+    while (m_framesSent < due) {
         sendFrame(m_framesSent++);
-    m_outcome.framesSent = m_framesSent;
+        ++m_outcome.framesSent;
+    }
 }
 
 void LoopbackCaller::sendFrame(quint64 number)
@@ -477,7 +489,7 @@ void LoopbackCaller::sendFrame(quint64 number)
     }
     media::PcmFrame pcm = media::decodeFrame(frame);
     if (!m_callerOnset && filled > 0 && media::levelOf(pcm).rms >= LoudRms)
-        m_callerOnset = begin;
+        m_callerOnset = offset + begin;
     if (m_noiseAmplitude > 0) {
         for (qint16& sample : pcm) {
             m_noiseState = m_noiseState * 1664525u + 1013904223u; // enough for noise, and the same in every run
@@ -499,7 +511,10 @@ void LoopbackCaller::sendKeysDue(Instant now)
         if (key == QLatin1Char('W')) {
             m_nextKey = now + KeyPause;
         } else {
-            m_socket->sendText(m_writer->dtmf(key.toLatin1()));
+            if (m_phase == Phase::Streaming)
+                m_socket->sendText(m_writer->dtmf(key.toLatin1()));
+            else
+                m_interpreter.key(key, now);
             add(QStringLiteral("caller"), QStringLiteral("dtmf"), QString(key));
         }
     }
@@ -509,12 +524,12 @@ void LoopbackCaller::sendKeysDue(Instant now)
 void LoopbackCaller::listen(Instant now)
 {
     for (const PlayedAudio& heard : m_buffer.takePlayed()) {
-        const auto position = static_cast<qsizetype>(heard.position);
+        const auto position = m_trackBase + static_cast<qsizetype>(heard.position);
         if (m_agentTrack.size() < position)
             m_agentTrack.append(position - m_agentTrack.size(), static_cast<char>(media::MulawSilence));
         m_agentTrack.append(heard.mulaw);
     }
-    const auto played = static_cast<qsizetype>(lineTime(now).count() * media::SampleRate / 1000);
+    const auto played = m_trackBase + static_cast<qsizetype>(lineTime(now).count() * media::SampleRate / 1000);
     if (m_agentTrack.size() < played)
         m_agentTrack.append(played - m_agentTrack.size(), static_cast<char>(media::MulawSilence));
     const Milliseconds offset = elapsed(m_callBegan, m_streamBegan);
@@ -523,7 +538,7 @@ void LoopbackCaller::listen(Instant now)
         media::MulawFrame frame;
         std::copy_n(
             reinterpret_cast<const quint8*>(m_agentTrack.constData()) + m_agentWatched, frameSize, frame.data());
-        const Milliseconds begin = media::durationOf(static_cast<std::size_t>(m_agentWatched));
+        const Milliseconds begin = media::durationOf(static_cast<std::size_t>(m_agentWatched - m_trackBase));
         const auto change =
             m_agentWatcher.feed(media::levelOf(media::decodeFrame(frame)).rms, begin, begin + media::FrameDuration);
         if (change) {
@@ -537,19 +552,31 @@ void LoopbackCaller::listen(Instant now)
 ScriptView LoopbackCaller::view(Instant now) const
 {
     ScriptView seen;
-    seen.now = lineTime(now);
-    seen.agentSpeaking = m_agentWatcher.isSpeaking();
-    seen.agentBegan = m_agentWatcher.began();
-    seen.agentLastLoud = m_agentWatcher.lastLoud();
+    seen.now = sinceCall(now);
+    if (m_phase == Phase::Streaming) {
+        const Milliseconds offset = sinceCall(m_streamBegan);
+        seen.agentSpeaking = m_agentWatcher.isSpeaking();
+        seen.agentBegan = offset + m_agentWatcher.began();
+        if (m_agentWatcher.lastLoud())
+            seen.agentLastLoud = offset + *m_agentWatcher.lastLoud();
+    } else {
+        seen.agentSpeaking = m_interpreter.isSpeaking();
+        if (seen.agentSpeaking) {
+            seen.agentBegan = sinceCall(m_interpreter.speaksSince());
+            seen.agentLastLoud = seen.now;
+        } else if (m_interpreter.lastSpoke()) {
+            seen.agentLastLoud = sinceCall(*m_interpreter.lastSpoke());
+        }
+    }
     seen.callerOnset = m_callerOnset;
     seen.callerBusy = callerIsBusy();
-    seen.ended = m_phase != Phase::Streaming;
+    seen.ended = m_callEnded;
     return seen;
 }
 
 void LoopbackCaller::runScript(Instant now)
 {
-    if (m_script.advance(view(now), *this) == ScriptRunner::State::Failed && m_phase == Phase::Streaming) {
+    if (m_script.advance(view(now), *this) == ScriptRunner::State::Failed && !m_callEnded) {
         m_outcome.reason = m_script.reason();
         hangUp();
     }
@@ -558,8 +585,8 @@ void LoopbackCaller::runScript(Instant now)
 void LoopbackCaller::speak(const QByteArray& mulaw, const QString& label)
 {
     m_callerOnset.reset();
-    if (!mulaw.isEmpty())
-        m_mouth.push_back({mulaw, label, 0});
+    if (!mulaw.isEmpty() || m_phase != Phase::Streaming)
+        m_mouth.push_back({mulaw, label, 0, {}});
 }
 
 void LoopbackCaller::pressKeys(const QString& digits)
@@ -585,14 +612,19 @@ void LoopbackCaller::hangUp()
             m_socket->close(1000);
         }
         return;
-    case Phase::Webhook:
-    case Phase::After:
-        hangUpLine(QStringLiteral("the caller hung up"));
+    case Phase::Line:
+        add(QStringLiteral("caller"), QStringLiteral("hangs-up"));
+        m_hangingUp = true;
+        m_interpreter.hangUp(m_clock.now());
+        if (!m_streamWasOpen && !m_interpreter.hasConversed())
+            hangUpLine(QStringLiteral("the caller hung up"));
+        else
+            endCall();
         return;
     case Phase::Opening:
+        m_hangingUp = true;
+        dropStream();
         hangUpLine(QStringLiteral("the caller hung up before the stream opened"));
-        if (m_socket != nullptr)
-            m_socket->close(1000);
         return;
     case Phase::Idle:
     case Phase::Finished:
@@ -615,55 +647,62 @@ void LoopbackCaller::onStreamClosed(bool byPeer, quint16 code, const QString& re
     for (const QString& name : m_buffer.advance(now))
         m_script.onMark(name);
     listen(now);
-    m_outcome.endedByEngine = byPeer && !m_hangingUp;
+    const bool byUs = m_hangingUp || m_replacement;
+    m_outcome.endedByEngine = byPeer && !byUs;
     add(QStringLiteral("line"), QStringLiteral("stream-stopped"),
         QStringLiteral("%1 closed it, code %2 %3")
-            .arg(m_hangingUp ? QStringLiteral("the caller") : QStringLiteral("the engine"))
+            .arg(m_hangingUp        ? QStringLiteral("the caller")
+                    : m_replacement ? QStringLiteral("Twilio")
+                                    : QStringLiteral("the engine"))
             .arg(code)
             .arg(reason)
             .trimmed());
-    if (!m_hangingUp && code == 1006 && m_outcome.reason.isEmpty())
+    if (!byUs && code == 1006 && m_outcome.reason.isEmpty())
         m_outcome.reason = QStringLiteral("the stream was lost: ") + reason;
     if (code == 1002 && m_outcome.reason.isEmpty())
         m_outcome.reason = reason;
     streamEvent(QStringLiteral("stream-stopped"));
-    const bool hungUp = m_hangingUp;
-    m_phase = Phase::After;
-    if (!hungUp) {
-        if (m_script.advance(view(now), *this) == ScriptRunner::State::Failed && m_outcome.reason.isEmpty())
-            m_outcome.reason = m_script.reason();
-        else if (m_script.state() == ScriptRunner::State::Running && m_outcome.reason.isEmpty())
-            m_outcome.reason = QStringLiteral("the engine ended the call before the script was through");
-        afterStream();
-    } else {
+    m_phase = Phase::Line;
+    m_socket->deleteLater();
+    m_socket = nullptr;
+    if (m_hangingUp) {
         endCall();
+        return;
     }
+    m_timer.start(LineTick);
+    if (m_replacement)
+        std::exchange(m_replacement, nullptr)();
+    else
+        afterStream();
 }
 
 void LoopbackCaller::afterStream()
 {
-    m_phase = Phase::After;
-    if (!m_action.isEmpty()) {
-        FormBody form = callFields(QStringLiteral("in-progress"));
-        form.append(QStringLiteral("StreamSid"), m_ids.streamSid);
-        m_verbs.clear();
-        fetchTwiml(m_action, form);
-        return;
-    }
-    obey();
+    m_phase = Phase::Line;
+    m_interpreter.streamEnded({{QStringLiteral("StreamSid"), m_ids.streamSid}}, m_clock.now());
 }
 
 void LoopbackCaller::endCall()
 {
     if (std::exchange(m_callEnded, true))
         return;
-    m_phase = Phase::After;
-    if (!m_streamWasOpen && m_outcome.reason.isEmpty())
+    m_phase = Phase::Line;
+    m_timer.stop();
+    if (m_settings.exchange != nullptr)
+        m_settings.exchange->leave(*this);
+    const bool conversed = m_streamWasOpen || m_interpreter.hasConversed() || m_settings.exchange != nullptr;
+    if (conversed && !m_hangingUp) {
+        if (m_script.advance(view(m_clock.now()), *this) == ScriptRunner::State::Failed && m_outcome.reason.isEmpty())
+            m_outcome.reason = m_script.reason();
+        else if (m_script.state() == ScriptRunner::State::Running && m_outcome.reason.isEmpty())
+            m_outcome.reason = QStringLiteral("the engine ended the call before the script was through");
+    }
+    if (!conversed && m_outcome.reason.isEmpty())
         m_outcome.reason = QStringLiteral("the engine offered no stream");
     add(QStringLiteral("line"), QStringLiteral("call-ended"), m_outcome.reason);
     QUrl url = m_settings.statusUrl;
-    if (url.isEmpty()) {
-        url = asPublic(m_settings.to);
+    if (url.isEmpty() && m_settings.tellsEnd) {
+        url = m_webhooks.asPublic(m_settings.to);
         static const QRegularExpression last(QStringLiteral("/incoming_call/*$"));
         QString path = url.path();
         url = path.contains(last) ? url : QUrl();
@@ -673,27 +712,21 @@ void LoopbackCaller::endCall()
             url = QUrl();
     }
     if (!url.isEmpty()) {
-        FormBody form = callFields(QStringLiteral("completed"));
+        FormBody form = callFields(m_outcome.finalStatus);
         const qint64 seconds = sinceCall(m_clock.now()).count() / 1000;
         form.append(QStringLiteral("CallDuration"), QString::number(seconds));
         form.append(QStringLiteral("Duration"), QString::number(seconds / 60 + 1));
         form.append(QStringLiteral("SequenceNumber"), QStringLiteral("0"));
         form.append(QStringLiteral("CallbackSource"), QStringLiteral("call-progress-events"));
         form.append(QStringLiteral("Timestamp"), m_clock.wallNow().toUTC().toString(Qt::RFC2822Date));
-        post(url, form, [this](int status, const QByteArray&, const QByteArray& body) {
-            if (status < 200 || status > 299) {
-                ++m_outcome.failedCallbacks;
-                add(QStringLiteral("line"), QStringLiteral("callback-failed"),
-                    QStringLiteral("completed: %1").arg(status == 0 ? textOf(body) : QString::number(status)));
-            }
-        });
+        tell(url, form, m_outcome.finalStatus);
     }
     finishWhenQuiet();
 }
 
 void LoopbackCaller::finishWhenQuiet()
 {
-    if (!m_callEnded || m_pendingPosts > 0 || m_phase == Phase::Finished)
+    if (!m_callEnded || m_webhooks.pending() > 0 || m_phase == Phase::Finished)
         return;
     m_phase = Phase::Finished;
     m_outcome.ok = m_outcome.reason.isEmpty();

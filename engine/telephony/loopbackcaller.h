@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "engine/net/websocketclient.h"
 #include "engine/telephony/callscript.h"
 #include "engine/telephony/calltimeline.h"
 #include "engine/telephony/formbody.h"
-#include "engine/net/websocketclient.h"
 #include "engine/telephony/twiliobuffer.h"
 #include "engine/telephony/twiliopeer.h"
 #include "engine/telephony/twimldocument.h"
+#include "engine/telephony/twimlinterpreter.h"
+#include "engine/telephony/webhookclient.h"
 #include "shared/core/clock.h"
 
 #include <QByteArray>
-#include <QNetworkAccessManager>
 #include <QObject>
 #include <QTimer>
 #include <QUrl>
@@ -25,6 +26,20 @@ namespace kav::telephony {
 
 /// Tells the engine that no person calls: KavTest=1. Twilio sends no such field.
 FormField testField();
+
+class LoopbackCaller;
+
+/// What a leg asks of the exchange it hangs on: other legs. Without one, whoever is dialled does not answer.
+class LineExchange {
+public:
+    virtual ~LineExchange() = default;
+    /// LoopbackCaller::dialEnded() follows, unless the leg leaves first.
+    virtual void dial(LoopbackCaller& leg, const TwimlVerb& verb) = 0;
+    /// The leg's document is through: true keeps it on the line.
+    virtual bool keeps(LoopbackCaller& leg) = 0;
+    /// The leg is not in its dial any more (it was redirected), or has ended; told of every end.
+    virtual void leave(LoopbackCaller& leg) = 0;
+};
 
 /// Everything about one call. The defaults call an engine on this machine.
 struct CallSettings final {
@@ -46,6 +61,13 @@ struct CallSettings final {
     std::optional<double> noiseDbfs; ///< from the start
     Milliseconds longest{30 * 60 * 1000};
     Milliseconds httpTimeout{15000}; ///< what Twilio grants a webhook
+    double confidence = 0.93; ///< of what Gather understands
+    // Of a leg that an exchange has made.
+    QString direction = QStringLiteral("inbound"), status = QStringLiteral("ringing");
+    QString parentSid;
+    QByteArray twiml; ///< obeyed at once, instead of what `to` answers
+    bool tellsEnd = true; ///< false: only a `statusUrl` is told of the end
+    LineExchange* exchange = nullptr; ///< outlives the call
 };
 
 struct CallOutcome final {
@@ -56,6 +78,7 @@ struct CallOutcome final {
     quint64 framesSent = 0;
     int refusedMessages = 0; ///< of the engine's, that Twilio would have refused
     int failedCallbacks = 0;
+    QString finalStatus = QStringLiteral("completed"); ///< as Twilio calls it
 };
 
 /// A caller that behaves towards an engine as Twilio does: posts the signed webhook, obeys the TwiML, opens the stream,
@@ -66,12 +89,13 @@ struct CallOutcome final {
 /// Towards a loopback host, and with `connectTo`, https and wss are spoken without TLS: there is none on this machine.
 /// Signatures are made over the URLs as written, all the same. A loopback URL without a port means the port of `to`.
 ///
-/// What follows the stream: when the engine ended it, Connect's action is requested (else the verbs that follow are
-/// obeyed). Say, Play, Record and the like become lines of the timeline; nothing is spoken or recorded there.
+/// Every verb is obeyed; see TwimlInterpreter. Where there is no stream, the script's words reach Gather as text and
+/// Record as time, its keys reach Gather, and what is said takes its time without a sound. A call without a stream went
+/// through when the caller was asked for something and the script came to its end.
 ///
 /// Owned by whoever calls; lives on that thread and needs its event loop. Emits streamOpened() at most once, happened()
 /// for each timeline line as it becomes known, finished() exactly once.
-class LoopbackCaller final : public QObject, private ScriptActions {
+class LoopbackCaller final : public QObject, private ScriptActions, private TwimlLine {
     Q_OBJECT
 public:
     LoopbackCaller(CallSettings settings, const Clock& clock, QObject* parent = nullptr);
@@ -81,6 +105,14 @@ public:
     /// Hangs up as a caller would; finished() follows.
     void hangUp() override;
 
+    /// REST takes the call to another document, or ends it: a stream is stopped and closed first.
+    void redirect(const QUrl& url, const QString& method = QStringLiteral("POST"));
+    void redirectTo(const QByteArray& twiml);
+    void end();
+    /// What an exchange has to say about a Dial.
+    void dialEnded(const QList<FormField>& fields);
+
+    bool hasEnded() const { return m_callEnded; }
     bool isFinished() const { return m_phase == Phase::Finished; }
     const CallOutcome& outcome() const { return m_outcome; }
     const CallTimeline& timeline() const { return m_timeline; }
@@ -96,25 +128,37 @@ Q_SIGNALS:
     void finished();
 
 private:
-    enum class Phase { Idle, Webhook, Opening, Streaming, After, Finished };
+    enum class Phase { Idle, Line, Opening, Streaming, Finished };
     struct Utterance final {
         QByteArray mulaw;
         QString label;
         qsizetype sent = 0;
+        std::optional<Instant> began; ///< where no stream carries it
     };
-    using Answer = std::function<void(int status, const QByteArray& contentType, const QByteArray& body)>;
 
     // ScriptActions
     void speak(const QByteArray& mulaw, const QString& label) override;
     void pressKeys(const QString& digits) override;
     void setNoise(std::optional<double> dbfs) override;
 
-    void post(const QUrl& url, const FormBody& form, Answer answer);
+    // TwimlLine
+    void fetchDocument(const QUrl& url, const QString& method, const QList<FormField>& more) override;
+    void openStream(const TwimlVerb& connectVerb, const TwimlVerb& stream) override;
+    void dial(const TwimlVerb& verb) override;
+    void recordingEnded(const TwimlVerb& record, const QList<FormField>& fields, bool isAbsent) override;
+    void note(const QString& what, const QString& detail) override;
+    void documentEnded(bool isHangup, const QString& reason) override;
+
+    void post(const QUrl& url, const FormBody& form, WebhookClient::Answer answer,
+        const QString& method = QStringLiteral("POST"));
+    void tell(const QUrl& url, const FormBody& form, const QString& what);
     FormBody callFields(const QString& status) const;
-    void fetchTwiml(const QUrl& url, const FormBody& form);
-    void obey();
-    void obeyVerb(const TwimlVerb& verb);
-    void openStream(const TwimlVerb& connectVerb, const TwimlVerb& stream);
+    void fetchTwiml(const QUrl& url, const QString& method, const QString& callStatus, const QList<FormField>& more);
+    void takeTwiml(const QUrl& url, const QByteArray& body);
+    void replaceDocument(std::function<void()> then);
+    void dropStream();
+    bool scriptRunsOnLine() const;
+    void talkOnLine(Instant now);
     void onStreamOpened();
     void onStreamFailed(int status, const QString& reason);
     void onStreamText(const QByteArray& utf8);
@@ -137,16 +181,12 @@ private:
     void addAt(Milliseconds at, const QString& who, const QString& what, const QString& detail = {});
     Milliseconds sinceCall(Instant now) const { return elapsed(m_callBegan, now); }
     Milliseconds lineTime(Instant now) const { return elapsed(m_streamBegan, now); }
-    bool isLoopbackHost(const QString& host) const;
-    QString proxyPrefix() const;
-    QUrl asPublic(QUrl url) const;
-    QString pathBehindProxy(const QUrl& url) const;
-    std::pair<QString, quint16> connectTarget() const;
     bool callerIsBusy() const { return !m_mouth.empty() || !m_keys.isEmpty(); }
 
     CallSettings m_settings;
     const Clock& m_clock;
-    QNetworkAccessManager m_http;
+    WebhookClient m_webhooks;
+    TwimlInterpreter m_interpreter;
     std::unique_ptr<TwilioPeerWriter> m_writer;
     StreamIds m_ids;
     net::WebSocketClient* m_socket = nullptr;
@@ -159,16 +199,16 @@ private:
     Phase m_phase = Phase::Idle;
     Instant m_callBegan, m_streamBegan;
 
-    std::deque<TwimlVerb> m_verbs; ///< still to be obeyed
     QUrl m_documentUrl;
-    QUrl m_action;
     QUrl m_statusCallback;
     QMap<QString, QString> m_parameters;
-    int m_documents = 0;
+    int m_documents = 0; ///< in a row, without time between them
+    Instant m_lastFetch;
+    int m_generation = 0; ///< of the document: an answer for an older one comes too late
+    std::function<void()> m_replacement; ///< to be done when the stream is closed
     bool m_streamWasOpen = false;
     bool m_hangingUp = false;
     bool m_callEnded = false;
-    int m_pendingPosts = 0;
 
     std::deque<Utterance> m_mouth;
     QString m_keys;
@@ -179,6 +219,7 @@ private:
     quint64 m_framesSent = 0;
     QByteArray m_callerTrack, m_agentTrack;
     qsizetype m_agentWatched = 0;
+    qsizetype m_trackBase = 0; ///< where the present stream begins in the tracks
 };
 
 } // namespace kav::telephony

@@ -30,6 +30,7 @@ std::optional<TwimlVerb::Kind> verbKind(QStringView name)
         {QStringLiteral("Gather"), VerbKind::Gather},
         {QStringLiteral("Dial"), VerbKind::Dial},
         {QStringLiteral("Number"), VerbKind::Number},
+        {QStringLiteral("Conference"), VerbKind::Conference},
         {QStringLiteral("Redirect"), VerbKind::Redirect},
         {QStringLiteral("Hangup"), VerbKind::Hangup},
         {QStringLiteral("Reject"), VerbKind::Reject},

@@ -12,7 +12,7 @@
 
 namespace kav::telephony {
 
-/// One verb of a TwiML document (or a noun inside one: Stream, Parameter, Number).
+/// One verb of a TwiML document (or a noun inside one: Stream, Parameter, Number, Conference).
 struct TwimlVerb final {
     enum class Kind {
         Connect,
@@ -26,6 +26,7 @@ struct TwimlVerb final {
         Gather,
         Dial,
         Number,
+        Conference,
         Redirect,
         Hangup,
         Reject,
