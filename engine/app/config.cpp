@@ -13,6 +13,7 @@
 #include <QFileInfo>
 #include <QProcessEnvironment>
 #include <QRandomGenerator>
+#include <QRegularExpression>
 #include <QSet>
 #include <QUrl>
 
@@ -290,6 +291,8 @@ private:
         if (config.dialogFile.isEmpty())
             config.dialogFile = defaultDialog();
         config.callLog.dataDir = config.dataDir;
+        config.rest.accountSid = config.twilioAccountSid;
+        config.rest.authToken = config.twilioAuthToken.toUtf8();
         if (auto tokens = control::ConsoleTokens::parse(config.consoleTokensText))
             config.consoleTokens = std::move(tokens).value();
         else
@@ -423,10 +426,22 @@ private:
         for (const QString& origin : config.consoleOrigins)
             check("console.origins", isOrigin(origin),
                 QStringLiteral("'%1' is not like https://desk.example.com").arg(logSafe(origin, 60)));
-        bool plain = true;
-        for (const QChar c : config.twilioAccountSid)
-            plain = plain && c.unicode() < 128 && c.isLetterOrNumber();
-        check("twilio.account_sid", plain, QStringLiteral("an account id has letters and digits only"));
+        static const QRegularExpression word(QStringLiteral("\\A[A-Za-z0-9]*\\z"));
+        static const QRegularExpression place(QStringLiteral("\\A[a-z0-9-]*\\z"));
+        static const QRegularExpression e164(QStringLiteral("\\A\\+[1-9][0-9]{6,14}\\z"));
+        const auto matches = [](const QRegularExpression& form, const QString& text) {
+            return form.match(text).hasMatch();
+        };
+        check("twilio.account_sid", matches(word, config.twilioAccountSid),
+            QStringLiteral("an account id has letters and digits only"));
+        check("twilio.api_key_sid", matches(word, config.rest.apiKeySid),
+            QStringLiteral("a key's id has letters and digits only"));
+        check("twilio.api_key_sid", config.rest.apiKeySid.isEmpty() || !config.rest.apiKeySecret.isEmpty(),
+            QStringLiteral("given without twilio.api_key_secret"));
+        check("twilio.region", matches(place, config.rest.region), QStringLiteral("a region is a word like ie1"));
+        check("twilio.edge", matches(place, config.rest.edge), QStringLiteral("an edge is a word like dublin"));
+        for (const QString& number : config.twilioNumbers)
+            check("twilio.number", matches(e164, number), QStringLiteral("a number is written like +97231234567"));
         check("dialog.language", !config.language.isEmpty(), QStringLiteral("empty; a language is wanted, e.g. en-US"));
     }
 

@@ -11,6 +11,7 @@
 #include "engine/net/websocket.h"
 #include "engine/providers/failover/failover.h"
 #include "engine/providers/registry.h"
+#include "engine/telephony/twiliorest.h"
 #include "engine/turn/turnmachine.h"
 #include "shared/core/result.h"
 
@@ -59,6 +60,8 @@ struct Config final {
     // twilio
     QString twilioAuthToken; ///< empty: signatures are not checked, and only loopback peers are served
     QString twilioAccountSid;
+    QStringList twilioNumbers; ///< of the account, E.164; calls go out from the first
+    telephony::RestSettings rest; ///< its account and token are filled in
 
     // dialog
     QString dialogFile;

@@ -290,12 +290,14 @@ DoctorRow examinePublicUrl(const Config& config)
     return row;
 }
 
-DoctorRow examineTwilio(const Config& config)
+DoctorRow examineTwilioToken(const Config& config)
 {
     DoctorRow row;
     row.check = QStringLiteral("Twilio token");
     if (!config.twilioAuthToken.isEmpty()) {
-        row.says = QStringLiteral("set; whether it is the account's shows with the first call");
+        row.says = config.rest.isUsable() && config.rest.apiKeySid.isEmpty()
+            ? QStringLiteral("set")
+            : QStringLiteral("set; whether it is the account's shows with the first call");
         return row;
     }
     row.isNeeded = !isOnlyThisMachine(config.publicUrl);
@@ -303,6 +305,95 @@ DoctorRow examineTwilio(const Config& config)
     row.says = QStringLiteral("not set: only callers on this machine are served");
     row.toDo = QStringLiteral("set TWILIO_AUTH_TOKEN, or TWILIO_AUTH_TOKEN_FILE");
     return row;
+}
+
+/// Where a number's calls go, against where this engine takes them.
+DoctorRow examineNumber(const telephony::NumberResource& number, const QString& publicUrl)
+{
+    DoctorRow row;
+    row.check = QStringLiteral("Twilio number");
+    const QString shown = maskNumber(number.phoneNumber);
+    const QString voice = publicUrl + QStringLiteral("/webhook/incoming_call");
+    const QString status = publicUrl + QStringLiteral("/webhook/call_status");
+    const QUrl url(number.voiceUrl);
+    if (number.voiceUrl != voice || number.voiceMethod != QLatin1String("POST")) {
+        row.verdict = Verdict::Warn;
+        row.says = url.isEmpty()
+            ? QStringLiteral("%1: its calls go nowhere").arg(shown)
+            : QStringLiteral("%1: its calls go to %2 (%3)")
+                  .arg(shown, logSafe(url.toDisplayString(QUrl::RemoveUserInfo | QUrl::RemoveQuery)),
+                      logSafe(number.voiceMethod, 10));
+        row.toDo = QStringLiteral("at Twilio set what happens when a call comes in to %1 (POST)").arg(voice);
+    } else if (number.statusCallback != status) {
+        row.verdict = Verdict::Warn;
+        row.says = QStringLiteral("%1: its calls come here, but nobody is told how they end").arg(shown);
+        row.toDo = QStringLiteral("at Twilio set the number's status callback to %1").arg(status);
+    } else {
+        row.says = QStringLiteral("%1: its calls come here").arg(shown);
+    }
+    return row;
+}
+
+/// Asks Twilio. The account's other numbers are nobody's business here.
+void examineAccount(const Config& config, const Clock& clock, QList<DoctorRow>& rows)
+{
+    DoctorRow row;
+    row.check = QStringLiteral("Twilio account");
+    if (!config.rest.isUsable()) {
+        if (config.twilioAuthToken.isEmpty() && config.rest.apiKeySid.isEmpty())
+            return; // the token's row says it
+        row.verdict = Verdict::Warn;
+        row.says = QStringLiteral("not asked: without its id no call can be made, passed on or ended by REST");
+        row.toDo = QStringLiteral("set TWILIO_ACCOUNT_SID");
+        rows += row;
+        return;
+    }
+    telephony::RestSettings settings = config.rest;
+    settings.timeout = Milliseconds(4000);
+    providers::HttpPool http(clock);
+    telephony::TwilioRest rest(settings, http, clock);
+    QEventLoop loop;
+    const Stopwatch watch(clock);
+    rest.checkCredentials([&](const Result<void>& result) {
+        row.says = result ? QStringLiteral("the credentials are right") : toString(result.error());
+        if (!result) {
+            row.verdict = Verdict::Fail;
+            row.toDo = result.error().code == Error::Code::Denied
+                ? QStringLiteral("correct TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, or the API key; see TWILIO_REGION")
+                : QStringLiteral("see that this machine reaches %1").arg(settings.host());
+        }
+        loop.quit();
+    });
+    loop.exec();
+    row.took = watch.took();
+    rows += row;
+    if (row.verdict != Verdict::Ok)
+        return;
+    for (const QString& number : config.twilioNumbers) {
+        const Stopwatch asked(clock);
+        DoctorRow found;
+        found.check = QStringLiteral("Twilio number");
+        rest.listNumbers(number, [&](const Result<QList<telephony::NumberResource>>& result) {
+            if (!result) {
+                found.verdict = Verdict::Warn;
+                found.says = toString(result.error());
+            } else if (result->isEmpty()) {
+                found.verdict = Verdict::Warn;
+                found.says = QStringLiteral("%1 is not of this account").arg(maskNumber(number));
+                found.toDo = QStringLiteral("correct KAV_TWILIO_NUMBER");
+            } else if (config.publicUrl.isEmpty()) {
+                found.verdict = Verdict::Warn;
+                found.says = QStringLiteral("%1 is of this account").arg(maskNumber(number));
+                found.toDo = QStringLiteral("set KAV_PUBLIC_URL, to have it compared with where the number's calls go");
+            } else {
+                found = examineNumber(result->first(), config.publicUrl);
+            }
+            loop.quit();
+        });
+        loop.exec();
+        found.took = asked.took();
+        rows += found;
+    }
 }
 
 } // namespace
@@ -344,7 +435,8 @@ QList<DoctorRow> examine(const LoadedConfig& loaded, const Engine::MakersSource&
     }
     rows += dialog;
     rows += examinePublicUrl(config);
-    rows += examineTwilio(config);
+    rows += examineTwilioToken(config);
+    examineAccount(config, clock, rows);
     examineCredentials(loaded, rows);
     examineProviders(config, makers, script ? *script : nullptr, clock, rows);
     // Whatever a path, an address or a vendor put in.

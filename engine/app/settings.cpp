@@ -52,6 +52,12 @@ Setting secret(const char* key, Member member, const char* customary, const char
         setting.customary += QString::fromLatin1(customary);
     return setting;
 }
+/// What no log shows.
+Setting hidden(Setting setting)
+{
+    setting.secret = true;
+    return setting;
+}
 Setting named(Setting setting, const char* name, const char* customary = "")
 {
     setting.name = QString::fromLatin1(name);
@@ -103,6 +109,18 @@ QList<Setting> makeTable()
             "TWILIO_AUTH_TOKEN", "proves that requests are Twilio's; without it only loopback peers are served"),
         named(row("twilio.account_sid", Kind::Text, [](C& c) -> QString& { return c.twilioAccountSid; },
             "the account whose calls are taken; empty: any"), "twilio-account-sid", "TWILIO_ACCOUNT_SID"),
+        named(row("twilio.api_key_sid", Kind::Text, [](C& c) -> QString& { return c.rest.apiKeySid; },
+            "SK...: signs in to Twilio's REST service, with its secret, instead of the auth token"), "twilio-api-key-sid", "TWILIO_API_KEY_SID"),
+        secret("twilio.api_key_secret", [](C& c) -> QByteArray& { return c.rest.apiKeySecret; },
+            "TWILIO_API_KEY_SECRET", "of twilio.api_key_sid"),
+        row("twilio.api_url", Kind::Service, [](C& c) -> QString& { return c.rest.apiUrl; },
+            "another address than Twilio's own for its REST service; region and edge then count for nothing"),
+        named(row("twilio.region", Kind::Text, [](C& c) -> QString& { return c.rest.region; },
+            "where the account's calls are carried, e.g. ie1; credentials are a region's own"), "twilio-region", "TWILIO_REGION"),
+        named(row("twilio.edge", Kind::Text, [](C& c) -> QString& { return c.rest.edge; },
+            "where Twilio's network is entered, e.g. frankfurt"), "twilio-edge", "TWILIO_EDGE"),
+        hidden(row("twilio.number", Kind::List, [](C& c) -> QStringList& { return c.twilioNumbers; },
+            "the account's numbers, like +97231234567; calls go out from the first")),
 
         named(defaulting(row("dialog.file", Kind::Path, [](C& c) -> QString& { return c.dialogFile; },
             "what the receptionist says and understands"), "the installed receptionist.toml"), "dialog"),

@@ -243,6 +243,12 @@ database_url = "sqlite:///var/kav.db"
             "kav.toml:2:16: failover.longest_rest: 1s must be no less than failover.first_rest, which is 5s (default)");
         row("no console at all", "[console]\nlimit = 0", "kav.toml:2:9: console.limit: 0 is out of range (1 to 1000)");
         row("a short key", "[media]\nkey = 'tiny'", "kav.toml:2:7: media.key: shorter than 16 characters");
+        row("a number is not quoted", "[twilio]\nnumber = [\"0501234567\"]",
+            "kav.toml:2:10: twilio.number: a number is written like +97231234567");
+        row("a region", "[twilio]\nregion = \"x.evil.com/\"",
+            "kav.toml:2:10: twilio.region: a region is a word like ie1");
+        row("a key without its secret", "[twilio]\napi_key_sid = \"SK1\"",
+            "kav.toml:2:15: twilio.api_key_sid: given without twilio.api_key_secret");
         row("a secret is not quoted", "[twilio]\nauth_token = \"se\\u0001cret\"",
             "kav.toml:2:14: twilio.auth_token: the value is not a text: it holds a control character");
         row("crossed pauses", "[turn]\nend_of_utterance_min = '700ms'",
@@ -294,6 +300,12 @@ database_url = "sqlite:///var/kav.db"
             {QStringLiteral("DATABASE_URL"), QStringLiteral("off")},
             {QStringLiteral("TWILIO_AUTH_TOKEN"), QStringLiteral("tok")},
             {QStringLiteral("TWILIO_ACCOUNT_SID"), QStringLiteral("AC12")},
+            {QStringLiteral("TWILIO_API_KEY_SID"), QStringLiteral("SK34")},
+            {QStringLiteral("TWILIO_API_KEY_SECRET"), QStringLiteral("s3cret")},
+            {QStringLiteral("KAV_TWILIO_API_URL"), QStringLiteral("http://127.0.0.1:9/")},
+            {QStringLiteral("TWILIO_REGION"), QStringLiteral("ie1")},
+            {QStringLiteral("TWILIO_EDGE"), QStringLiteral("dublin")},
+            {QStringLiteral("KAV_TWILIO_NUMBER"), QStringLiteral("+97231234567, +97239999999")},
             {QStringLiteral("OPENAI_API_KEY"), QStringLiteral("sk")},
             {QStringLiteral("GCP_CREDENTIALS_JSON"), QStringLiteral("{\n}")},
             {QStringLiteral("KAV_MEDIA_KEY"), QStringLiteral("0123456789abcdef")},
@@ -309,6 +321,14 @@ database_url = "sqlite:///var/kav.db"
         QCOMPARE(config.callLog.databaseUrl, QStringLiteral("off"));
         QCOMPARE(config.twilioAuthToken, QStringLiteral("tok"));
         QCOMPARE(config.twilioAccountSid, QStringLiteral("AC12"));
+        QCOMPARE(config.rest.accountSid, QStringLiteral("AC12"));
+        QCOMPARE(config.rest.authToken, QByteArray("tok"));
+        QCOMPARE(config.rest.apiKeySid, QStringLiteral("SK34"));
+        QCOMPARE(config.rest.apiKeySecret, QByteArray("s3cret"));
+        QCOMPARE(config.rest.host(), QStringLiteral("http://127.0.0.1:9"));
+        QCOMPARE(config.rest.region + config.rest.edge, QStringLiteral("ie1dublin"));
+        QCOMPARE(config.twilioNumbers.size(), 2);
+        QVERIFY(!loaded.summary().join(QLatin1Char(' ')).contains(QStringLiteral("31234567")));
         QCOMPARE(config.remote.openaiKey, QStringLiteral("sk"));
         QCOMPARE(config.remote.googleCredentialsJson, QStringLiteral("{\n}"));
         QCOMPARE(config.mediaKey, QByteArray("0123456789abcdef"));
