@@ -212,6 +212,8 @@ private:
     void claimWords(int utterance);
     void claimTimer();
     void claimVoiceEnded();
+    void settleClaim();
+    bool isUnknownWords() const;
     void confirmClaim();
     void dismissClaim();
 

@@ -8,6 +8,12 @@
 // A claim: the caller's voice while the agent has the floor. The same in THINKING (the caller resumes before the answer
 // is heard) and in SPEAKING (an interruption); what differs is how much voice opens it and what its outcome does.
 namespace kav::turn {
+namespace {
+
+// "Yes, fine" into an invitation to leave a message is a remark on it; what goes on for longer is the message.
+constexpr Milliseconds LongestRemark{1000};
+
+} // namespace
 
 bool TurnMachine::mayClaim() const
 {
@@ -46,7 +52,8 @@ void TurnMachine::claimFrame()
     case Claim::AwaitingFinal:
         if (m_voice.isSpeaking() && !m_needOnset) {
             m_claim = Claim::Hearing;
-            beginUtterance();
+            if (m_open == 0)
+                beginUtterance();
         }
         break;
     }
@@ -56,13 +63,17 @@ void TurnMachine::claimVoiceEnded()
 {
     const HeardUtterance& heard = m_words.last();
     const bool acknowledged = heard.latestIsStable && isBackchannel(heard.latest);
-    const bool nothing =
-        m_words.guess().isEmpty() && (m_words.voiced() < m_settings.interruptVoice || !m_words.isUnfinished());
+    const bool nothing = m_words.guess().isEmpty() && m_words.voiced() < m_settings.interruptVoice;
     if (acknowledged || nothing) {
         dismissClaim();
         return;
     }
-    if (m_open != 0)
+    if (!m_words.isUnfinished()) {
+        settleClaim();
+        return;
+    }
+    // A message may go on: it is recorded as one, pauses and all.
+    if (m_open != 0 && m_expect.kind != Listening::Message)
         m_actions.push_back(action::EndUtterance{std::exchange(m_open, 0)});
     m_claim = Claim::AwaitingFinal;
 }
@@ -76,7 +87,7 @@ void TurnMachine::claimWords(int utterance)
         return;
     }
     if (m_claim == Claim::AwaitingFinal && !m_words.isUnfinished())
-        dismissClaim();
+        settleClaim();
 }
 
 void TurnMachine::claimTimer()
@@ -89,7 +100,31 @@ void TurnMachine::claimTimer()
     if (goesOn)
         confirmClaim();
     else
+        settleClaim();
+}
+
+/// No word has decided the claim, and none will in time. A recogniser that does not say what the voice was does not
+/// make it a cough: the caller has spoken, waits for an answer, and nothing else would ever give one.
+void TurnMachine::settleClaim()
+{
+    if (isUnknownWords())
+        confirmClaim();
+    else
         dismissClaim();
+}
+
+/// The voice was too long for a cough, and nobody knows what it was.
+bool TurnMachine::isUnknownWords() const
+{
+    if (m_expect.kind == Listening::Message) // nobody is asked what it was
+        return m_words.voiced() >= LongestRemark;
+    if (m_words.isEmpty() || m_words.voiced() < m_settings.cough)
+        return false;
+    const HeardUtterance& heard = m_words.last();
+    if (heard.latestIsStable && isBackchannel(heard.latest))
+        return false;
+    // While the agent thinks, the answer to the words before is under way: that is answer enough when these failed.
+    return m_words.isUnfinished() || (m_words.hasFailed() && m_state == TurnState::Speaking);
 }
 
 void TurnMachine::confirmClaim()

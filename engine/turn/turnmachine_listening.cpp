@@ -72,7 +72,8 @@ void TurnMachine::listeningTimers()
         m_keyAt.reset();
     const bool message = m_expect.kind == Listening::Message;
     const Milliseconds cap = message ? m_settings.messageCap : m_settings.utteranceCap;
-    if (m_open != 0 && isOver(cap, m_openedAt)) {
+    // Whether its recogniser still listens or has given up long since.
+    if (!m_words.isEmpty() && isOver(cap, m_openedAt)) {
         note(message ? QStringLiteral("message-cap") : QStringLiteral("utterance-cap"), elapsed(m_openedAt, m_now));
         commitWords(true);
         return;

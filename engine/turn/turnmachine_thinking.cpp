@@ -124,7 +124,7 @@ void TurnMachine::resolveAwaited(bool timedOut)
         replaceTurn(text);
         return;
     }
-    if (m_claim != Claim::None && m_voice.isSpeaking()) {
+    if (m_claim != Claim::None && (m_voice.isSpeaking() || isUnknownWords())) {
         m_committed.clear();
         confirmClaim();
         return;

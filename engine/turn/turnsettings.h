@@ -24,7 +24,7 @@ struct Settings final {
     Milliseconds utteranceCap{30000}, messageCap{120000};
     Milliseconds cough{300}; ///< voice shorter than this without a word is not a turn
     Milliseconds interruptVoice{200}; ///< minimum voice that silences the agent
-    Milliseconds interruptConfirm{1500}; ///< words must come within this, else the agent resumes
+    Milliseconds interruptConfirm{1500}; ///< words must come within this, else the length of the voice decides
     Milliseconds filler{2000}, fallback{6000}, hardEnd{15000}; ///< after the end of the caller's words
     /// With no stable interim: how long the commit waits for the final. Twice as long as one recogniser is given, so that
     /// the next one has its chance in the same turn.

@@ -13,6 +13,12 @@
 namespace kav::test {
 
 using namespace std::chrono_literals;
+namespace {
+
+// Longer than any cough, shorter than any sentence.
+constexpr Milliseconds SurelyWords{500};
+
+} // namespace
 
 QString startMessage(const QString& callSid, const QString& encoding, int sampleRate, bool test)
 {
@@ -65,6 +71,7 @@ Call::Call(const Setup& setup)
         StandInSpeechToText::Settings settings;
         settings.script = setup.hears;
         settings.manners = setup.sttManners;
+        settings.faultAfterAudio = setup.sttFaultAfterAudio;
         return std::shared_ptr<providers::SpeechToText>(std::make_shared<StandInSpeechToText>(settings));
     });
     makers.languageModel = only([this, setup, never]() -> Result<std::shared_ptr<providers::LanguageModel>> {
@@ -91,6 +98,7 @@ Call::Call(const Setup& setup)
             [setup]() -> Result<std::shared_ptr<providers::SpeechToText>> {
                 StandInSpeechToText::Settings settings;
                 settings.script = setup.secondHears;
+                settings.manners = setup.secondSttManners;
                 return std::shared_ptr<providers::SpeechToText>(std::make_shared<StandInSpeechToText>(settings));
             },
             {}});
@@ -143,11 +151,22 @@ Call::Call(const Setup& setup)
     m_context.toolHttp = &http;
     if (setup.persona)
         m_context.personaFor = [persona = setup.persona](const QString&) { return persona; };
-    m_context.log = [this](const calllog::Entry& entry) { log.append(entry); };
+    m_context.log = [this](const calllog::Entry& entry) {
+        log.append(entry);
+        if (entry.data.value(QStringLiteral("token")) == QLatin1String("FALLBACK"))
+            m_isInvited = true;
+    };
 
     auto channel = std::make_unique<ScriptedChannel>();
     m_channel = channel.get();
     m_session = std::make_unique<session::CallSession>(std::move(channel), setup.claims, m_context);
+    QObject::connect(
+        m_session.get(), &session::CallSession::stateChanged, m_session.get(), [this](TurnState from, TurnState to) {
+            // A turn of theirs, or the answer to one: what was said is dealt with. That the agent goes on is no answer.
+            if (from == TurnState::Thinking || to == TurnState::Thinking || to == TurnState::Ending)
+                m_voice = 0ms;
+            m_isInvited = m_isInvited && to != TurnState::Thinking;
+        });
     QObject::connect(m_session.get(), &session::CallSession::turnEnded, m_session.get(),
         [this](const TurnRecord& turn) { turns.append(turn); });
     QObject::connect(
@@ -307,7 +326,12 @@ void Call::step(std::optional<bool> voiced)
     settle();
     echo(m_buffer.advance(clock.now()));
     settle();
-    if (agentIsHeard() || voiced.value_or(false) || end || m_session->state() == TurnState::Listening)
+    if (voiced.value_or(false))
+        m_voice += 20ms;
+    else if (m_isInvited && agentIsHeard())
+        m_voice = 0ms; // "yes, fine" needs no more than to hear the rest
+    const bool hasSpoken = m_voice >= SurelyWords;
+    if (agentIsHeard() || voiced.value_or(false) || end || (m_session->state() == TurnState::Listening && !hasSpoken))
         m_owedSince = clock.now();
     longestSilenceOwed = std::max(longestSilenceOwed, elapsed(m_owedSince, clock.now()));
 }

@@ -37,6 +37,7 @@ public:
         QList<StandInUtterance> hears{}; ///< what the recogniser makes of the caller's utterances, in order
         QList<StandInAnswer> answers{}; ///< the opening first
         StandInManners sttManners{}, llmManners{}, ttsManners{};
+        Milliseconds sttFaultAfterAudio{0}; ///< the recogniser's fault strikes in mid-utterance; 0: at its end
         bool haveStt = true, haveLlm = true, haveTts = true;
         bool rendered = true; ///< the service lines are in the store
         session::Settings settings{};
@@ -46,6 +47,7 @@ public:
         bool test = false; ///< the stream says that it is a test
         bool second = false; ///< each stage has another provider behind the first
         QList<StandInUtterance> secondHears{};
+        StandInManners secondSttManners{};
         QList<StandInAnswer> secondAnswers{}; ///< from its own first turn on
         StandInManners secondLlmManners{};
         std::shared_ptr<const providers::Persona> persona{}; ///< who answers; null: nobody in particular
@@ -89,7 +91,7 @@ public:
     FakeClock clock;
     providers::RenderedLines rendered;
     /// Longest stretch in which the agent owed the caller a sound and gave none: from the end of the caller's voice, or
-    /// from the start, to the agent's next sound.
+    /// from the start, to the agent's next sound. Words that were never taken for a turn are owed one for ever.
     Milliseconds longestSilenceOwed{0};
 
     providers::HttpPool http;
@@ -115,6 +117,8 @@ private:
     quint64 m_sequence = 1, m_chunk = 0, m_streamMs = 0;
     double m_phase = 0;
     Instant m_owedSince;
+    Milliseconds m_voice{0}; // since the caller was last taken notice of
+    bool m_isInvited = false; // to leave a message
     const bool m_test;
     QStringList m_states, m_transcript;
 };

@@ -116,6 +116,68 @@ private Q_SLOTS:
         QCOMPARE(call.turns.last().callerText, QStringLiteral("sales please"));
     }
 
+    void anInterruptionIsUnderstoodByTheNext_data()
+    {
+        QTest::addColumn<StandInManners>("manners");
+        QTest::newRow("fails") << struck(Fault::Fail);
+        QTest::newRow("stalls") << struck(Fault::Hang); // longer than the agent waits with its mouth open
+    }
+    void anInterruptionIsUnderstoodByTheNext()
+    {
+        QFETCH(StandInManners, manners);
+        Call call({.hears = {heardAs("")},
+            .answers = {says("One two three four five six seven eight nine ten eleven twelve."),
+                says("Sales is closed.")},
+            .sttManners = manners,
+            .second = true,
+            .secondHears = {heardAs("sales please")}});
+        call.start();
+        QVERIFY(call.untilAgentSpeaks());
+        call.quiet(1000ms);
+        call.speak(700ms);
+        QVERIFY(!call.agentIsHeard());
+        QVERIFY(call.untilAgentSpeaks(2500ms));
+        QVERIFY(call.untilAgentIsSilent());
+        QVERIFY(call.turns.at(0).interrupted);
+        QCOMPARE(call.turns.at(1).callerText, QStringLiteral("sales please"));
+        QCOMPARE(call.turns.at(1).heardText, QStringLiteral("Sales is closed."));
+        QCOMPARE(failovers(call), QStringList{QStringLiteral("STT stand-in>second")});
+    }
+
+    void anInterruptionThatNobodyUnderstandsIsAnswered_data()
+    {
+        QTest::addColumn<StandInManners>("first");
+        QTest::addColumn<StandInManners>("second");
+        for (const auto& [name, one, other] : {std::tuple("both fail", Fault::Fail, Fault::Fail),
+                 std::tuple("one fails, one stalls", Fault::Fail, Fault::Hang),
+                 std::tuple("one stalls, one fails", Fault::Hang, Fault::Fail),
+                 std::tuple("both stall", Fault::Hang, Fault::Hang)})
+            QTest::newRow(name) << struck(one) << struck(other);
+    }
+    void anInterruptionThatNobodyUnderstandsIsAnswered()
+    {
+        QFETCH(StandInManners, first);
+        QFETCH(StandInManners, second);
+        Call call({.hears = {heardAs("")},
+            .answers = {says("One two three four five six seven eight nine ten eleven twelve."),
+                says("Please say that again.")},
+            .sttManners = first,
+            .second = true,
+            .secondHears = {heardAs("sales please")},
+            .secondSttManners = second});
+        call.start();
+        QVERIFY(call.untilAgentSpeaks());
+        call.quiet(1000ms);
+        call.speak(700ms);
+        QVERIFY(!call.agentIsHeard());
+        QVERIFY(call.untilAgentSpeaks(2500ms));
+        QVERIFY(call.untilAgentIsSilent());
+        QCOMPARE(call.turns.size(), 2);
+        QCOMPARE(call.turns.at(1).callerText, QString());
+        QCOMPARE(call.turns.at(1).heardText, QStringLiteral("Please say that again."));
+        QVERIFY(call.longestSilenceOwed <= 2500ms);
+    }
+
     // ---- the model ----
     void theModelDiesInMidSentenceAndTheNextAnswers()
     {

@@ -478,6 +478,91 @@ private Q_SLOTS:
         QVERIFY(call.untilAgentSpeaks(3000ms));
         QCOMPARE(call.conversation->asked.last().text, QString());
         QVERIFY(!call.end);
+        // And so does the next thing they say.
+        QVERIFY(call.untilAgentIsSilent());
+        call.speak(900ms);
+        QVERIFY(call.untilAgentSpeaks(3000ms));
+        QCOMPARE(call.conversation->asked.size(), 3);
+        QCOMPARE(call.conversation->asked.last().text, QString());
+        QVERIFY(!call.end);
+    }
+
+    void wordsThatInterruptAndAreNotUnderstoodAreAnswered_data()
+    {
+        QTest::addColumn<StandInManners>("manners");
+        QTest::addColumn<int>("afterAudio");
+        QTest::addColumn<int>("spoken");
+        QTest::newRow("it fails in mid-sentence") << failing() << 300 << 700;
+        QTest::newRow("it fails at the end") << failing() << 0 << 700;
+        QTest::newRow("it never answers") << hanging() << 0 << 700;
+        QTest::newRow("it goes deaf, then fails") << hanging() << 300 << 700;
+        QTest::newRow("it never answers a long sentence") << hanging() << 0 << 2500;
+        QTest::newRow("it fails once") << failing(1) << 0 << 700;
+    }
+    void wordsThatInterruptAndAreNotUnderstoodAreAnswered()
+    {
+        QFETCH(StandInManners, manners);
+        QFETCH(int, afterAudio);
+        QFETCH(int, spoken);
+        Call call({.hears = {heardAs("sales")},
+            .answers = {says("One two three four five six seven eight nine ten eleven twelve."),
+                says("Please say that again.")},
+            .sttManners = manners,
+            .sttFaultAfterAudio = Milliseconds(afterAudio)});
+        call.start();
+        QVERIFY(call.untilAgentSpeaks());
+        call.quiet(1000ms);
+        call.speak(Milliseconds(spoken));
+        QVERIFY(!call.agentIsHeard()); // silenced as by any interruption
+        QVERIFY(call.untilAgentSpeaks(2500ms)); // the filler, at the latest
+        QVERIFY(call.untilAgentIsSilent(15000ms));
+        QCOMPARE(call.events(QStringLiteral("BARGE_IN")).size(), 1);
+        QVERIFY(call.turns.at(0).interrupted);
+        QCOMPARE(call.conversation->asked.size(), 2);
+        QCOMPARE(call.conversation->asked.last().text, QString()); // not understood
+        QCOMPARE(call.turns.at(1).heardText, QStringLiteral("Please say that again."));
+        QVERIFY2(call.longestSilenceOwed <= 2500ms, qPrintable(QString::number(call.longestSilenceOwed.count())));
+        QVERIFY(!call.end);
+    }
+
+    void aCoughThatNobodyRecognisesOnlyPausesTheAgent_data()
+    {
+        QTest::addColumn<StandInManners>("manners");
+        QTest::newRow("it fails") << failing();
+        QTest::newRow("it never answers") << hanging();
+    }
+    void aCoughThatNobodyRecognisesOnlyPausesTheAgent()
+    {
+        QFETCH(StandInManners, manners);
+        Call call({.hears = {heardAs("")},
+            .answers = {says("One two three four five six seven eight nine ten eleven twelve.")},
+            .sttManners = manners});
+        call.start();
+        QVERIFY(call.untilAgentSpeaks());
+        call.quiet(1000ms);
+        call.speak(240ms);
+        QVERIFY(!call.agentIsHeard());
+        QVERIFY(call.untilAgentSpeaks(2000ms)); // it goes on
+        QVERIFY(call.untilAgentIsSilent());
+        QCOMPARE(call.turns.size(), 1);
+        QVERIFY(!call.turns.at(0).interrupted);
+        QCOMPARE(call.turns.at(0).heardText, call.turns.at(0).agentText);
+    }
+
+    void whoInterruptsAnAgentWithoutARecogniserIsTold()
+    {
+        QTest::ignoreMessage(QtWarningMsg, QRegularExpression(QStringLiteral("WARMUP_STT_ERR.*")));
+        Call call({.answers = {says("One two three four five six seven eight nine ten eleven twelve."),
+                       says("Please use the keypad.")},
+            .haveStt = false});
+        call.start();
+        QVERIFY(call.untilAgentSpeaks());
+        call.quiet(1000ms);
+        call.speak(700ms);
+        QVERIFY(!call.agentIsHeard());
+        QVERIFY(call.untilAgentSpeaks(1500ms));
+        QVERIFY(call.untilAgentIsSilent());
+        QCOMPARE(call.turns.at(1).heardText, QStringLiteral("Please use the keypad."));
     }
 };
 

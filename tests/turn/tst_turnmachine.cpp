@@ -67,6 +67,7 @@ private Q_SLOTS:
     void networkStallIsNoPause();
     void streamWithoutPacketsStillCommits();
     void noiseThatNeverEndsIsCutByTheCap();
+    void noiseWithoutARecogniserIsCutByTheCap();
     void clicksInThePausePutOffTheCommitByAHundredMilliseconds();
     // words and finals
     void differingFinalReplacesTheTurnBeforeItIsHeard();
@@ -85,6 +86,9 @@ private Q_SLOTS:
     void callerWhoResumesDropsTheAnswerAndWordsAreJoined();
     void wordsOfAResumedTurnMayStillBeUnknown();
     void coughWhileThinkingHoldsTheAnswerAndKeepsIt();
+    void resumedWordsWhoseFinalComesLateAreJoined();
+    void resumedWordsWhoseRecognitionFailsKeepTheAnswer();
+    void wordsAfterACoughAreNoCough();
     void firstVoiceHoldsTheAnswerForAMoment();
     void okayAfterTheFillerIsNoNewTurn();
     void fillerFallbackAndHardEnd();
@@ -107,7 +111,17 @@ private Q_SLOTS:
     void stopAndWaitAlwaysCut();
     void voiceThatGoesOnIsConfirmationWithoutWords();
     void finalAfterTheVoiceConfirms();
-    void finalThatDoesNotComeInTimeResumes();
+    void coughWhoseFinalDoesNotComeResumes();
+    void coughWhoseRecognitionFailsResumes();
+    void wordsWhoseFinalComesLateAreAnswered();
+    void wordsWhoseFinalNeverComesAreNotUnderstood();
+    void wordsWhoseRecognitionFailsAreNotUnderstood();
+    void recognitionThatFailsInMidVoiceIsNotUnderstood();
+    void recognitionThatFailsTwiceIsNotUnderstoodTwice();
+    void interimOfAFailedRecognitionIsAnswered();
+    void backchannelOfAFailedRecognitionResumes();
+    void promptIsInterruptedByWordsThatFail();
+    void remarkIntoAnInvitationIsNoMessage();
     void protectedOpeningIsNotPaused();
     void uninterruptibleAnswerIsNotPaused();
     void yesIntoTheEndOfAQuestionAnswersIt();
@@ -305,6 +319,17 @@ void TestTurnMachine::noiseThatNeverEndsIsCutByTheCap()
     QCOMPARE(call.taken(), list({"replace 1 ''", "start 1", "thinking > speaking"}));
 }
 
+void TestTurnMachine::noiseWithoutARecogniserIsCutByTheCap()
+{
+    Call call;
+    call.callerSpeaks(1000);
+    call.send(event::RecognitionFailed{1});
+    call.callerSpeaks(29040);
+    QCOMPARE(call.taken(), list({"begin 1"}));
+    call.callerSpeaks(20);
+    QCOMPARE(call.taken(), list({"note utterance-cap", "commit 1 voice ''", "listening > thinking"}));
+}
+
 void TestTurnMachine::clicksInThePausePutOffTheCommitByAHundredMilliseconds()
 {
     Call call;
@@ -497,6 +522,48 @@ void TestTurnMachine::coughWhileThinkingHoldsTheAnswerAndKeepsIt()
     QCOMPARE(call.taken(), list({"begin 2"}));
     call.callerIsSilent(200);
     QCOMPARE(call.taken(), list({"drop 2", "start 1", "thinking > speaking"}));
+}
+
+void TestTurnMachine::resumedWordsWhoseFinalComesLateAreJoined()
+{
+    Call call;
+    call.reachThinking("i need support");
+    call.callerSpeaks(600);
+    call.send(event::AnswerReady{1});
+    call.callerIsSilent(940);
+    QCOMPARE(call.taken(), list({"begin 2", "end 2"}));
+    call.callerIsSilent(40);
+    QCOMPARE(call.taken(),
+        list({"drop-answer 1", "thinking > listening", "commit 2 voice '' await", "listening > thinking"}));
+    call.final(s("for my order"));
+    QCOMPARE(call.taken(), list({"replace 2 'i need support for my order'"}));
+}
+
+/// The answer to what is known is worth more than the same answer later.
+void TestTurnMachine::resumedWordsWhoseRecognitionFailsKeepTheAnswer()
+{
+    Call call;
+    call.reachThinking("i need support");
+    call.callerSpeaks(600);
+    call.send(event::AnswerReady{1});
+    call.callerIsSilent(240);
+    call.send(event::RecognitionFailed{2});
+    QCOMPARE(call.taken(), list({"begin 2", "end 2", "start 1", "thinking > speaking"}));
+}
+
+void TestTurnMachine::wordsAfterACoughAreNoCough()
+{
+    Call call;
+    call.callerSpeaks(200);
+    call.callerIsSilent(460);
+    call.callerSpeaks(500);
+    call.callerIsSilent(200);
+    call.taken();
+    call.send(event::Final{1, QString(), 0});
+    QCOMPARE(call.taken(), list({"drop-answer 1", "thinking > listening"}));
+    call.callerIsSilent(260);
+    call.final(s("sales"));
+    QCOMPARE(call.taken(), list({"commit 2 voice '' await", "listening > thinking", "replace 2 'sales'"}));
 }
 
 void TestTurnMachine::firstVoiceHoldsTheAnswerForAMoment()
@@ -756,7 +823,37 @@ void TestTurnMachine::finalAfterTheVoiceConfirms()
     QCOMPARE(call.taken(), list({"commit 2 voice 'goodbye'", "listening > thinking"}));
 }
 
-void TestTurnMachine::finalThatDoesNotComeInTimeResumes()
+void TestTurnMachine::coughWhoseFinalDoesNotComeResumes()
+{
+    Call call;
+    call.agentSpeaks();
+    call.callerSpeaks(280);
+    call.callerIsSilent(1400);
+    QCOMPARE(call.taken(), list({"pause", "begin 2", "end 2"}));
+    call.callerIsSilent(20);
+    QCOMPARE(call.taken(), list({"drop 2", "resume"}));
+    call.final(s("goodbye")); // too late: it was forgotten
+    QCOMPARE(call.taken(), QStringList());
+}
+
+void TestTurnMachine::coughWhoseRecognitionFailsResumes()
+{
+    Call call;
+    call.agentSpeaks();
+    call.callerSpeaks(280);
+    call.callerIsSilent(240);
+    call.send(event::RecognitionFailed{2});
+    QCOMPARE(call.taken(), list({"pause", "begin 2", "end 2", "resume"}));
+    // Nor when there is no recogniser at all: it fails as it is asked.
+    call.callerSpeaks(200);
+    call.send(event::RecognitionFailed{3});
+    call.callerSpeaks(80);
+    call.callerIsSilent(200);
+    QCOMPARE(call.taken(), list({"pause", "begin 3", "resume"}));
+    QCOMPARE(call.machine.state(), TurnState::Speaking);
+}
+
+void TestTurnMachine::wordsWhoseFinalComesLateAreAnswered()
 {
     Call call;
     call.agentSpeaks();
@@ -764,9 +861,158 @@ void TestTurnMachine::finalThatDoesNotComeInTimeResumes()
     call.callerIsSilent(1180);
     QCOMPARE(call.taken(), list({"pause", "begin 2", "end 2"}));
     call.callerIsSilent(20);
-    QCOMPARE(call.taken(), list({"drop 2", "resume"}));
-    call.final(s("goodbye")); // too late: it was forgotten
+    QCOMPARE(call.taken(), list({"cut 1", "speaking > listening"}));
+    call.callerIsSilent(20);
+    QCOMPARE(call.taken(), list({"commit 2 voice '' await", "listening > thinking"}));
+    call.callerIsSilent(300);
+    call.final(s("goodbye"));
+    QCOMPARE(call.taken(), list({"replace 2 'goodbye'"}));
+}
+
+void TestTurnMachine::wordsWhoseFinalNeverComesAreNotUnderstood()
+{
+    Call call;
+    call.agentSpeaks();
+    call.callerSpeaks(500);
+    const Milliseconds said = call.time();
+    call.callerIsSilent(2200);
+    QCOMPARE(call.taken(),
+        list({"pause", "begin 2", "end 2", "cut 1", "speaking > listening", "commit 2 voice '' await",
+            "listening > thinking"}));
+    call.callerIsSilent(20); // a second after the commit, and not later for the agent's own hesitation
+    QCOMPARE(call.taken(), list({"filler 2"}));
+    call.send(event::SpeechHeard{});
+    call.callerIsSilent(3000);
+    QCOMPARE(call.taken(), list({"note final-timeout", "replace 2 ''"}));
+    QVERIFY(call.time() - said < Milliseconds(6000)); // time enough for the answer to nothing
+    call.answers();
+    QCOMPARE(call.taken(), list({"start 2", "thinking > speaking"}));
+}
+
+void TestTurnMachine::wordsWhoseRecognitionFailsAreNotUnderstood()
+{
+    Call call;
+    call.agentSpeaks();
+    call.callerSpeaks(500);
+    call.callerIsSilent(240);
+    QCOMPARE(call.taken(), list({"pause", "begin 2", "end 2"}));
+    call.send(event::RecognitionFailed{2});
+    QCOMPARE(call.taken(), list({"cut 1", "speaking > listening"}));
+    call.callerIsSilent(220);
+    QCOMPARE(call.taken(), list({"commit 2 voice ''", "listening > thinking"}));
+}
+
+void TestTurnMachine::recognitionThatFailsInMidVoiceIsNotUnderstood()
+{
+    Call call;
+    call.agentSpeaks();
+    call.callerSpeaks(240);
+    call.send(event::RecognitionFailed{2});
+    QCOMPARE(call.taken(), list({"pause", "begin 2"}));
+    call.callerSpeaks(300); // paused, the agent listens to the end of it
     QCOMPARE(call.taken(), QStringList());
+    call.callerIsSilent(200);
+    QCOMPARE(call.taken(), list({"cut 1", "speaking > listening"}));
+    call.callerIsSilent(260);
+    QCOMPARE(call.taken(), list({"commit 2 voice ''", "listening > thinking"}));
+}
+
+void TestTurnMachine::recognitionThatFailsTwiceIsNotUnderstoodTwice()
+{
+    Call call;
+    call.callerSpeaks(400);
+    call.send(event::RecognitionFailed{1});
+    call.callerSpeaks(400); // nobody listens, but this too is the caller's turn
+    call.callerIsSilent(460);
+    QCOMPARE(call.taken(), list({"begin 1", "commit 1 voice ''", "listening > thinking"}));
+    call.answers();
+    call.taken();
+    call.callerSpeaks(400);
+    call.callerIsSilent(200);
+    call.send(event::RecognitionFailed{2});
+    call.callerIsSilent(260);
+    QCOMPARE(call.taken(),
+        list({"pause", "begin 2", "end 2", "cut 1", "speaking > listening", "commit 2 voice ''",
+            "listening > thinking"}));
+    // The recogniser is back in the same interruption: what it understands is what counts.
+    call.answers();
+    call.taken();
+    call.callerSpeaks(240);
+    call.send(event::RecognitionFailed{3});
+    call.callerSpeaks(100);
+    call.callerIsSilent(200);
+    call.callerSpeaks(100);
+    call.partial(s("support"));
+    call.callerIsSilent(300);
+    QCOMPARE(call.taken(),
+        list({"pause", "begin 3", "cut 2", "speaking > listening", "begin 4", "end 4", "commit 3 voice 'support'",
+            "listening > thinking"}));
+}
+
+void TestTurnMachine::interimOfAFailedRecognitionIsAnswered()
+{
+    Call call;
+    call.agentSpeaks();
+    call.callerSpeaks(500);
+    call.partial(s("support"), false);
+    QCOMPARE(call.taken(), list({"pause", "begin 2", "cut 1", "speaking > listening"}));
+    call.send(event::RecognitionFailed{2});
+    call.callerIsSilent(460);
+    QCOMPARE(call.taken(), list({"commit 2 voice 'support'", "listening > thinking"}));
+}
+
+void TestTurnMachine::backchannelOfAFailedRecognitionResumes()
+{
+    Call call;
+    call.agentSpeaks();
+    call.callerSpeaks(400);
+    call.partial(s("yes"));
+    call.send(event::RecognitionFailed{2});
+    call.callerIsSilent(200);
+    QCOMPARE(call.taken(), list({"pause", "begin 2", "resume"}));
+    // An interim that was still to change may have been the beginning of anything.
+    call.callerSpeaks(400);
+    call.partial(s("yes"), false);
+    call.send(event::RecognitionFailed{3});
+    call.callerIsSilent(200);
+    QCOMPARE(call.taken(), list({"pause", "begin 3", "cut 1", "speaking > listening"}));
+    call.callerIsSilent(260);
+    QCOMPARE(call.taken(), list({"commit 2 voice 'yes'", "listening > thinking"}));
+}
+
+void TestTurnMachine::promptIsInterruptedByWordsThatFail()
+{
+    Call call;
+    call.callerIsSilent(8000);
+    call.callerSpeaks(400);
+    call.callerIsSilent(200);
+    call.send(event::RecognitionFailed{1});
+    call.callerIsSilent(260);
+    QCOMPARE(call.taken(),
+        list({"no-input 1", "listening > speaking", "pause", "begin 1", "end 1", "cut 0", "speaking > listening",
+            "commit 1 voice ''", "listening > thinking"}));
+}
+
+/// What is said where a message is wanted goes to no recogniser, so that none can fail.
+void TestTurnMachine::remarkIntoAnInvitationIsNoMessage()
+{
+    Call call;
+    call.reachThinking();
+    call.send(event::Expect{Listening::Message, true});
+    call.answers();
+    call.taken();
+    call.callerSpeaks(500);
+    call.callerIsSilent(1200);
+    QCOMPARE(call.taken(), list({"pause", "begin 2", "drop 2", "resume"}));
+    // Whoever leaves the message before the invitation is over has left it.
+    call.callerSpeaks(700);
+    call.callerIsSilent(500);
+    call.callerSpeaks(400);
+    call.callerIsSilent(500);
+    QCOMPARE(call.taken(), list({"pause", "begin 3", "cut 1", "speaking > listening"}));
+    call.callerSpeaks(400);
+    call.callerIsSilent(2000);
+    QCOMPARE(call.taken(), list({"end 3", "commit 2 message ''", "listening > thinking"}));
 }
 
 void TestTurnMachine::protectedOpeningIsNotPaused()
@@ -1044,8 +1290,8 @@ void TestTurnMachine::speechThatIsNeverHeardStillEnds()
     QCOMPARE(call.taken(), list({"note speaking-cap", "cut 1 by engine", "speaking > listening"}));
     call.ticks(8000);
     call.ticks(15000);
-    QCOMPARE(
-        call.taken(), list({"no-input 1", "listening > speaking", "note line-cap", "cut 0 by engine", "speaking > listening"}));
+    QCOMPARE(call.taken(),
+        list({"no-input 1", "listening > speaking", "note line-cap", "cut 0 by engine", "speaking > listening"}));
 }
 
 void TestTurnMachine::entryIsATurn()

@@ -11,8 +11,8 @@ namespace {
 
 // The situations of the table: each public state, and the sub-states in which events mean something else.
 const QStringList situations{QStringLiteral("listening"), QStringLiteral("utterance"), QStringLiteral("thinking"),
-    QStringLiteral("awaiting"), QStringLiteral("speaking"), QStringLiteral("paused"), QStringLiteral("held"),
-    QStringLiteral("ending"), QStringLiteral("ended")};
+    QStringLiteral("awaiting"), QStringLiteral("speaking"), QStringLiteral("paused"), QStringLiteral("claimed"),
+    QStringLiteral("held"), QStringLiteral("ending"), QStringLiteral("ended")};
 
 void bringTo(Driver& call, const QString& situation)
 {
@@ -24,12 +24,16 @@ void bringTo(Driver& call, const QString& situation)
     } else if (situation == QLatin1String("awaiting")) {
         call.callerSpeaks(400);
         call.callerIsSilent(600);
-    } else if (depth >= 2 && depth <= 5) {
+    } else if (depth >= 2 && depth <= 6) {
         call.callerSays(QStringLiteral("sales"));
         if (depth >= 4)
             call.send(event::AnswerReady{1});
         if (depth == 5)
             call.callerSpeaks(200);
+        if (depth == 6) {
+            call.callerSpeaks(400);
+            call.callerIsSilent(200);
+        }
     } else if (situation == QLatin1String("held")) {
         call.send(event::OperatorHold{});
     } else if (situation == QLatin1String("ending")) {
@@ -42,68 +46,80 @@ void bringTo(Driver& call, const QString& situation)
 struct Row {
     const char* name;
     Event event; ///< utterance -1: the current one
-    const char* cells[9]; ///< per situation "state: action kinds"; "" is ignored
+    const char* cells[10]; ///< per situation "state: action kinds"; "" is ignored
 };
 
 #define GOODBYE "PlayGoodbye StateChanged"
 #define HANGUP "ended: StateChanged EndCall"
 const Row rows[] = {
-    //                                  listening, utterance, thinking, awaiting, speaking, paused, held, ending, ended
-    {"CallStarted", event::CallStarted{}, {"", "", "", "", "", "", "", "", ""}},
-    {"voiced Frame", event::Frame{true}, {"", "", "", "", "", "", "", "", ""}},
-    {"unvoiced Frame", event::Frame{false}, {"", "", "", "", "", "", "", "", ""}},
-    {"Tick", event::Tick{}, {"", "", "", "", "", "", "", "", ""}},
+    //                                  listening, utterance, thinking, awaiting, speaking, paused, claimed, held,
+    //                                  ending, ended
+    {"CallStarted", event::CallStarted{}, {"", "", "", "", "", "", "", "", "", ""}},
+    {"voiced Frame", event::Frame{true}, {"", "", "", "", "", "", "", "", "", ""}},
+    {"unvoiced Frame", event::Frame{false}, {"", "", "", "", "", "", "", "", "", ""}},
+    {"Tick", event::Tick{}, {"", "", "", "", "", "", "", "", "", ""}},
     {"Partial", event::Partial{-1, QStringLiteral("i want sales"), true},
-        {"", "", "", "thinking: ReplaceTurn", "", "listening: CutSpeech StateChanged", "", "", ""}},
-    {"stale Partial", event::Partial{99, QStringLiteral("stop"), true}, {"", "", "", "", "", "", "", "", ""}},
+        {"", "", "", "thinking: ReplaceTurn", "", "listening: CutSpeech StateChanged",
+            "listening: CutSpeech StateChanged", "", "", ""}},
+    {"stale Partial", event::Partial{99, QStringLiteral("stop"), true}, {"", "", "", "", "", "", "", "", "", ""}},
     {"Final", event::Final{-1, QStringLiteral("i want support"), 0.9},
         {"", "", "thinking: ReplaceTurn", "thinking: ReplaceTurn", "speaking: MergeFinal",
-            "listening: CutSpeech StateChanged", "", "", ""}},
-    {"empty Final", event::Final{-1, QString(), 0}, {"", "", "", "thinking: ReplaceTurn", "", "", "", "", ""}},
-    {"stale Final", event::Final{99, QStringLiteral("stop"), 0.9}, {"", "", "", "", "", "", "", "", ""}},
-    {"RecognitionFailed", event::RecognitionFailed{-1}, {"", "", "", "thinking: ReplaceTurn", "", "", "", "", ""}},
+            "listening: CutSpeech StateChanged", "listening: CutSpeech StateChanged", "", "", ""}},
+    {"empty Final", event::Final{-1, QString(), 0},
+        {"", "", "", "thinking: ReplaceTurn", "", "", "speaking: ResumePlayout", "", "", ""}},
+    {"stale Final", event::Final{99, QStringLiteral("stop"), 0.9}, {"", "", "", "", "", "", "", "", "", ""}},
+    {"RecognitionFailed", event::RecognitionFailed{-1},
+        {"", "", "", "thinking: ReplaceTurn", "", "", "listening: CutSpeech StateChanged", "", "", ""}},
     {"Keypad", event::Keypad{QStringLiteral("1")},
         {"thinking: CommitTurn StateChanged", "thinking: DropUtterance CommitTurn StateChanged",
             "thinking: DropAnswer DropUtterance CommitTurn", "thinking: DropAnswer DropUtterance CommitTurn",
             "thinking: CutSpeech StateChanged CommitTurn StateChanged",
+            "thinking: CutSpeech DropUtterance StateChanged CommitTurn StateChanged",
             "thinking: CutSpeech DropUtterance StateChanged CommitTurn StateChanged", "", "", ""}},
-    {"empty Keypad", event::Keypad{}, {"", "", "", "", "", "", "", "", ""}},
+    {"empty Keypad", event::Keypad{}, {"", "", "", "", "", "", "", "", "", ""}},
     {"KeyPressed", event::KeyPressed{},
         {"", "listening: DropUtterance", "listening: DropAnswer DropUtterance StateChanged",
             "listening: DropAnswer DropUtterance StateChanged", "listening: CutSpeech StateChanged",
-            "listening: CutSpeech DropUtterance StateChanged", "", "", ""}},
-    {"AnswerReady", event::AnswerReady{1}, {"", "", "speaking: StartSpeaking StateChanged", "", "", "", "", "", ""}},
-    {"stale AnswerReady", event::AnswerReady{9}, {"", "", "", "", "", "", "", "", ""}},
-    {"AnswerComplete", event::AnswerComplete{1, false}, {"", "", "thinking: PlayFallback", "", "", "", "", "", ""}},
+            "listening: CutSpeech DropUtterance StateChanged", "listening: CutSpeech DropUtterance StateChanged", "",
+            "", ""}},
+    {"AnswerReady", event::AnswerReady{1},
+        {"", "", "speaking: StartSpeaking StateChanged", "", "", "", "", "", "", ""}},
+    {"stale AnswerReady", event::AnswerReady{9}, {"", "", "", "", "", "", "", "", "", ""}},
+    {"AnswerComplete", event::AnswerComplete{1, false}, {"", "", "thinking: PlayFallback", "", "", "", "", "", "", ""}},
     {"last AnswerComplete", event::AnswerComplete{1, true},
-        {"", "", "ending: DropAnswer DropUtterance " GOODBYE, "", "ending: StateChanged", "", "", "", ""}},
-    {"stale AnswerComplete", event::AnswerComplete{9, true}, {"", "", "", "", "", "", "", "", ""}},
+        {"", "", "ending: DropAnswer DropUtterance " GOODBYE, "", "ending: StateChanged", "", "", "", "", ""}},
+    {"stale AnswerComplete", event::AnswerComplete{9, true}, {"", "", "", "", "", "", "", "", "", ""}},
     {"AnswerFailed", event::AnswerFailed{1},
-        {"", "", "thinking: PlayFallback", "thinking: PlayFallback", "", "", "", "", ""}},
-    {"stale AnswerFailed", event::AnswerFailed{9}, {"", "", "", "", "", "", "", "", ""}},
-    {"SpeechHeard", event::SpeechHeard{}, {"", "", "", "", "", "", "", HANGUP, ""}},
-    {"Expect", event::Expect{Listening::Digits, true}, {"", "", "", "", "", "", "", "", ""}},
+        {"", "", "thinking: PlayFallback", "thinking: PlayFallback", "", "", "", "", "", ""}},
+    {"stale AnswerFailed", event::AnswerFailed{9}, {"", "", "", "", "", "", "", "", "", ""}},
+    {"SpeechHeard", event::SpeechHeard{}, {"", "", "", "", "", "", "", "", HANGUP, ""}},
+    {"Expect", event::Expect{Listening::Digits, true}, {"", "", "", "", "", "", "", "", "", ""}},
     {"Expect keypad only", event::Expect{Listening::KeypadOnly, true},
-        {"", "listening: DropUtterance", "", "", "", "speaking: DropUtterance ResumePlayout", "", "", ""}},
+        {"", "listening: DropUtterance", "", "", "", "speaking: DropUtterance ResumePlayout",
+            "speaking: DropUtterance ResumePlayout", "", "", ""}},
     {"OperatorHold", event::OperatorHold{},
-        {"held: StateChanged", "held: DropUtterance StateChanged", "held: CutSpeech DropAnswer DropUtterance StateChanged",
+        {"held: StateChanged", "held: DropUtterance StateChanged",
+            "held: CutSpeech DropAnswer DropUtterance StateChanged",
             "held: CutSpeech DropAnswer DropUtterance StateChanged", "held: CutSpeech StateChanged",
-            "held: CutSpeech DropUtterance StateChanged", "", "", ""}},
-    {"OperatorRelease", event::OperatorRelease{}, {"", "", "", "", "", "", "listening: StateChanged", "", ""}},
+            "held: CutSpeech DropUtterance StateChanged", "held: CutSpeech DropUtterance StateChanged", "", "", ""}},
+    {"OperatorRelease", event::OperatorRelease{}, {"", "", "", "", "", "", "", "listening: StateChanged", "", ""}},
     {"OperatorInterrupt", event::OperatorInterrupt{},
         {"", "", "listening: CutSpeech DropAnswer DropUtterance StateChanged",
             "listening: CutSpeech DropAnswer DropUtterance StateChanged", "listening: CutSpeech StateChanged",
-            "listening: CutSpeech StateChanged", "", "", ""}},
+            "listening: CutSpeech StateChanged", "listening: CutSpeech StateChanged", "", "", ""}},
     {"OperatorEnd", event::OperatorEnd{},
         {HANGUP, "ended: DropUtterance StateChanged EndCall", HANGUP, HANGUP, HANGUP,
-            "ended: DropUtterance StateChanged EndCall", HANGUP, HANGUP, ""}},
+            "ended: DropUtterance StateChanged EndCall", "ended: DropUtterance StateChanged EndCall", HANGUP, HANGUP,
+            ""}},
     {"RemoteEnded", event::RemoteEnded{},
         {HANGUP, "ended: DropUtterance StateChanged EndCall", HANGUP, HANGUP, HANGUP,
-            "ended: DropUtterance StateChanged EndCall", HANGUP, HANGUP, ""}},
+            "ended: DropUtterance StateChanged EndCall", "ended: DropUtterance StateChanged EndCall", HANGUP, HANGUP,
+            ""}},
     {"EndRequested", event::EndRequested{},
         {"ending: " GOODBYE, "ending: DropUtterance " GOODBYE, "ending: DropAnswer DropUtterance " GOODBYE,
             "ending: DropAnswer DropUtterance " GOODBYE, "ending: CutSpeech " GOODBYE,
-            "ending: CutSpeech DropUtterance " GOODBYE, "ending: " GOODBYE, "", ""}},
+            "ending: CutSpeech DropUtterance " GOODBYE, "ending: CutSpeech DropUtterance " GOODBYE, "ending: " GOODBYE,
+            "", ""}},
 };
 
 Event addressed(Event event, int utterance)
@@ -146,14 +162,17 @@ void TurnMachineTable::everyEventHasARow()
 void TurnMachineTable::situationsAreWhatTheyAreCalled()
 {
     const TurnState states[]{TurnState::Listening, TurnState::Listening, TurnState::Thinking, TurnState::Thinking,
-        TurnState::Speaking, TurnState::Speaking, TurnState::Held, TurnState::Ending, TurnState::Ended};
+        TurnState::Speaking, TurnState::Speaking, TurnState::Speaking, TurnState::Held, TurnState::Ending,
+        TurnState::Ended};
     for (qsizetype i = 0; i < situations.size(); ++i) {
         Driver call;
         bringTo(call, situations[i]);
         QCOMPARE(turnStateName(call.machine.state()), turnStateName(states[i]));
         const QStringList log = call.taken();
         QCOMPARE(log.contains(QStringLiteral("commit 1 voice '' await")), situations[i] == QLatin1String("awaiting"));
-        QCOMPARE(log.contains(QStringLiteral("pause")), situations[i] == QLatin1String("paused"));
+        QCOMPARE(log.contains(QStringLiteral("pause")),
+            situations[i] == QLatin1String("paused") || situations[i] == QLatin1String("claimed"));
+        QCOMPARE(log.contains(QStringLiteral("end 2")), situations[i] == QLatin1String("claimed"));
     }
 }
 

@@ -25,6 +25,8 @@ public:
             m_first = m_lastVoice = now;
         if (const auto* frame = std::get_if<event::Frame>(&event); frame && frame->voiced)
             m_lastVoice = now;
+        m_isTime = std::holds_alternative<event::Frame>(event) || std::holds_alternative<event::Tick>(event);
+        hears(event);
         if (const auto* final = std::get_if<event::Final>(&event); final && final->utterance == m_open)
             m_open = 0;
         if (const auto* failed = std::get_if<event::RecognitionFailed>(&event); failed && failed->utterance == m_open)
@@ -77,6 +79,8 @@ private:
                     const bool good = a.turn == m_turn + 1 && (!a.awaitFinal || a.text.isEmpty()) && m_open == 0;
                     m_turn = a.turn;
                     m_awaits = a.awaitFinal;
+                    m_expectBefore = m_expect;
+                    m_fallbackPlayed = false;
                     // Keys and the opening have no voice of their own.
                     const bool voice = a.input == TurnInput::Voice || a.input == TurnInput::Message;
                     m_answerDue = (voice ? m_lastVoice : now) + m_settings.fallback + Milliseconds(20);
@@ -86,6 +90,7 @@ private:
                 },
                 [&](const action::ReplaceTurn& a) {
                     m_awaits = false;
+                    m_expect = m_expectBefore;
                     return a.turn == m_turn && m_state == TurnState::Thinking ? QString()
                                                                               : QStringLiteral("replaced too late");
                 },
@@ -101,6 +106,8 @@ private:
                 [&](const action::DropAnswer& a) {
                     m_answerDue.reset();
                     m_awaits = false;
+                    if (!m_fallbackPlayed)
+                        m_expect = m_expectBefore;
                     return a.turn == m_turn && m_state == TurnState::Thinking
                         ? QString()
                         : QStringLiteral("dropped a heard answer");
@@ -108,11 +115,18 @@ private:
                 [&](const action::PausePlayout& a) {
                     const bool good = !m_paused && m_state == TurnState::Speaking && a.onset < now;
                     m_paused = true;
+                    m_claimed = m_utterance + 1;
+                    m_claimVoice = m_settings.interruptVoice;
+                    m_claimIsKnown = false;
                     return good ? QString() : QStringLiteral("paused twice, or nothing");
                 },
                 [&](const action::ResumePlayout&) {
                     const bool good = m_paused && m_state == TurnState::Speaking;
                     m_paused = false;
+                    // The recogniser failed or is silent: only a cough, or what needs no recogniser, is passed over.
+                    if ((m_isTime || m_failedNow) && !m_claimIsKnown && m_claimVoice >= m_settings.cough
+                        && m_expect != Listening::Message && m_expect != Listening::KeypadOnly)
+                        return QStringLiteral("words nobody understood were taken for a cough");
                     return good ? QString() : QStringLiteral("resumed what was not paused");
                 },
                 [&](const action::CutSpeech&) {
@@ -127,6 +141,7 @@ private:
                 [&](const action::PlayFallback& a) {
                     m_answerDue.reset();
                     m_paused = false;
+                    m_fallbackPlayed = true;
                     return a.turn == m_turn ? QString() : QStringLiteral("stale fallback");
                 },
                 [&](const action::PlayNoInput& a) {
@@ -149,6 +164,20 @@ private:
             act);
     }
 
+    /// What is known of the voice that has paused the agent.
+    void hears(const Event& event)
+    {
+        m_failedNow = std::holds_alternative<event::RecognitionFailed>(event);
+        if (const auto* frame = std::get_if<event::Frame>(&event); frame && frame->voiced && m_open != 0)
+            m_claimVoice += CallerVoice::Frame;
+        if (const auto* partial = std::get_if<event::Partial>(&event))
+            m_claimIsKnown = m_claimIsKnown || (partial->utterance >= m_claimed && partial->stable);
+        if (const auto* final = std::get_if<event::Final>(&event))
+            m_claimIsKnown = m_claimIsKnown || final->utterance >= m_claimed;
+        if (const auto* expect = std::get_if<event::Expect>(&event))
+            m_expect = expect->kind;
+    }
+
     QString close(int utterance, bool mustBeOpen)
     {
         const bool good = utterance == m_open || (!mustBeOpen && utterance < m_utterance + 1 && utterance > 0);
@@ -163,6 +192,10 @@ private:
     std::optional<Instant> m_answerDue;
     int m_open = 0, m_utterance = 0, m_turn = 0, m_ends = 0;
     bool m_awaits = false, m_paused = false, m_ended = false;
+    int m_claimed = 0; // the first utterance of the voice that paused the agent
+    Milliseconds m_claimVoice{0};
+    bool m_claimIsKnown = false, m_isTime = false, m_failedNow = false, m_fallbackPlayed = false;
+    Listening m_expect = Listening::Speech, m_expectBefore = Listening::Speech;
 };
 
 /// A caller, a recogniser, a dialog and an operator who do as they like. `chaos` 0: they mostly keep to their parts.

@@ -64,6 +64,8 @@ Outcome oneCall(QRandomGenerator& chance)
     setup.answers = answers;
     setup.secondAnswers = answers.mid(1);
     setup.sttManners = anyManners(chance);
+    setup.sttFaultAfterAudio = Milliseconds(chance.bounded(3) == 0 ? chance.bounded(1, 6) * 100 : 0);
+    setup.secondSttManners = chance.bounded(3) == 0 ? anyManners(chance) : StandInManners{};
     setup.llmManners = anyManners(chance);
     setup.ttsManners = anyManners(chance);
     setup.secondLlmManners = anyManners(chance);
@@ -74,9 +76,26 @@ Outcome oneCall(QRandomGenerator& chance)
     Milliseconds longest{0}; // from the end of the caller's words to the agent's next sound
     const int turns = chance.bounded(1, 4);
     for (int turn = 0; turn < turns && !call.end; ++turn) {
-        if (chance.bounded(4) != 0) // else the caller speaks into the answer
+        switch (chance.bounded(6)) {
+        case 0: // speaks into the answer, at once
+            break;
+        case 1: // or somewhere in it
+        case 2:
+            call.untilAgentSpeaks(10s);
+            call.quiet(Milliseconds(20 * chance.bounded(1, 100)));
+            break;
+        default:
             call.untilAgentIsSilent(15s);
-        call.speak(Milliseconds(20 * chance.bounded(30, 60)));
+        }
+        if (chance.bounded(4) == 0) { // coughs first, and perhaps goes on
+            call.speak(Milliseconds(20 * chance.bounded(3, 15)));
+            call.quiet(Milliseconds(20 * chance.bounded(5, 100)));
+        }
+        call.speak(Milliseconds(20 * chance.bounded(30, 100)));
+        if (chance.bounded(4) == 0) { // hesitates
+            call.quiet(Milliseconds(20 * chance.bounded(10, 80)));
+            call.speak(Milliseconds(20 * chance.bounded(30, 60)));
+        }
         const Instant said = call.clock.now();
         call.untilAgentSpeaks(10s);
         if (!call.end)
