@@ -188,7 +188,7 @@ QList<Setting> makeTable()
         duration("turn.interrupt_voice", [](C& c) -> Milliseconds& { return c.turn.interruptVoice; },
             20, 5 * Second, "least voice that silences the agent"),
         duration("turn.interrupt_confirm", [](C& c) -> Milliseconds& { return c.turn.interruptConfirm; },
-            100, 30 * Second, "words must follow within this, else the agent goes on"),
+            100, 30 * Second, "words must follow within this, else the voice's length decides"),
         duration("turn.filler", [](C& c) -> Milliseconds& { return c.turn.filler; },
             100, 5 * Minute, "no answer yet: a waiting line; after the end of the caller's words"),
         duration("turn.fallback", [](C& c) -> Milliseconds& { return c.turn.fallback; },

@@ -131,9 +131,13 @@ Call::Call(const Setup& setup)
     if (setup.rendered) {
         const StandInTextToSpeech voice;
         for (const QString& line : {Lines.filler, Lines.fallback, Lines.noInputFirst, Lines.noInputSecond,
-                 Lines.noInputGoodbye, Lines.endGoodbye})
-            for (dialog::SentenceSplitter splitter; const QString& sentence : splitter.add(line) + splitter.finish())
+                 Lines.noInputGoodbye, Lines.endGoodbye}) {
+            dialog::SentenceSplitter splitter;
+            QStringList sentences = splitter.add(line);
+            sentences += splitter.finish();
+            for (const QString& sentence : std::as_const(sentences))
                 rendered.insert(sentence, voice.audioOf(sentence));
+        }
     }
     m_messages = std::make_unique<session::MessageStore>(directory.path());
     m_context.settings = setup.settings;

@@ -264,6 +264,27 @@ private Q_SLOTS:
         QVERIFY(call.longestSilenceOwed <= 6100ms);
     }
 
+    void aMessageNeedsNoProviderAtAll()
+    {
+        QTest::ignoreMessage(QtWarningMsg, QRegularExpression(QStringLiteral("WARMUP_STT_ERR.*")));
+        QTest::ignoreMessage(QtWarningMsg, QRegularExpression(QStringLiteral("WARMUP_LLM_ERR.*")));
+        QTest::ignoreMessage(QtWarningMsg, QRegularExpression(QStringLiteral("WARMUP_TTS_ERR.*")));
+        Call call({.haveStt = false, .haveLlm = false, .haveTts = false});
+        call.start();
+        while (call.events(QStringLiteral("FALLBACK")).isEmpty() && call.clock.now() < Instant(10min))
+            call.quiet(20ms);
+        QVERIFY(call.untilAgentIsSilent());
+        call.speak(3000ms);
+        QVERIFY(call.untilEnded(20s));
+        QCOMPARE(call.end->reason, EndReason::Completed); // thanked, by a line from the store
+        QVERIFY(call.turns.last().heardText.contains(Lines.endGoodbye));
+        const auto messages = call.events(QStringLiteral("MESSAGE"));
+        QCOMPARE(messages.size(), 1);
+        const QString path =
+            QDir(call.directory.path()).filePath(messages.first().value(QStringLiteral("ref")).toString());
+        QTRY_VERIFY(media::readWav(path).ok() && media::readWav(path)->frames() >= 8000 * 3);
+    }
+
     void aFallbackLineThatCannotBeSpokenIsApologisedForByTwilio()
     {
         // The voice is there, and breaks off after a few sounds whenever it is asked.
