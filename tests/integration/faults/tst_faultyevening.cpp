@@ -56,8 +56,8 @@ Outcome oneCall(QRandomGenerator& chance)
     const QList<StandInUtterance> words{
         {QStringLiteral("sales please"), 0.9, {}, true}, {QStringLiteral("is anybody there"), 0.9, {}, true}};
     const QList<StandInAnswer> answers{{QStringLiteral("Hello."), {}, false},
-        {QStringLiteral("Sales is closed. Call again."), {}, false}, {QStringLiteral("I am here."), {}, false},
-        {QStringLiteral("Goodbye."), {}, true}};
+        {QStringLiteral("Sales is closed until Monday morning. Call again, or tell me what it is about."), {}, false},
+        {QStringLiteral("I am here."), {}, false}, {QStringLiteral("Goodbye."), {}, true}};
     Call::Setup setup;
     setup.hears = words;
     setup.secondHears = words;
@@ -100,6 +100,10 @@ Outcome oneCall(QRandomGenerator& chance)
         call.untilAgentSpeaks(10s);
         if (!call.end)
             longest = std::max(longest, elapsed(said, call.clock.now()));
+        if (chance.bounded(3) == 0) { // hears it out and waits for what was asked
+            call.untilAgentIsSilent(15s);
+            call.quiet(7s);
+        }
     }
     if (!call.end && chance.bounded(2) == 0)
         call.stop();
