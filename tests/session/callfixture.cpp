@@ -211,6 +211,8 @@ Call::~Call()
 {
     m_session->endNow(EndReason::Shutdown);
     m_session.reset();
+    // What is on its way to deletion still knows the registry, and without a running loop nobody would delete it.
+    QCoreApplication::sendPostedEvents(nullptr, QEvent::DeferredDelete);
 }
 
 void Call::receive(const QString& text)
