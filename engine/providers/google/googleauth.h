@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/providers/google/googlecredentials.h"
+#include "engine/providers/google/googleheader.h"
 #include "engine/providers/http/httppool.h"
 
 #include <QObject>
@@ -11,13 +12,6 @@
 #include <optional>
 
 namespace kav::providers {
-
-/// What a request to Google shows to be let in: an access token, or an API key.
-struct GoogleHeader final {
-    QByteArray name; ///< lower case, as gRPC wants it
-    QByteArray value;
-    bool operator==(const GoogleHeader&) const = default;
-};
 
 /// Someone who waits for a header; deleting it gives up.
 class GoogleAsk : public QObject {

@@ -5,6 +5,7 @@
 #include "engine/media/g711.h"
 #include "engine/providers/google/googlewords.h"
 #include "engine/providers/google/mailbox.h"
+#include "engine/providers/google/recognitionmodule.h"
 
 #include <QPointer>
 #include <QTimer>
@@ -410,7 +411,10 @@ GoogleSpeechToText::GoogleSpeechToText(
 Result<std::shared_ptr<GoogleSpeechToText>> GoogleSpeechToText::create(
     const GoogleSettings& settings, std::shared_ptr<HttpPool> pool, const Clock& clock)
 {
-    Result<std::shared_ptr<RecognitionService>> recognition = RecognitionService::create(settings.sttEndpoint);
+    const Result<const RecognitionModule*> module = loadRecognitionModule();
+    if (!module)
+        return module.error();
+    const Result<std::shared_ptr<RecognitionService>> recognition = (*module)->create(settings.sttEndpoint);
     if (!recognition)
         return recognition.error();
     (*recognition)->connectAhead(); // while the token is fetched

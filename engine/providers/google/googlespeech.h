@@ -18,8 +18,9 @@ namespace kav::providers {
 /// thread.
 class GoogleSpeechToText final : public SpeechToText {
 public:
-    /// Proves credentials and address by having a tenth of a second of silence recognised. Blocks for a few seconds at
-    /// most; for a maker's thread. The clock outlives the provider and its streams.
+    /// Loads gRPC when it is the first, which fails where the module is not installed; then proves credentials and
+    /// address by having a tenth of a second of silence recognised. Blocks for a few seconds at most; for a maker's
+    /// thread. The clock outlives the provider and its streams.
     static Result<std::shared_ptr<GoogleSpeechToText>> create(
         const GoogleSettings& settings, std::shared_ptr<HttpPool> pool, const Clock& clock);
 

@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "engine/providers/google/googleauth.h"
+#include "engine/providers/google/googleheader.h"
+#include "engine/providers/google/recognitionbuild.h"
+#include "shared/core/clock.h"
 #include "shared/core/result.h"
 
 #include <QByteArray>
 #include <QList>
+#include <QObject>
 #include <QString>
 #include <QStringList>
 
 #include <functional>
 #include <memory>
 
+// All that the engine and the module with gRPC share. The build's identity is a digest of this header, of those of
+// Kav's that it includes, and of how both are compiled: CMakeLists.txt lists them.
 namespace kav::providers {
 
 /// One result of a recognition under way.
@@ -53,23 +58,27 @@ public:
 /// The gRPC side of Google Cloud Speech v1: channels that all streams share (an HTTP/2 connection of Google's carries a
 /// hundred), and one thread on which their events come. Made on a maker's thread, then any thread. Its destructor
 /// cancels what is still open, which needs no network, and ends the thread.
-class RecognitionService final {
+class RecognitionService {
 public:
-    /// `endpoint` is host:port; plain text is for this machine only. Opens no connection yet.
-    static Result<std::shared_ptr<RecognitionService>> create(const QString& endpoint);
-    ~RecognitionService();
+    RecognitionService() = default;
+    virtual ~RecognitionService() = default;
     Q_DISABLE_COPY_MOVE(RecognitionService)
 
-    std::shared_ptr<RecognitionStream> start(
-        const GoogleHeader& header, const RecognitionConfig& config, RecognitionEvents events);
+    virtual std::shared_ptr<RecognitionStream> start(
+        const GoogleHeader& header, const RecognitionConfig& config, RecognitionEvents events) = 0;
     /// Opens the connections that are not open.
-    void connectAhead();
-    QString host() const;
+    virtual void connectAhead() = 0;
+    virtual QString host() const = 0;
+};
 
-private:
-    struct Private;
-    explicit RecognitionService(std::unique_ptr<Private> made);
-    const std::unique_ptr<Private> d;
+/// What the module is, once loaded. Any thread.
+class RecognitionModule {
+public:
+    virtual ~RecognitionModule() = default;
+    /// `endpoint` is host:port; plain text is for this machine only. Opens no connection yet.
+    virtual Result<std::shared_ptr<RecognitionService>> create(const QString& endpoint) const = 0;
 };
 
 } // namespace kav::providers
+
+Q_DECLARE_INTERFACE(kav::providers::RecognitionModule, KAV_RECOGNITION_IID)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/providers/google/recognitionservice.h"
+#include "engine/providers/google/grpcrecognition.h"
 
 #include "engine/media/audio.h"
 #include "engine/providers/redaction.h"
@@ -405,71 +405,62 @@ void GrpcStream::end(const Result<void>& how)
     if (m_live->streams.empty())
         m_live->none.notify_all();
 }
-} // namespace
 
-struct RecognitionService::Private final {
+class GrpcService final : public RecognitionService {
+public:
+    explicit GrpcService(const Endpoint& endpoint)
+        : m_host(endpoint.host)
+        , m_lanes(std::make_shared<Lanes>(endpoint))
+        , m_thread([this] { run(); })
+    {
+    }
+    ~GrpcService() override
+    {
+        {
+            std::unique_lock lock(m_live->mutex);
+            for (RecognitionStream* stream : m_live->streams)
+                stream->cancel();
+            m_live->none.wait(lock, [this] { return m_live->streams.empty(); });
+        }
+        m_queue.Shutdown();
+        m_thread.join();
+    }
+
+    std::shared_ptr<RecognitionStream> start(
+        const GoogleHeader& header, const RecognitionConfig& config, RecognitionEvents events) override
+    {
+        auto stream = std::make_shared<GrpcStream>(m_host, header, std::move(events), m_live, m_lanes);
+        stream->start(m_queue, config);
+        return stream;
+    }
+    void connectAhead() override { m_lanes->connect(); }
+    QString host() const override { return m_host; }
+
+private:
     void run()
     {
         void* next = nullptr;
         bool isGood = false;
-        while (queue.Next(&next, &isGood)) {
+        while (m_queue.Next(&next, &isGood)) {
             const std::unique_ptr<GrpcStream::Tag> tag(static_cast<GrpcStream::Tag*>(next));
             tag->stream->on(tag->step, isGood);
         }
     }
 
-    Endpoint endpoint;
-    std::shared_ptr<Lanes> lanes;
-    std::shared_ptr<LiveStreams> live = std::make_shared<LiveStreams>();
-    grpc::CompletionQueue queue;
-    std::thread thread;
+    const QString m_host;
+    const std::shared_ptr<Lanes> m_lanes;
+    const std::shared_ptr<LiveStreams> m_live = std::make_shared<LiveStreams>();
+    grpc::CompletionQueue m_queue;
+    std::thread m_thread; // last: it uses the others
 };
+} // namespace
 
-Result<std::shared_ptr<RecognitionService>> RecognitionService::create(const QString& endpoint)
+Result<std::shared_ptr<RecognitionService>> makeGrpcRecognition(const QString& endpoint)
 {
     const Result<Endpoint> parsed = parseEndpoint(endpoint);
     if (!parsed)
         return parsed.error();
-    auto made = std::make_unique<Private>();
-    made->endpoint = *parsed;
-    made->lanes = std::make_shared<Lanes>(*parsed);
-    made->thread = std::thread([own = made.get()] { own->run(); });
-    return std::shared_ptr<RecognitionService>(new RecognitionService(std::move(made)));
-}
-
-RecognitionService::RecognitionService(std::unique_ptr<Private> made)
-    : d(std::move(made))
-{
-}
-
-RecognitionService::~RecognitionService()
-{
-    {
-        std::unique_lock lock(d->live->mutex);
-        for (RecognitionStream* stream : d->live->streams)
-            stream->cancel();
-        d->live->none.wait(lock, [this] { return d->live->streams.empty(); });
-    }
-    d->queue.Shutdown();
-    d->thread.join();
-}
-
-std::shared_ptr<RecognitionStream> RecognitionService::start(
-    const GoogleHeader& header, const RecognitionConfig& config, RecognitionEvents events)
-{
-    auto stream = std::make_shared<GrpcStream>(d->endpoint.host, header, std::move(events), d->live, d->lanes);
-    stream->start(d->queue, config);
-    return stream;
-}
-
-void RecognitionService::connectAhead()
-{
-    d->lanes->connect();
-}
-
-QString RecognitionService::host() const
-{
-    return d->endpoint.host;
+    return std::shared_ptr<RecognitionService>(std::make_shared<GrpcService>(*parsed));
 }
 
 } // namespace kav::providers

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/providers/google/recognitionmodule.h"
+
+#include <QDir>
+#include <QFile>
+#include <QFileInfo>
+#include <QJsonObject>
+#include <QPluginLoader>
+
+#include <algorithm>
+#include <memory>
+#include <mutex>
+
+namespace kav::providers {
+
+namespace {
+std::mutex moduleMutex;
+const RecognitionModule* loadedModule = nullptr; // guarded by moduleMutex
+
+Error moduleError(Error::Code code, const QString& what, const QString& file, const QString& why, const QString& remedy)
+{
+    return Error{code,
+        QStringLiteral("Google's streaming recognition %1: %2: %3; use google-rest, or %4")
+            .arg(what, file, why, remedy),
+        {}};
+}
+
+Error refusedModule(const QString& file, const QString& why)
+{
+    return moduleError(Error::Code::Invalid, QStringLiteral("is not this engine's"), file, why,
+        QStringLiteral("install the module that came with the engine"));
+}
+
+Result<const RecognitionModule*> loadFile(const QString& file)
+{
+    auto loader = std::make_unique<QPluginLoader>(file);
+    // Read out of the file, before any of its code or gRPC's runs.
+    const QString identity = loader->metaData().value(QLatin1String("IID")).toString();
+    const QString wanted = QStringLiteral(KAV_RECOGNITION_IID);
+    if (identity.section(QLatin1Char('/'), 0, 0) != wanted.section(QLatin1Char('/'), 0, 0))
+        return refusedModule(file, QStringLiteral("it is no module of Kav's"));
+    if (identity != wanted) {
+        return refusedModule(file,
+            QStringLiteral("it is of build %1, the engine of %2")
+                .arg(identity.section(QLatin1Char('/'), 1), wanted.section(QLatin1Char('/'), 1)));
+    }
+    const std::lock_guard lock(moduleMutex);
+    if (loadedModule)
+        return loadedModule; // a second copy would make protobuf end the process
+    loader->setLoadHints(QLibrary::ResolveAllSymbolsHint | QLibrary::PreventUnloadHint);
+    const auto* const loaded = qobject_cast<RecognitionModule*>(loader->instance());
+    if (!loaded) {
+        return moduleError(Error::Code::Unavailable, QStringLiteral("cannot be loaded"), file, loader->errorString(),
+            QStringLiteral("install what it needs (gRPC for C++ and protobuf)"));
+    }
+    // At the process's end Qt deletes the instance of a plugin that nobody holds, while a maker may still be using it.
+    [[maybe_unused]] static const QPluginLoader* const held = loader.release();
+    return loadedModule = loaded;
+}
+} // namespace
+
+QStringList recognitionModuleFiles(const QString& folder)
+{
+    const QString name = QStringLiteral("libkav-google-grpc.so");
+    return {QDir::cleanPath(folder + QLatin1Char('/') + name),
+        QDir::cleanPath(folder + QStringLiteral("/../lib/kav/") + name)};
+}
+
+Result<const RecognitionModule*> loadRecognitionModule(const QStringList& files)
+{
+    const auto found =
+        std::find_if(files.cbegin(), files.cend(), [](const QString& file) { return QFile::exists(file); });
+    if (found == files.cend()) {
+        return moduleError(Error::Code::NotFound, QStringLiteral("is not installed"),
+            files.join(QStringLiteral(" or ")), QStringLiteral("not found"), QStringLiteral("install it"));
+    }
+    return loadFile(*found);
+}
+
+Result<const RecognitionModule*> loadRecognitionModule()
+{
+    {
+        // Whatever an upgrade has put into its place since.
+        const std::lock_guard lock(moduleMutex);
+        if (loadedModule)
+            return loadedModule;
+    }
+    // Not by QCoreApplication, which a maker that is late may outlive.
+    const QFileInfo program(QFile::symLinkTarget(QStringLiteral("/proc/self/exe")));
+    return loadRecognitionModule(recognitionModuleFiles(program.absolutePath()));
+}
+
+} // namespace kav::providers
