@@ -231,7 +231,7 @@ QStringList keywordFaults(const SourceTree& tree)
 QStringList forbiddenLibraries(const QByteArray& output)
 {
     static const QRegularExpression library(
-        QStringLiteral("libQt6(Gui|Widgets|Quick|Qml|OpenGL|PrintSupport)\\w*\\.so"));
+        QStringLiteral("lib(?:Qt6(?:Gui|Widgets|Quick|Qml|OpenGL|PrintSupport)\\w*|grpc(?:\\+\\+)?|protobuf)\\.so"));
     QStringList found;
     auto matches = library.globalMatch(QString::fromLocal8Bit(output));
     while (matches.hasNext())

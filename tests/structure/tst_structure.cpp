@@ -23,7 +23,7 @@ private Q_SLOTS:
     void neitherEngineNorSharedLinksGuiOrWidgets();
     void everySourceHasItsHead();
     void noQtKeywords();
-    void theEngineLoadsNeitherGuiNorWidgets();
+    void theEngineLoadsNeitherGuiNorGrpcAtItsStart();
 
 private:
     SourceTree m_tree = readTree(QStringLiteral(KAV_SOURCE_DIR));
@@ -147,6 +147,7 @@ void TestStructure::forbiddenLibrariesAreFoundInTheLoadersWords()
     QCOMPARE(forbiddenLibraries(" 0x1 (NEEDED) Shared library: [libQt6Gui.so.6]\n"),
         QStringList{QStringLiteral("libQt6Gui.so")});
     QCOMPARE(forbiddenLibraries("\tlibQt6Widgets.so.6 => x\n\tlibQt6Gui.so.6 => y\n").size(), 2);
+    QCOMPARE(forbiddenLibraries("\tlibgrpc++.so.1.51 => x\n\tlibgrpc.so.29 => y\n\tlibprotobuf.so.32 => z\n").size(), 3);
     // The real thing: a test program of our own needs Qt Test, and no Gui.
     QProcess ldd;
     ldd.start(QStringLiteral("ldd"), {QCoreApplication::applicationFilePath()});
@@ -185,12 +186,12 @@ void TestStructure::noQtKeywords()
     QCOMPARE(keywordFaults(m_tree).join(QLatin1Char('\n')), QString());
 }
 
-void TestStructure::theEngineLoadsNeitherGuiNorWidgets()
+void TestStructure::theEngineLoadsNeitherGuiNorGrpcAtItsStart()
 {
 #ifdef KAV_ENGINE_PROGRAM
     const QString program = QStringLiteral(KAV_ENGINE_PROGRAM);
     QVERIFY2(QFile::exists(program), qPrintable(program));
-    // ldd follows what the libraries need themselves; readelf is what the program asks for.
+    // gRPC comes with a module, on need. ldd follows what the libraries need themselves; readelf is what the program asks for.
     for (const QString& tool : {QStringLiteral("ldd"), QStringLiteral("readelf")}) {
         QProcess process;
         process.start(

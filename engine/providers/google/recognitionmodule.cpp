@@ -14,8 +14,14 @@
 namespace kav::providers {
 
 namespace {
+/// Never deleted: at the process's end Qt deletes the instance of a plugin that no loader holds, while a maker may
+/// still be using it.
+struct LoadedModule final {
+    std::unique_ptr<const QPluginLoader> loader;
+    const RecognitionModule* module = nullptr;
+};
 std::mutex moduleMutex;
-const RecognitionModule* loadedModule = nullptr; // guarded by moduleMutex
+const LoadedModule* loadedModule = nullptr; // guarded by moduleMutex
 
 Error moduleError(Error::Code code, const QString& what, const QString& file, const QString& why, const QString& remedy)
 {
@@ -46,16 +52,15 @@ Result<const RecognitionModule*> loadFile(const QString& file)
     }
     const std::lock_guard lock(moduleMutex);
     if (loadedModule)
-        return loadedModule; // a second copy would make protobuf end the process
+        return loadedModule->module; // a second copy would make protobuf end the process
     loader->setLoadHints(QLibrary::ResolveAllSymbolsHint | QLibrary::PreventUnloadHint);
-    const auto* const loaded = qobject_cast<RecognitionModule*>(loader->instance());
-    if (!loaded) {
+    const auto* const module = qobject_cast<RecognitionModule*>(loader->instance());
+    if (!module) {
         return moduleError(Error::Code::Unavailable, QStringLiteral("cannot be loaded"), file, loader->errorString(),
             QStringLiteral("install what it needs (gRPC for C++ and protobuf)"));
     }
-    // At the process's end Qt deletes the instance of a plugin that nobody holds, while a maker may still be using it.
-    [[maybe_unused]] static const QPluginLoader* const held = loader.release();
-    return loadedModule = loaded;
+    loadedModule = new LoadedModule{std::move(loader), module};
+    return module;
 }
 } // namespace
 
@@ -83,7 +88,7 @@ Result<const RecognitionModule*> loadRecognitionModule()
         // Whatever an upgrade has put into its place since.
         const std::lock_guard lock(moduleMutex);
         if (loadedModule)
-            return loadedModule;
+            return loadedModule->module;
     }
     // Not by QCoreApplication, which a maker that is late may outlive.
     const QFileInfo program(QFile::symLinkTarget(QStringLiteral("/proc/self/exe")));

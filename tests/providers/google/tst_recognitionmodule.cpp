@@ -200,15 +200,12 @@ void TestRecognitionModule::isUsedOnWhateverTakesItsPlace()
 
 void TestRecognitionModule::anEndpointIsCheckedInIt()
 {
-    // An Error and a service come whole out of it, and a service may go at once.
+    // An Error comes whole out of it; that a service does, tst_googlespeech shows.
     const auto module = loadRecognitionModule();
     QVERIFY(module.ok());
     const auto wrong = (*module)->create(QStringLiteral("not a place"));
     QVERIFY(!wrong);
     QCOMPARE(wrong.error().code, Error::Code::Invalid);
-    const auto made = (*module)->create(QStringLiteral("127.0.0.1:1"));
-    QVERIFY(made.ok());
-    QCOMPARE((*made)->host(), QStringLiteral("127.0.0.1"));
 }
 
 QTEST_GUILESS_MAIN(TestRecognitionModule)
