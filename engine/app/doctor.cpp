@@ -101,6 +101,8 @@ QString providerToDo(const providers::ProviderStatus& status)
     const VendorNames names = namesOf(status.provider, status.stage);
     const QString& reason = status.reason;
     const auto says = [&reason](const char* word) { return reason.contains(QLatin1String(word), Qt::CaseInsensitive); };
+    if (says("use google-rest"))
+        return QStringLiteral("install the engine's module for it, or name google-rest in google's place");
     if (says("no key"))
         return QStringLiteral("set ") + names.keys + leave;
     if (says("401") || says("403") || says("refused: ") || says("key"))

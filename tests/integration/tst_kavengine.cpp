@@ -6,6 +6,7 @@
 #include "tests/support/rawclient.h"
 #include "tests/support/vendors/openaistandin.h"
 
+#include <QDir>
 #include <QDirIterator>
 #include <QFile>
 #include <QJsonArray>
@@ -237,6 +238,7 @@ private Q_SLOTS:
     void remoteProvidersAnswerTheCall();
     void theEmbeddedModelAnswersForOneThatFails();
     void theDoctorExaminesWithTheSameSettings();
+    void withoutItsGrpcModuleGooglesStreamingSaysSo();
     void aStopLetsTheCallEnd();
     void aSecondStopDoesNotWait();
     void aStopDuringWarmUpIsAnOrdinaryEnd();
@@ -619,6 +621,23 @@ void tst_KavEngine::theDoctorExaminesWithTheSameSettings()
     QVERIFY2(ill.out.contains("401"), ill.out.constData());
     QVERIFY(!QByteArray(well.out + well.err + ill.out + ill.err).contains("canary"));
     QCOMPARE(examine({u"--port"_s, u"x"_s}, {}).code, 1);
+}
+
+void tst_KavEngine::withoutItsGrpcModuleGooglesStreamingSaysSo()
+{
+    QTemporaryDir prefix;
+    QVERIFY(QDir(prefix.path()).mkpath(u"bin"_s));
+    const QString alone = prefix.filePath(u"bin/kav-engine"_s);
+    QVERIFY(QFile::copy(Program, alone));
+    QProcess process;
+    process.setProcessEnvironment(environmentWith({{u"GOOGLE_API_KEY"_s, u"no-matter"_s}, {u"KAV_STT"_s, u"google,embedded"_s},
+        {u"KAV_TTS"_s, u"embedded"_s}}));
+    process.start(alone, {u"doctor"_s, u"--data-dir"_s, prefix.path()});
+    QVERIFY(process.waitForFinished(Patience));
+    const QByteArray out = process.readAllStandardOutput();
+    QCOMPARE(process.exitCode(), 0); // calls can be answered
+    QVERIFY2(out.contains("Google's streaming recognition is not installed; use google-rest, or install it ("), out.constData());
+    QVERIFY2(out.contains("name google-rest in google's place"), out.constData());
 }
 
 void tst_KavEngine::aStopLetsTheCallEnd()

@@ -23,18 +23,19 @@ struct LoadedModule final {
 std::mutex moduleMutex;
 const LoadedModule* loadedModule = nullptr; // guarded by moduleMutex
 
-Error moduleError(Error::Code code, const QString& what, const QString& file, const QString& why, const QString& remedy)
+/// The remedy comes before the details: tables cut long reasons.
+Error moduleError(Error::Code code, const QString& what, const QString& remedy, const QString& file, const QString& why)
 {
     return Error{code,
-        QStringLiteral("Google's streaming recognition %1: %2: %3; use google-rest, or %4")
-            .arg(what, file, why, remedy),
+        QStringLiteral("Google's streaming recognition %1; use google-rest, or %2 (%3: %4)")
+            .arg(what, remedy, file, why),
         {}};
 }
 
 Error refusedModule(const QString& file, const QString& why)
 {
-    return moduleError(Error::Code::Invalid, QStringLiteral("is not this engine's"), file, why,
-        QStringLiteral("install the module that came with the engine"));
+    return moduleError(Error::Code::Invalid, QStringLiteral("is not this engine's"),
+        QStringLiteral("install the module that came with the engine"), file, why);
 }
 
 Result<const RecognitionModule*> loadFile(const QString& file)
@@ -56,8 +57,8 @@ Result<const RecognitionModule*> loadFile(const QString& file)
     loader->setLoadHints(QLibrary::ResolveAllSymbolsHint | QLibrary::PreventUnloadHint);
     const auto* const module = qobject_cast<RecognitionModule*>(loader->instance());
     if (!module) {
-        return moduleError(Error::Code::Unavailable, QStringLiteral("cannot be loaded"), file, loader->errorString(),
-            QStringLiteral("install what it needs (gRPC for C++ and protobuf)"));
+        return moduleError(Error::Code::Unavailable, QStringLiteral("cannot be loaded"),
+            QStringLiteral("install what it needs, gRPC for C++ and protobuf"), file, loader->errorString());
     }
     loadedModule = new LoadedModule{std::move(loader), module};
     return module;
@@ -76,8 +77,8 @@ Result<const RecognitionModule*> loadRecognitionModule(const QStringList& files)
     const auto found =
         std::find_if(files.cbegin(), files.cend(), [](const QString& file) { return QFile::exists(file); });
     if (found == files.cend()) {
-        return moduleError(Error::Code::NotFound, QStringLiteral("is not installed"),
-            files.join(QStringLiteral(" or ")), QStringLiteral("not found"), QStringLiteral("install it"));
+        return moduleError(Error::Code::NotFound, QStringLiteral("is not installed"), QStringLiteral("install it"),
+            files.join(QStringLiteral(" or ")), QStringLiteral("not found"));
     }
     return loadFile(*found);
 }

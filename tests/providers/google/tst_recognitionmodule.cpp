@@ -93,8 +93,8 @@ void TestRecognitionModule::oneThatIsMissingIsNamed()
     QVERIFY(!loaded);
     QCOMPARE(loaded.error().code, Error::Code::NotFound);
     QCOMPARE(loaded.error().message,
-        QStringLiteral("Google's streaming recognition is not installed: /nowhere/bin/libkav-google-grpc.so or "
-                       "/nowhere/lib/kav/libkav-google-grpc.so: not found; use google-rest, or install it"));
+        QStringLiteral("Google's streaming recognition is not installed; use google-rest, or install it "
+                       "(/nowhere/bin/libkav-google-grpc.so or /nowhere/lib/kav/libkav-google-grpc.so: not found)"));
 }
 
 void TestRecognitionModule::theFirstThatExistsCounts()
@@ -121,8 +121,8 @@ void TestRecognitionModule::whatIsNoModuleIsRefused()
     QFETCH(const QByteArray, bytes);
     write(bytes);
     QCOMPARE(fault(Error::Code::Invalid),
-        QStringLiteral("Google's streaming recognition is not this engine's: %1: it is no module of Kav's; use "
-                       "google-rest, or install the module that came with the engine")
+        QStringLiteral("Google's streaming recognition is not this engine's; use google-rest, or install the module "
+                       "that came with the engine (%1: it is no module of Kav's)")
             .arg(file()));
 }
 
@@ -137,9 +137,8 @@ void TestRecognitionModule::oneOfAnotherBuildIsRefusedUnloaded()
     stale.replace(identity, QByteArray("kav.google-grpc/" + theirs));
     write(stale);
     QCOMPARE(fault(Error::Code::Invalid),
-        QStringLiteral(
-            "Google's streaming recognition is not this engine's: %1: it is of build %2, the engine of %3; use "
-            "google-rest, or install the module that came with the engine")
+        QStringLiteral("Google's streaming recognition is not this engine's; use google-rest, or install the module "
+                       "that came with the engine (%1: it is of build %2, the engine of %3)")
             .arg(file(), QString::fromLatin1(theirs), QString::fromLatin1(own)));
     QVERIFY(!isLoaded("libkav-google-grpc"));
 }
@@ -151,12 +150,10 @@ void TestRecognitionModule::oneThatLacksALibraryIsNamedWithIt()
     lacking.replace("libgrpc++.so.", "libgrpc--.so.");
     write(lacking);
     const QString message = fault(Error::Code::Unavailable);
-    QVERIFY2(
-        message.startsWith(QStringLiteral("Google's streaming recognition cannot be loaded: ")), qPrintable(message));
-    QVERIFY2(message.contains(QStringLiteral("libgrpc--.so.")), qPrintable(message));
-    QVERIFY2(
-        message.endsWith(QStringLiteral("; use google-rest, or install what it needs (gRPC for C++ and protobuf)")),
+    QVERIFY2(message.startsWith(QStringLiteral("Google's streaming recognition cannot be loaded; use google-rest, or "
+                                               "install what it needs, gRPC for C++ and protobuf (")),
         qPrintable(message));
+    QVERIFY2(message.contains(QStringLiteral("libgrpc--.so.")), qPrintable(message));
 }
 
 void TestRecognitionModule::nothingOfGrpcIsLoadedUntilThen()
