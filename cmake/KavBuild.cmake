@@ -72,3 +72,13 @@ endfunction()
 find_path(TOMLPLUSPLUS_INCLUDE_DIR toml++/toml.h REQUIRED)
 add_library(kav_toml INTERFACE)
 target_include_directories(kav_toml SYSTEM INTERFACE ${TOMLPLUSPLUS_INCLUDE_DIR})
+
+# kav_add_node_folder(google-standin tests/support/vendors/google)
+#   The npm packages of a node program that tests talk to, as a fixture of that name: installed into a folder of the
+#   build of the same name, by the lock file beside the program.
+function(kav_add_node_folder name source)
+    string(MAKE_C_IDENTIFIER ${name} fixture)
+    add_test(NAME install_${fixture} COMMAND ${PROJECT_SOURCE_DIR}/packaging/install-node-folder.sh
+        ${PROJECT_SOURCE_DIR}/${source} ${CMAKE_BINARY_DIR}/${name})
+    set_tests_properties(install_${fixture} PROPERTIES TIMEOUT 300 FIXTURES_SETUP ${fixture})
+endfunction()

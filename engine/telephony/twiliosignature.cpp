@@ -17,6 +17,8 @@ namespace kav::telephony {
 
 namespace {
 
+constexpr std::size_t MaxLegacyNames = 256;
+
 /// A URL cut where the signature's rules cut it. Nothing is decoded: the signed string is made of raw bytes.
 struct UrlPieces final {
     QByteArray scheme;
@@ -89,13 +91,12 @@ bool isHexEscape(const QByteArray& text, qsizetype at)
         && std::isxdigit(static_cast<unsigned char>(text[at + 2]));
 }
 
-/// The query as a WHATWG URL parser would write it: the few characters it escapes, escaped.
-QByteArray normalisedQuery(const QByteArray& query)
+QByteArray escapedWith(const QByteArray& text, const char* alsoEscaped)
 {
     QByteArray out;
-    for (const char c : query) {
+    for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
-        if (byte <= 0x20 || byte >= 0x7f || c == '"' || c == '<' || c == '>' || c == '\'')
+        if (byte <= 0x20 || byte >= 0x7f || std::strchr(alsoEscaped, c) != nullptr)
             out += '%' + QByteArray(1, c).toHex().toUpper();
         else
             out += c;
@@ -103,26 +104,58 @@ QByteArray normalisedQuery(const QByteArray& query)
     return out;
 }
 
-/// The query decoded and escaped again as older helpers do: spaces as %20, !~*'() left alone.
-QByteArray legacyQuery(const QByteArray& query)
+/// As a WHATWG URL parser would write it: host in lower case, the few characters it escapes, escaped. Dots stay as they
+/// are: with "/a/../b" made "/b", one path's signature would be taken for another path.
+UrlPieces normalised(UrlPieces pieces)
+{
+    pieces.host = pieces.host.toLower();
+    pieces.path = pieces.path.isEmpty() ? QByteArrayLiteral("/") : escapedWith(pieces.path, "\"<>`{}^");
+    pieces.query = escapedWith(pieces.query, "\"<>'");
+    return pieces;
+}
+
+/// One name or value of a query decoded and escaped again as older helpers do: spaces as %20, !~*'() left alone.
+QByteArray legacyEscaped(const QByteArray& piece)
 {
     QByteArray out;
-    for (qsizetype i = 0; i < query.size(); ++i) {
-        char c = query[i];
-        if (c == '&' || c == '=' || (c == '?' && i == 0)) {
-            out += c;
-            continue;
-        }
+    for (qsizetype i = 0; i < piece.size(); ++i) {
+        char c = piece[i];
         if (c == '+') {
             c = ' ';
-        } else if (isHexEscape(query, i)) {
-            c = QByteArray::fromHex(query.mid(i + 1, 2))[0];
+        } else if (isHexEscape(piece, i)) {
+            c = QByteArray::fromHex(piece.mid(i + 1, 2))[0];
             i += 2;
         }
         const bool plain = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')
             || (c != '\0' && std::strchr("-_.!~*'()", c) != nullptr);
         out += plain ? QByteArray(1, c) : '%' + QByteArray(1, c).toHex().toUpper();
     }
+    return out;
+}
+
+/// The query as older helpers write it again: empty pieces left out, '=' after every name, and the values of a repeated
+/// name together where the name stood first.
+QByteArray legacyQuery(const QByteArray& query)
+{
+    std::vector<std::pair<QByteArray, QByteArray>> written; // name, and all that is written for it
+    for (const QByteArray& piece : query.mid(1).split('&')) {
+        if (piece.isEmpty())
+            continue;
+        const qsizetype equals = piece.indexOf('=');
+        const QByteArray name = legacyEscaped(equals < 0 ? piece : piece.left(equals));
+        const QByteArray text = name + '=' + (equals < 0 ? QByteArray() : legacyEscaped(piece.mid(equals + 1)));
+        const auto known =
+            std::find_if(written.begin(), written.end(), [&name](const auto& entry) { return entry.first == name; });
+        if (known != written.end())
+            known->second += '&' + text;
+        else
+            written.emplace_back(name, text);
+        if (written.size() > MaxLegacyNames)
+            return query; // nobody sends that, and each name is looked up among all
+    }
+    QByteArray out;
+    for (const auto& entry : written)
+        out += (out.isEmpty() ? '?' : '&') + entry.second;
     return out;
 }
 
@@ -177,13 +210,11 @@ std::vector<Candidate> webhookCandidates(QByteArrayView url)
     std::vector<Candidate> candidates;
     UrlPieces pieces = cutUrl(url);
     addPortSpellings(candidates, pieces, {});
-    pieces.host = pieces.host.toLower();
-    addPortSpellings(candidates, pieces, QStringLiteral("host in lower case"));
-    if (!pieces.query.isEmpty()) {
-        const QByteArray raw = pieces.query;
-        pieces.query = normalisedQuery(raw);
-        addPortSpellings(candidates, pieces, QStringLiteral("query escaped"));
-        pieces.query = legacyQuery(raw);
+    const bool otherHost = pieces.host != pieces.host.toLower();
+    pieces = normalised(pieces);
+    addPortSpellings(candidates, pieces, otherHost ? QStringLiteral("host in lower case") : QStringLiteral("escaped"));
+    if (pieces.query.size() > 1) {
+        pieces.query = legacyQuery(pieces.query);
         addPortSpellings(candidates, pieces, QStringLiteral("query escaped the old way"));
     }
     return candidates;
@@ -223,7 +254,7 @@ SignatureVerdict verifyJsonSignature(
     QByteArray stated;
     const QByteArray query = cutUrl(url).query.mid(1);
     for (const QByteArray& piece : query.split('&')) {
-        if (piece.startsWith("bodySHA256="))
+        if (stated.isEmpty() && piece.startsWith("bodySHA256="))
             stated = piece.mid(int(sizeof "bodySHA256=") - 1);
     }
     const QByteArray actual = QCryptographicHash::hash(body.toByteArray(), QCryptographicHash::Sha256).toHex();

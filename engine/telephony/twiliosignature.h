@@ -28,8 +28,8 @@ struct SignatureVerdict final {
 
 /// Checks a webhook. `url` is what Twilio was told to request (public scheme and host, path and raw query of the
 /// request line). Accepted besides the exact spelling are only other spellings of the same resource: without its port,
-/// with the scheme's default port, host in lower case, query with another legal escaping. Never another scheme, host or
-/// path.
+/// with the scheme's default port, host in lower case, path and query with another legal escaping. Never another scheme,
+/// host or path.
 SignatureVerdict verifySignature(
     QByteArrayView authToken, QByteArrayView url, const QList<FormField>& fields, QByteArrayView signature);
 

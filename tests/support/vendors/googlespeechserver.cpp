@@ -30,7 +30,7 @@ QString GoogleSpeechServer::start(const QString& source, const QString& build)
         return QStringLiteral("there is no node to run Google's stand-in with");
     const QString modules = build + QStringLiteral("/google-standin/node_modules");
     if (!QFileInfo(modules + QStringLiteral("/google-proto-files")).isDir())
-        return QStringLiteral("Google's stand-in is not installed: packaging/install-google-standin.sh does it");
+        return QStringLiteral("Google's stand-in is not installed: packaging/install-node-folder.sh does it");
     QProcessEnvironment environment = QProcessEnvironment::systemEnvironment();
     environment.insert(QStringLiteral("NODE_PATH"), modules);
     m_process.setProcessEnvironment(environment);

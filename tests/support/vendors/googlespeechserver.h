@@ -31,8 +31,8 @@ public:
 
     ~GoogleSpeechServer() override;
 
-    /// Starts it with the modules that packaging/install-google-standin.sh has put into `build`/google-standin. Why it
-    /// did not start; empty: it did.
+    /// Starts it with the modules that packaging/install-node-folder.sh has put into `build`/google-standin. Why it did
+    /// not start; empty: it did.
     QString start(const QString& source, const QString& build);
     QString endpoint() const { return QStringLiteral("127.0.0.1:%1").arg(m_port); }
 

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs what the stand-in for Google Cloud Speech needs (gRPC for node, and Google's published definitions) into a
-# folder of the build; does nothing when it is there. Without node or a registry the tests that need it are skipped, and
-# under CI (CI=true in the environment) this fails.
-#   packaging/install-google-standin.sh <folder>
+# Installs the npm packages that a node program of the tests stands on (those that the package-lock.json beside it
+# names) into a folder of the build; does nothing when they are there. Without node or a registry the tests that need
+# them are skipped, and under CI (CI=true in the environment) this fails.
+#   packaging/install-node-folder.sh <the program's folder> <folder of the build>
 set -uo pipefail
-folder=${1:?install-google-standin.sh: say which folder}
-source=$(cd "$(dirname "$0")/../tests/support/vendors/google" && pwd)
+source=${1:?install-node-folder.sh: say which folder of the tests}
+folder=${2:?install-node-folder.sh: say which folder of the build}
+source=$(cd "$source" && pwd) || exit 1
 
 give_up() {
-    echo "install-google-standin.sh: $1" >&2
+    echo "install-node-folder.sh: $1" >&2
     [ "${CI:-}" != true ]
     exit
 }
