@@ -86,6 +86,17 @@ metrics::Metrics::ConsoleTotals totalsOf(const control::ControlHub::Counters& co
     return totals;
 }
 
+metrics::Metrics::RefusalTotals totalsOf(
+    const webhooks::RequestGuard& guard, const webhooks::MediaGate::Counters& streams)
+{
+    const auto proof = [](const webhooks::RequestGuard::Refusals& refused) {
+        return metrics::Metrics::RefusalTotals::Proof{refused.noSignature, refused.wrongSignature, refused.wrongBody,
+            refused.unreadable, refused.stranger, refused.noAddress, refused.otherAccount};
+    };
+    return {proof(guard.refusedWebhooks()), proof(guard.refusedUpgrades()), streams.badTokens, streams.taken,
+        streams.full};
+}
+
 void setLateness(metrics::WorkerCounters& counters, const media::LatenessHistogram& lateness)
 {
     const auto snapshot = lateness.snapshot();

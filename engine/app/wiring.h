@@ -7,6 +7,8 @@
 #include "engine/metrics/metrics.h"
 #include "engine/net/listener.h"
 #include "engine/providers/registry.h"
+#include "engine/webhooks/mediagate.h"
+#include "engine/webhooks/requestguard.h"
 #include "shared/model/status.h"
 #include "shared/protocol/messages.h"
 
@@ -23,6 +25,8 @@ metrics::Stage stageOf(providers::Stage stage);
 metrics::ProviderState stateOf(providers::ProviderState state);
 metrics::Metrics::CallLogTotals totalsOf(const calllog::Status& status);
 metrics::Metrics::ConsoleTotals totalsOf(const control::ControlHub::Counters& counters);
+metrics::Metrics::RefusalTotals totalsOf(
+    const webhooks::RequestGuard& guard, const webhooks::MediaGate::Counters& streams);
 
 /// The tick's lateness as the metrics' buckets. Replaces what was there.
 void setLateness(metrics::WorkerCounters& counters, const media::LatenessHistogram& lateness);

@@ -110,6 +110,7 @@ struct Metrics::Private final {
     std::deque<WorkerCounters> workers; // a deque: what addWorker() gave stays where it is
     CallLogTotals callLog;
     ConsoleTotals consoles;
+    RefusalTotals refusals;
 };
 
 Metrics::Private::Private(const QString& version, const QString& commit)
@@ -216,6 +217,29 @@ std::vector<MetricFamily> Metrics::Private::collectOwn() const
     addCounter(entries, "state", "refused", callLog.refused);
     addCounter(entries, "state", "damaged", callLog.damaged);
     families.push_back(std::move(entries));
+
+    MetricFamily refused = family("kav_refusals_total",
+        "Webhooks and media streams that were refused before they had any effect, by what they lacked.",
+        MetricType::Counter);
+    const auto refusal = [&refused](const char* what, const char* reason, quint64 count) {
+        ClientMetric one;
+        one.label = {{"request", what}, {"reason", reason}};
+        one.counter.value = static_cast<double>(count);
+        refused.metric.push_back(std::move(one));
+    };
+    for (const auto& [what, proof] : {std::pair("webhook", &refusals.webhooks), {"stream", &refusals.streams}}) {
+        refusal(what, "no_signature", proof->noSignature);
+        refusal(what, "wrong_signature", proof->wrongSignature);
+        refusal(what, "wrong_body", proof->wrongBody);
+        refusal(what, "unreadable", proof->unreadable);
+        refusal(what, "stranger", proof->stranger);
+        refusal(what, "no_address", proof->noAddress);
+        refusal(what, "other_account", proof->otherAccount);
+    }
+    refusal("stream", "bad_token", refusals.badTokens);
+    refusal("stream", "taken", refusals.taken);
+    refusal("stream", "full", refusals.full);
+    families.push_back(std::move(refused));
 
     const auto gauge = [&families](const char* name, const char* help, double value) {
         MetricFamily single = family(name, help, MetricType::Gauge);
@@ -345,6 +369,12 @@ void Metrics::setConsoles(const ConsoleTotals& totals)
 {
     const std::scoped_lock lock(d->mutex);
     d->consoles = totals;
+}
+
+void Metrics::setRefusals(const RefusalTotals& totals)
+{
+    const std::scoped_lock lock(d->mutex);
+    d->refusals = totals;
 }
 
 QByteArray Metrics::render() const

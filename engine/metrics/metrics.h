@@ -80,6 +80,17 @@ public:
     };
     void setConsoles(const ConsoleTotals& totals);
 
+    /// Webhooks and upgrades that were refused, by what they lacked; the totals of those who refuse.
+    struct RefusalTotals final {
+        struct Proof final {
+            quint64 noSignature = 0, wrongSignature = 0, wrongBody = 0, unreadable = 0, stranger = 0, noAddress = 0,
+                    otherAccount = 0;
+        };
+        Proof webhooks, streams;
+        quint64 badTokens = 0, taken = 0, full = 0; ///< of streams that had proven themselves
+    };
+    void setRefusals(const RefusalTotals& totals);
+
     /// The whole in Prometheus' text format. Takes well under a millisecond.
     QByteArray render() const;
     static QByteArray contentType(); ///< of render()

@@ -248,17 +248,22 @@ SignatureVerdict verifySignature(
     return firstMatch(authToken, webhookCandidates(url), signedFields(fields), signature);
 }
 
+QByteArray bodyHashIn(QByteArrayView url)
+{
+    constexpr char Name[] = "bodySHA256=";
+    const QByteArray query = cutUrl(url).query.mid(1);
+    for (const QByteArray& piece : query.split('&')) {
+        if (piece.startsWith(Name))
+            return piece.mid(int(sizeof Name) - 1);
+    }
+    return {};
+}
+
 SignatureVerdict verifyJsonSignature(
     QByteArrayView authToken, QByteArrayView url, QByteArrayView body, QByteArrayView signature)
 {
-    QByteArray stated;
-    const QByteArray query = cutUrl(url).query.mid(1);
-    for (const QByteArray& piece : query.split('&')) {
-        if (stated.isEmpty() && piece.startsWith("bodySHA256="))
-            stated = piece.mid(int(sizeof "bodySHA256=") - 1);
-    }
     const QByteArray actual = QCryptographicHash::hash(body.toByteArray(), QCryptographicHash::Sha256).toHex();
-    if (!equalInConstantTime(stated, actual))
+    if (!equalInConstantTime(bodyHashIn(url), actual))
         return {};
     return firstMatch(authToken, webhookCandidates(url), {}, signature);
 }
@@ -314,14 +319,18 @@ QString explainMismatch(QByteArrayView authToken, QByteArrayView url, const QLis
         }
     }
     const QString sentence = QStringLiteral("it matches %1 (differs in: %2)");
+    // A GET's query holds the caller's number, and perhaps the keys that were pressed.
+    const auto loggable = [](const QByteArray& match) {
+        const qsizetype query = match.indexOf('?');
+        return logSafe(QString::fromUtf8(query < 0 ? match : match.left(query) + "?..."));
+    };
     SignatureVerdict verdict = firstMatch(authToken, candidates, signedFields(fields), signature);
     if (verdict.accepted)
-        return sentence.arg(logSafe(QString::fromUtf8(verdict.url)), verdict.variant);
+        return sentence.arg(loggable(verdict.url), verdict.variant);
     if (!fields.isEmpty()) {
         verdict = firstMatch(authToken, candidates, {}, signature);
         if (verdict.accepted)
-            return sentence.arg(
-                logSafe(QString::fromUtf8(verdict.url)), verdict.variant + QStringLiteral(", form fields not signed"));
+            return sentence.arg(loggable(verdict.url), verdict.variant + QStringLiteral(", form fields not signed"));
     }
     return {};
 }

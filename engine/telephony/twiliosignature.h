@@ -28,10 +28,13 @@ struct SignatureVerdict final {
 
 /// Checks a webhook. `url` is what Twilio was told to request (public scheme and host, path and raw query of the
 /// request line). Accepted besides the exact spelling are only other spellings of the same resource: without its port,
-/// with the scheme's default port, host in lower case, path and query with another legal escaping. Never another scheme,
-/// host or path.
+/// with the scheme's default port, host in lower case, path and query with another legal escaping. Never another
+/// scheme, host or path.
 SignatureVerdict verifySignature(
     QByteArrayView authToken, QByteArrayView url, const QList<FormField>& fields, QByteArrayView signature);
+
+/// What the URL's query says of the body's SHA-256, the first time it does; empty when it says nothing.
+QByteArray bodyHashIn(QByteArrayView url);
 
 /// Checks a webhook with a JSON body: the URL carries bodySHA256, which must be that of the raw body.
 SignatureVerdict verifyJsonSignature(
@@ -42,8 +45,9 @@ SignatureVerdict verifyJsonSignature(
 SignatureVerdict verifyUpgradeSignature(QByteArrayView authToken, QByteArrayView url, QByteArrayView signature);
 
 /// For the log of a refused request: which URL *would* have matched (other scheme, trailing slash, port, one of
-/// `otherHosts`, or the form left out), so that the operator sees what is configured wrongly. Empty when nothing near
-/// matches: another token, or a forgery. Costs dozens of hashes: call it at a bounded rate.
+/// `otherHosts`, or the form left out), so that the operator sees what is configured wrongly. Its query is left out: a
+/// GET's holds the caller's number. Empty when nothing near matches: another token, or a forgery. Costs dozens of
+/// hashes: call it at a bounded rate.
 QString explainMismatch(QByteArrayView authToken, QByteArrayView url, const QList<FormField>& fields,
     QByteArrayView signature, const QList<QByteArray>& otherHosts = {});
 

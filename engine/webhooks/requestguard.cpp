@@ -78,77 +78,99 @@ std::optional<PublicUrl> RequestGuard::baseFor(const net::HttpRequest& request) 
 
 RequestGuard::Verdict RequestGuard::checkWebhook(const net::HttpRequest& request, const telephony::FormBody* form)
 {
-    const Verdict verdict = check(request, form, false);
-    // Only of a proven request: subaccounts share their parent's token, and may have an engine of their own.
-    if (verdict.admitted() && !m_settings.accountSid.isEmpty() && form != nullptr && form->contains(u"AccountSid")
-        && form->value(u"AccountSid") != m_settings.accountSid)
-        return refuse(request, 403, QStringLiteral("AccountSid is not the account that TWILIO_ACCOUNT_SID names"), true);
-    return verdict;
+    return check(request, form, false);
 }
 
 RequestGuard::Verdict RequestGuard::checkUpgrade(const net::HttpRequest& request)
 {
-    static const telephony::FormBody none;
-    return check(request, &none, true);
+    return check(request, nullptr, true);
 }
 
 RequestGuard::Verdict RequestGuard::check(
     const net::HttpRequest& request, const telephony::FormBody* form, bool upgrade)
 {
+    Refusal refusal = findFault(request, form, upgrade, false);
+    if (refusal.count == nullptr)
+        return {};
+    Refusals& counted = upgrade ? m_refusedUpgrades : m_refusedWebhooks;
+    ++(counted.*refusal.count);
+    const int status = refusal.count == &Refusals::noAddress ? 503 : 403;
+    if (m_logGate.tryPass(m_clock.now())) {
+        // Looking for the cause costs dozens of hashes: strangers may not make us do it at will.
+        if (refusal.count == &Refusals::wrongSignature)
+            refusal = findFault(request, form, upgrade, true);
+        const quint64 heldBack = m_logGate.takeHeldBack();
+        qCWarning(lcWebhook).noquote() << loggablePath(request.path) << "refused with" << status << "from"
+                                       << request.peer.toString() << ":" << refusal.reason
+                                       << (heldBack > 0 ? QStringLiteral("(%1 more refusals not logged)").arg(heldBack)
+                                                        : QString());
+    }
+    return {status, refusal.reason};
+}
+
+RequestGuard::Refusal RequestGuard::findFault(
+    const net::HttpRequest& request, const telephony::FormBody* form, bool upgrade, bool mayExplain)
+{
     if (m_settings.authToken.isEmpty() && (!request.isFromLoopback() || isForwarded(request))) {
-        return refuse(request, 403,
-            QStringLiteral("no TWILIO_AUTH_TOKEN is configured and the request is not from this machine"), true);
+        return {&Refusals::stranger,
+            QStringLiteral("no TWILIO_AUTH_TOKEN is configured and the request is not from this machine")};
     }
     const auto base = baseFor(request);
     if (!base) {
-        return refuse(request, 503,
+        return {&Refusals::noAddress,
             QStringLiteral("KAV_PUBLIC_URL is not set and the Host line \"%1\" does not name this machine")
-                .arg(logSafe(QString::fromUtf8(request.header("host")), 80)),
-            true);
+                .arg(logSafe(QString::fromUtf8(request.header("host")), 80))};
     }
+    // Only of a proven request: subaccounts share their parent's token, and may have an engine of their own.
+    const auto accountFault = [this, form]() -> Refusal {
+        if (m_settings.accountSid.isEmpty() || form == nullptr || !form->contains(u"AccountSid")
+            || form->value(u"AccountSid") == m_settings.accountSid)
+            return {};
+        return {&Refusals::otherAccount, QStringLiteral("AccountSid is not the account that TWILIO_ACCOUNT_SID names")};
+    };
     if (m_settings.authToken.isEmpty())
-        return {};
+        return accountFault();
     const QByteArray signature = request.header("x-twilio-signature");
     if (signature.isEmpty())
-        return refuse(request, 403, QStringLiteral("X-Twilio-Signature is missing"), true);
-    if (form == nullptr)
-        return refuse(request, 403, QStringLiteral("the body is no form, so its signature cannot be checked"), true);
+        return {&Refusals::noSignature, QStringLiteral("X-Twilio-Signature is missing")};
+
     const QByteArray url = upgrade ? base->ofUpgrade(request.target) : base->ofRequest(request.target);
-    const telephony::SignatureVerdict verdict = upgrade
-        ? telephony::verifyUpgradeSignature(m_settings.authToken, url, signature)
-        : telephony::verifySignature(m_settings.authToken, url, form->fields(), signature);
+    QList<telephony::FormField> fields; // what is signed with the URL
+    telephony::SignatureVerdict verdict;
+    if (upgrade) {
+        verdict = telephony::verifyUpgradeSignature(m_settings.authToken, url, signature);
+    } else if (request.method != "GET" && !telephony::bodyHashIn(url).isEmpty()) {
+        verdict = telephony::verifyJsonSignature(m_settings.authToken, url, request.body, signature);
+        if (!verdict.accepted && telephony::verifySignature(m_settings.authToken, url, {}, signature).accepted) {
+            return {&Refusals::wrongBody,
+                QStringLiteral("the URL is signed, but its bodySHA256 is not that of the body that came")};
+        }
+    } else {
+        if (request.method != "GET") {
+            if (form == nullptr) {
+                return {&Refusals::unreadable,
+                    QStringLiteral("the body is no form and the URL has no bodySHA256, so the signature cannot be "
+                                   "checked")};
+            }
+            fields = form->fields();
+        }
+        verdict = telephony::verifySignature(m_settings.authToken, url, fields, signature);
+    }
     if (verdict.accepted) {
         qCDebug(lcWebhook).noquote() << loggablePath(request.path) << "signature matches" << verdict.variant;
-        return {};
+        return accountFault();
     }
-    // Looking for the cause costs dozens of hashes: strangers may not make us do it at will.
-    const bool mayLog = m_logGate.tryPass(m_clock.now());
     QString reason =
         QStringLiteral("the signature does not match ") + logSafe(QString::fromUtf8(base->ofRequest({})), 80);
-    if (mayLog) {
+    if (mayExplain) {
         QList<QByteArray> others{request.header("host")};
         others += request.header("x-forwarded-host").split(',').first().trimmed();
-        QString match = telephony::explainMismatch(m_settings.authToken, url, form->fields(), signature, others);
+        QString match = telephony::explainMismatch(m_settings.authToken, url, fields, signature, others);
         match.replace(QString::fromUtf8(request.path), loggablePath(request.path));
         reason += match.isEmpty() ? QStringLiteral(": nor any near URL; another auth token, or not Twilio")
                                   : QStringLiteral(": ") + match;
     }
-    return refuse(request, 403, reason, mayLog);
-}
-
-RequestGuard::Verdict RequestGuard::refuse(
-    const net::HttpRequest& request, int status, const QString& reason, bool mayLog)
-{
-    // A mismatch has paid for its line already.
-    const bool paid = reason.startsWith(QLatin1String("the signature"));
-    if (paid ? mayLog : mayLog && m_logGate.tryPass(m_clock.now())) {
-        const quint64 heldBack = m_logGate.takeHeldBack();
-        qCWarning(lcWebhook).noquote() << loggablePath(request.path) << "refused with" << status << "from"
-                                       << request.peer.toString() << ":" << reason
-                                       << (heldBack > 0 ? QStringLiteral("(%1 more refusals not logged)").arg(heldBack)
-                                                        : QString());
-    }
-    return {status, reason};
+    return {&Refusals::wrongSignature, reason};
 }
 
 } // namespace kav::webhooks

@@ -34,7 +34,8 @@ private:
 ///
 /// With an auth token every request must carry Twilio's signature; a missing one is a refusal. Without a token only
 /// peers on this machine are served, and only when they came directly: what a tunnel or proxy on this machine forwards
-/// comes from anywhere. Refusals are logged with their cause at a bounded rate; the answer itself tells nothing.
+/// comes from anywhere. Refusals are counted, and logged with their cause at a bounded rate; the answer itself tells
+/// nothing.
 ///
 /// Owned by the composition root, shared by WebhookRouter and MediaGate, lives on the control thread.
 class RequestGuard final {
@@ -43,6 +44,17 @@ public:
         QByteArray authToken;
         std::optional<PublicUrl> publicUrl;
         QString accountSid{}; ///< the account whose webhooks are taken; empty: any
+    };
+    /// How many were refused, by what they lacked.
+    struct Refusals final {
+        quint64 noSignature = 0;
+        quint64 wrongSignature = 0;
+        quint64 wrongBody = 0; ///< signed, but with another body
+        quint64 unreadable =
+            0; ///< neither a form nor a body whose hash is signed: nothing to hold the signature against
+        quint64 stranger = 0; ///< not from this machine, and there is no token to check it with
+        quint64 noAddress = 0; ///< under which public address it came is not known
+        quint64 otherAccount = 0;
     };
     struct Verdict final {
         int status = 200; ///< 200, 403 or 503
@@ -53,20 +65,31 @@ public:
     /// Logs one line when there is no token.
     RequestGuard(Settings settings, const Clock& clock);
 
-    /// `form`: the parsed body; null when it could not be parsed (then nothing can be proven with a token).
+    /// `form`: the fields, from the body or from a GET's query; null when there are none that can be read. Signed is
+    /// what the request is: of a GET the URL alone, of a form the URL and its fields, of any other body the URL with
+    /// the body's hash in it (bodySHA256). So a null form is a refusal only where the fields are what is signed.
     Verdict checkWebhook(const net::HttpRequest& request, const telephony::FormBody* form);
     Verdict checkUpgrade(const net::HttpRequest& request);
     /// Where the engine is, as this request sees it: the configured address, else the Host line of a peer on this
     /// machine.
     std::optional<PublicUrl> baseFor(const net::HttpRequest& request) const;
 
+    const Refusals& refusedWebhooks() const { return m_refusedWebhooks; }
+    const Refusals& refusedUpgrades() const { return m_refusedUpgrades; }
+
 private:
+    using Count = quint64 Refusals::*;
+    struct Refusal final {
+        Count count = nullptr; ///< null: there is none
+        QString reason{};
+    };
     Verdict check(const net::HttpRequest& request, const telephony::FormBody* form, bool upgrade);
-    Verdict refuse(const net::HttpRequest& request, int status, const QString& reason, bool mayLog);
+    Refusal findFault(const net::HttpRequest& request, const telephony::FormBody* form, bool upgrade, bool mayExplain);
 
     Settings m_settings;
     const Clock& m_clock;
     RateGate m_logGate;
+    Refusals m_refusedWebhooks, m_refusedUpgrades;
 };
 
 /// The request came through a proxy that says so.

@@ -108,6 +108,7 @@ void TestMetrics::everyFamilyHasHelpTypeAndTheRightForm()
         {QStringLiteral("kav_pacing_lateness_seconds"), QStringLiteral("histogram")},
         {QStringLiteral("kav_http_requests_total"), QStringLiteral("counter")},
         {QStringLiteral("kav_http_open_connections"), QStringLiteral("gauge")},
+        {QStringLiteral("kav_refusals_total"), QStringLiteral("counter")},
         {QStringLiteral("kav_calllog_entries_total"), QStringLiteral("counter")},
         {QStringLiteral("kav_calllog_journal_bytes"), QStringLiteral("gauge")},
         {QStringLiteral("kav_calllog_database_up"), QStringLiteral("gauge")},
@@ -142,7 +143,16 @@ void TestMetrics::whatIsCountedGrows()
     metrics.setHttpOpenConnections(12);
     metrics.setCallLog({10, 9, 8, 1, 2, 4096, true});
     metrics.setConsoles({3, 20, 60, 9000, 1});
+    Metrics::RefusalTotals refused;
+    refused.webhooks.noSignature = 5;
+    refused.streams.wrongSignature = 6;
+    refused.badTokens = 7;
+    metrics.setRefusals(refused);
     const Scrape scrape(metrics.render());
+    QCOMPARE(scrape("kav_refusals_total{request=\"webhook\",reason=\"no_signature\"}"), 5.0);
+    QCOMPARE(scrape("kav_refusals_total{request=\"webhook\",reason=\"wrong_signature\"}"), 0.0);
+    QCOMPARE(scrape("kav_refusals_total{request=\"stream\",reason=\"wrong_signature\"}"), 6.0);
+    QCOMPARE(scrape("kav_refusals_total{request=\"stream\",reason=\"bad_token\"}"), 7.0);
     QCOMPARE(scrape("kav_calls_total{end_reason=\"completed\"}"), 2.0);
     QCOMPARE(scrape("kav_calls_total{end_reason=\"caller-hung-up\"}"), 1.0);
     QVERIFY(!scrape.values.contains(QStringLiteral("kav_calls_total{end_reason=\"none\"}")));
