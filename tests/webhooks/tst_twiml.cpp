@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/telephony/twimldocument.h"
 #include "engine/webhooks/twiml.h"
+#include "tests/webhooks/xmltree.h"
 
 #include <QFile>
 #include <QRandomGenerator>
 #include <QTest>
-#include <QXmlStreamReader>
 
 using namespace Qt::StringLiterals;
 using namespace kav::webhooks;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -16,43 +17,6 @@ QByteArray golden(const char* name)
 {
     QFile file(QStringLiteral(KAV_SOURCE_DIR "/tests/data/reference/twiml_golden/") + QString::fromLatin1(name));
     return file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
-}
-
-/// A document as nested lines with sorted attributes: what two equal trees share.
-QString treeOf(const QByteArray& xml)
-{
-    QXmlStreamReader reader(xml);
-    QString tree;
-    int depth = 0;
-    while (!reader.atEnd()) {
-        switch (reader.readNext()) {
-        case QXmlStreamReader::StartElement: {
-            tree += QString(depth++ * 2, u' ') + reader.name() + u'\n';
-            QStringList attributes;
-            for (const auto& attribute : reader.attributes())
-                attributes += attribute.name() + u'=' + attribute.value();
-            attributes.sort();
-            for (const QString& attribute : std::as_const(attributes))
-                tree += QString(depth * 2, u' ') + u'@' + attribute + u'\n';
-            break;
-        }
-        case QXmlStreamReader::EndElement:
-            --depth;
-            break;
-        case QXmlStreamReader::Characters:
-            tree += QString(depth * 2, u' ') + u'"' + reader.text() + u'\n';
-            break;
-        default:
-            break;
-        }
-    }
-    return reader.hasError() ? u"broken: "_s + reader.errorString() : tree;
-}
-
-TwimlElement verb(const QString& name, const QList<std::pair<QString, QString>>& attributes, const QString& text = {},
-    std::vector<TwimlElement> children = {})
-{
-    return {name, attributes, text, std::move(children)};
 }
 
 } // namespace
@@ -63,6 +27,10 @@ private Q_SLOTS:
     void equalsTheReference_data();
     void equalsTheReference();
     void dropsWhatXmlCannotHold();
+    void whatTwilioDoesAnywayIsNotWritten();
+    void longSpeechIsPartedWhereSentencesEnd();
+    void aTextWithoutEndIsPartedBetweenWordsOrAnywhere();
+    void theDocumentStaysUnderTwiliosLimit();
     void parametersStayUnderTwiliosLimit();
     void whateverTheTextTheDocumentParsesBack();
 };
@@ -70,6 +38,7 @@ private Q_SLOTS:
 void tst_Twiml::equalsTheReference_data()
 {
     QTest::addColumn<QByteArray>("written");
+    using namespace twiml;
     const QString base = u"https://kav.example.com/twilio/"_s;
     const QString stream = u"wss://kav.example.com/twilio/stream"_s;
     const QString wavenet = u"Google.he-IL-Wavenet-A"_s, standard = u"Google.he-IL-Standard-A"_s, he = u"he-IL"_s;
@@ -79,63 +48,54 @@ void tst_Twiml::equalsTheReference_data()
 
     row("01_connect_stream_min.xml", {connectVerb({.url = stream})});
     row("02_connect_stream_full.xml",
-        {connectVerb({.url = stream,
-            .action = base + u"stream-done"_s,
-            .statusCallback = base + u"stream-status"_s,
-            .name = u"kav-main"_s,
-            .parameters = {
-                {u"token"_s, u"3f9c1b7e5d2a4c68"_s}, {u"lang"_s, he}, {u"שם"_s, u"קו & <בדיקה> \"ציטוט\" 'גרש'"_s}}})});
+        {Connect{.stream = {.url = stream,
+                     .name = u"kav-main"_s,
+                     .statusCallback = base + u"stream-status"_s,
+                     .parameters = {{u"token"_s, u"3f9c1b7e5d2a4c68"_s}, {u"lang"_s, he},
+                         {u"שם"_s, u"קו & <בדיקה> \"ציטוט\" 'גרש'"_s}}},
+            .action = base + u"stream-done"_s}});
     row("03_connect_stream_fallback_verbs.xml",
         {connectVerb({.url = stream}), sayVerb(u"סליחה, אירעה תקלה."_s, he, wavenet), hangupVerb()});
-    row("04_say_he.xml", {sayVerb(u"שלום, הגעתם לקו. אנא המתינו."_s, he, standard)});
+    row("04_say_he.xml", {Say{.text = u"שלום, הגעתם לקו. אנא המתינו."_s, .language = he, .voice = standard}});
     row("05_record_fallback.xml",
         {sayVerb(u"אנא השאירו הודעה אחרי הצליל."_s, he, standard),
-            verb(u"Record"_s,
-                {{u"action"_s, base + u"record-done"_s}, {u"method"_s, u"POST"_s}, {u"maxLength"_s, u"120"_s},
-                    {u"timeout"_s, u"5"_s}, {u"finishOnKey"_s, u"#"_s}, {u"playBeep"_s, u"true"_s},
-                    {u"trim"_s, u"trim-silence"_s}, {u"recordingStatusCallback"_s, base + u"recording-status"_s},
-                    {u"recordingStatusCallbackMethod"_s, u"POST"_s},
-                    {u"recordingStatusCallbackEvent"_s, u"completed absent"_s}}),
-            sayVerb(u"לא התקבלה הודעה."_s, he), hangupVerb()});
+            Record{.action = base + u"record-done"_s,
+                .finishOnKey = u"#"_s,
+                .maxLength = 120s,
+                .recordingStatusCallback = base + u"recording-status"_s,
+                .recordingStatusCallbackEvent = RecordingEvent::Completed | RecordingEvent::Absent},
+            sayVerb(u"לא התקבלה הודעה."_s, he), Hangup{}});
     row("06_dial_number.xml",
-        {verb(u"Dial"_s,
-             {{u"action"_s, base + u"dial-done"_s}, {u"method"_s, u"POST"_s}, {u"timeout"_s, u"20"_s},
-                 {u"timeLimit"_s, u"3600"_s}, {u"callerId"_s, u"+97239999999"_s}, {u"answerOnBridge"_s, u"true"_s},
-                 {u"ringTone"_s, u"il"_s}},
-             {},
-             {verb(u"Number"_s,
-                 {{u"url"_s, base + u"whisper"_s}, {u"method"_s, u"POST"_s},
-                     {u"statusCallback"_s, base + u"call-status"_s},
-                     {u"statusCallbackEvent"_s, u"initiated ringing answered completed"_s},
-                     {u"statusCallbackMethod"_s, u"POST"_s}},
-                 u"+972501234567"_s)}),
-            sayVerb(u"Nobody answered."_s, {})});
+        {Dial{.action = base + u"dial-done"_s,
+             .timeout = 20s,
+             .timeLimit = 3600s,
+             .callerId = u"+97239999999"_s,
+             .answerOnBridge = true,
+             .ringTone = u"il"_s,
+             .numbers = {Number{.number = u"+972501234567"_s,
+                 .url = base + u"whisper"_s,
+                 .statusCallback = base + u"call-status"_s,
+                 .statusCallbackEvent =
+                     CallEvent::Initiated | CallEvent::Ringing | CallEvent::Answered | CallEvent::Completed}}},
+            Say{.text = u"Nobody answered."_s}});
     row("07_escaping.xml",
         {sayVerb(u"a & b < c > d \"dq\" 'sq' ]]> é א 😀"_s, {}),
-            verb(u"Play"_s, {{u"loop"_s, u"2"_s}}, u"https://kav.example.com/a.wav?x=1&y=<2>&z=\"q\""_s),
-            verb(u"Redirect"_s, {{u"method"_s, u"POST"_s}}, u"https://kav.example.com/next?a=1&b='2'"_s),
+            Play{.url = u"https://kav.example.com/a.wav?x=1&y=<2>&z=\"q\""_s, .loop = 2},
+            Redirect{.url = u"https://kav.example.com/next?a=1&b='2'"_s},
             connectVerb({.url = u"wss://kav.example.com/s"_s, .parameters = {{u"k"_s, u"l1\nl2\tt & < > \" '"_s}}})});
     row("08_gather_pause_play_redirect_hangup.xml",
-        {verb(u"Gather"_s,
-             {{u"action"_s, base + u"gather"_s}, {u"method"_s, u"POST"_s}, {u"input"_s, u"dtmf"_s},
-                 {u"numDigits"_s, u"1"_s}, {u"timeout"_s, u"5"_s}, {u"finishOnKey"_s, u"#"_s},
-                 {u"actionOnEmptyResult"_s, u"true"_s}},
-             {},
-             {sayVerb(u"הקישו 1 להמשך"_s, he), verb(u"Pause"_s, {{u"length"_s, u"1"_s}}),
-                 twimlVerb(u"Play"_s, u"https://kav.example.com/beep.wav"_s)}),
-            verb(u"Pause"_s, {{u"length"_s, u"2"_s}}),
-            verb(u"Redirect"_s, {{u"method"_s, u"POST"_s}}, base + u"voice"_s), hangupVerb()});
-    row("09_reject.xml", {verb(u"Reject"_s, {{u"reason"_s, u"busy"_s}})});
+        {Gather{.action = base + u"gather"_s,
+             .numDigits = 1,
+             .actionOnEmptyResult = true,
+             .prompts = {Say{.text = u"הקישו 1 להמשך"_s, .language = he}, Pause{},
+                 Play{.url = u"https://kav.example.com/beep.wav"_s}}},
+            Pause{2s}, Redirect{.url = base + u"voice"_s}, Hangup{}});
+    row("09_reject.xml", {Reject{Reject::Reason::Busy}});
     row("10_empty.xml", {});
     row("11_start_stream_unidirectional.xml",
-        {verb(u"Start"_s, {}, {},
-             {verb(u"Stream"_s,
-                 {{u"name"_s, u"tap"_s}, {u"url"_s, u"wss://kav.example.com/tap"_s}, {u"track"_s, u"both_tracks"_s}})}),
-            verb(u"Pause"_s, {{u"length"_s, u"60"_s}})});
+        {Start{{.url = u"wss://kav.example.com/tap"_s, .name = u"tap"_s, .track = Stream::Track::Both}}, Pause{60s}});
     row("12_comment_and_boolean_false.xml",
-        {verb(u"Record"_s,
-            {{u"playBeep"_s, u"false"_s}, {u"timeout"_s, u"0"_s}, {u"maxLength"_s, u"30"_s},
-                {u"action"_s, u"https://kav.example.com/r"_s}})});
+        {Record{.action = u"https://kav.example.com/r"_s, .timeout = 0s, .maxLength = 30s, .playBeep = false}});
 }
 
 void tst_Twiml::equalsTheReference()
@@ -143,7 +103,7 @@ void tst_Twiml::equalsTheReference()
     QFETCH(QByteArray, written);
     const QByteArray expected = golden(QTest::currentDataTag());
     QVERIFY(!expected.isEmpty());
-    QCOMPARE(treeOf(written), treeOf(expected));
+    QCOMPARE(kav::test::treeOf(written), kav::test::treeOf(expected));
     QVERIFY(written.startsWith("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response"));
 }
 
@@ -155,6 +115,78 @@ void tst_Twiml::dropsWhatXmlCannotHold()
     QVERIFY2(document, document ? "" : qPrintable(document.error().message));
     QCOMPARE(document->verbs()[0].text, u"ab\n\tcde"_s);
     QCOMPARE(document->verbs()[0].attribute(u"language"_s), u"ab\n\tcde"_s);
+}
+
+void tst_Twiml::whatTwilioDoesAnywayIsNotWritten()
+{
+    using namespace twiml;
+    QCOMPARE(writeTwiml({Say{}, Play{}, Pause{}, Redirect{}, Hangup{}, Reject{}, Gather{}, Record{},
+                 Dial{.numbers = {Number{}}, .conference = Conference{}}, Connect{}, Start{}}),
+        QByteArrayLiteral(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Say/><Play/><Pause/><Redirect/><Hangup/>"
+            "<Reject/><Gather/><Record/><Dial><Number/><Conference/></Dial><Connect><Stream/></Connect>"
+            "<Start><Stream/></Start></Response>\n"));
+    // Empty is not the same as not there.
+    QVERIFY(writeTwiml({Gather{.finishOnKey = {}}}).contains("<Gather finishOnKey=\"\"/>"));
+    QVERIFY(writeTwiml({Dial{.conference = Conference{.waitUrl = QString()}}}).contains("<Conference waitUrl=\"\"/>"));
+}
+
+namespace {
+QStringList spoken(const QByteArray& twiml)
+{
+    QStringList texts;
+    const auto document = kav::telephony::TwimlDocument::parse(twiml);
+    for (const auto& verb : document->verbs())
+        texts += verb.text;
+    return texts;
+}
+} // namespace
+
+void tst_Twiml::longSpeechIsPartedWhereSentencesEnd()
+{
+    const QString sentence = u"זהו משפט ארוך למדי, ובו אין שום דבר חדש."_s; // 40 letters, 72 bytes
+    QStringList sentences;
+    for (int i = 0; i < 120; ++i)
+        sentences += sentence;
+    const QByteArray xml =
+        writeTwiml({twiml::Say{.text = sentences.join(u' '), .language = u"he-IL"_s, .loop = 2}, hangupVerb()});
+    QStringList texts = spoken(xml);
+    QCOMPARE(texts.takeLast(), QString());
+    QCOMPARE(texts.size(), 6);
+    QCOMPARE(texts.first(3), texts.last(3)); // said twice, as a whole
+    for (const QString& text : std::as_const(texts)) {
+        QVERIFY(text.endsWith(sentence));
+        QVERIFY(text.toUtf8().size() <= 4000);
+    }
+    QCOMPARE(texts.first(3).join(u' '), sentences.join(u' '));
+    QCOMPARE(xml.count("language=\"he-IL\""), 6);
+    QCOMPARE(xml.count("loop="), 0);
+}
+
+void tst_Twiml::aTextWithoutEndIsPartedBetweenWordsOrAnywhere()
+{
+    const QString words = u"word "_s.repeated(2000).trimmed();
+    QStringList texts = spoken(writeTwiml({twiml::Say{.text = words}}));
+    QCOMPARE(texts.size(), 3);
+    QCOMPARE(texts.join(u' '), words);
+    const QString letters = u"😀"_s.repeated(3000);
+    texts = spoken(writeTwiml({twiml::Say{.text = letters}}));
+    QCOMPARE(texts.size(), 3);
+    QCOMPARE(texts.join(QString()), letters);
+    // One letter under ten thousand marks: some are left out, and the document still parses.
+    const QString heap = u"א"_s + u"\u05b8"_s.repeated(10'000);
+    texts = spoken(writeTwiml({twiml::Say{.text = heap}, hangupVerb()}));
+    QVERIFY(texts.size() >= 2);
+    QVERIFY(texts.first().startsWith(u"א\u05b8"_s) && texts.first().toUtf8().size() <= 4000);
+}
+
+void tst_Twiml::theDocumentStaysUnderTwiliosLimit()
+{
+    const QString tooLong = u"<Twenty letters.> & "_s.repeated(2500);
+    QTest::ignoreMessage(QtWarningMsg, "TwiML over 64 KB: only the first 1 of 3 verbs are written");
+    const QByteArray xml = writeTwiml({sayVerb(u"First."_s, {}), sayVerb(tooLong, {}), hangupVerb()});
+    QVERIFY(xml.size() <= 64 * 1024);
+    QCOMPARE(spoken(xml), QStringList{u"First."_s});
 }
 
 void tst_Twiml::parametersStayUnderTwiliosLimit()
