@@ -11,7 +11,7 @@ build=(build-essential cmake ninja-build ccache git pkg-config lld
        libgrpc++-dev libprotobuf-dev protobuf-compiler
        libpocketsphinx-dev libsphinxbase-dev pocketsphinx-en-us flite1-dev)
 speech_samples=(asterisk-core-sounds-en-wav)
-test=(pocketsphinx-testdata sqlite3 python3 sox xvfb xauth fonts-dejavu-core)
+test=(pocketsphinx-testdata sqlite3 python3 sox xvfb xauth fonts-dejavu-core nginx-light caddy openssl)
 # For Google's stand-in; however they came to be there.
 command -v npm >/dev/null || test+=(nodejs npm)
 fuzz=(clang-19 libclang-rt-19-dev)

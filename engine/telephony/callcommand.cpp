@@ -5,6 +5,7 @@
 
 #include <QEventLoop>
 #include <QFile>
+#include <QRegularExpression>
 #include <QTextStream>
 
 #include <algorithm>
@@ -27,8 +28,10 @@ Result<void> writeFile(const QString& path, const QByteArray& content)
     return {};
 }
 
-bool isHostAndPort(const QString& text)
+/// HOST:PORT, or https://HOST:PORT.
+bool isEndpoint(QString text)
 {
+    text.remove(QRegularExpression(QStringLiteral("^https://")));
     const qsizetype colon = text.lastIndexOf(QLatin1Char(':'));
     bool ok = false;
     const uint port = colon > 0 ? QStringView(text).mid(colon + 1).toUInt(&ok) : 0;
@@ -52,7 +55,7 @@ QString callUsage()
                           "  --from NUMBER, --to-number NUMBER\n"
                           "  --field NAME=VALUE  one more field of the webhook; may be repeated\n"
                           "  --public-url URL    the engine's public address, for signatures\n"
-                          "  --connect-to HOST:PORT  where connections really go, without TLS\n"
+                          "  --connect-to HOST:PORT  where connections really go, without TLS; with it: https://HOST:PORT\n"
                           "  --status-url URL    told when the call is over (default: call_status beside --to)\n"
                           "  --record FILE       stereo WAV: left the caller, right the agent as heard\n"
                           "  --timeline FILE, --timeline-json FILE\n"
@@ -101,8 +104,8 @@ Result<CallCommand> parseCallArguments(
                                                         : command.call.statusUrl;
             into = QUrl(value, QUrl::StrictMode);
         } else if (flag == QLatin1String("--connect-to")) {
-            if (!isHostAndPort(value))
-                return usageError(QStringLiteral("--connect-to: wanted HOST:PORT"));
+            if (!isEndpoint(value))
+                return usageError(QStringLiteral("--connect-to: wanted HOST:PORT or https://HOST:PORT"));
             command.call.connectTo = value;
         } else if (flag == QLatin1String("--wav")) {
             files += value;

@@ -287,7 +287,11 @@ void LoopbackCaller::openStream(const TwimlVerb&, const TwimlVerb& stream)
     if (target.path.isEmpty())
         target.path = "/";
     if (m_webhooks.isRouted(url)) {
-        std::tie(target.connectHost, target.connectPort) = m_webhooks.connectTarget();
+        const WebhookClient::Endpoint endpoint = m_webhooks.connectTarget();
+        target.connectHost = endpoint.host;
+        target.connectPort = endpoint.port;
+        target.tls = endpoint.tls;
+        target.tlsName = url.host();
     } else {
         target.connectHost = url.host();
         target.connectPort = static_cast<quint16>(url.port(local ? m_settings.to.port(80) : 443));

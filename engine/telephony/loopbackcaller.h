@@ -48,8 +48,9 @@ struct CallSettings final {
     /// instead of `to`'s own, as when a proxy stands between. A path is the prefix that this proxy takes away. Empty:
     /// `to` is the public address.
     QUrl publicUrl;
-    /// Where TCP connections go, whatever the URLs say ("127.0.0.1:5000"): for an engine with a public URL that is
-    /// called on this machine. Those connections have no TLS.
+    /// Where TCP connections go, whatever the URLs say: for an engine with a public URL that is called on this machine.
+    /// "127.0.0.1:5000" goes past the proxy, without TLS; "https://127.0.0.1:443" through it, with TLS, and the
+    /// certificate must be good for the URL's host.
     QString connectTo;
     QByteArray authToken; ///< empty: nothing is signed
     QString from = QStringLiteral("+15005550006");
@@ -86,8 +87,9 @@ struct CallOutcome final {
 /// when they are reached, honours `clear`, and tells the status callbacks. What it says comes from a script. It keeps
 /// both sides of the line as heard, and a timeline.
 ///
-/// Towards a loopback host, and with `connectTo`, https and wss are spoken without TLS: there is none on this machine.
-/// Signatures are made over the URLs as written, all the same. A loopback URL without a port means the port of `to`.
+/// Towards a loopback host, and with a `connectTo` that does not ask for it, https and wss are spoken without TLS: there
+/// is none on this machine. Signatures are made over the URLs as written, all the same. A loopback URL without a port
+/// means the port of `to`.
 ///
 /// Every verb is obeyed; see TwimlInterpreter. Where there is no stream, the script's words reach Gather as text and
 /// Record as time, its keys reach Gather, and what is said takes its time without a sound. A call without a stream went

@@ -14,6 +14,7 @@ namespace kav::telephony {
 namespace {
 
 constexpr qsizetype MaxAnswerBytes = 256 * 1024;
+constexpr QLatin1String TlsPrefix("https://"); ///< of CallSettings::connectTo
 
 /// The URL as Twilio signs it: fully escaped, and https without its port.
 QByteArray signedUrl(QUrl url)
@@ -70,20 +71,23 @@ QUrl WebhookClient::asPublic(QUrl url) const
 QString WebhookClient::pathBehindProxy(const QUrl& url) const
 {
     const QString prefix = proxyPrefix();
-    const bool isBehind = !prefix.isEmpty() && url.host() == m_route.publicUrl.host()
+    // With TLS the real proxy is spoken to, and does this itself.
+    const bool isBehind = !prefix.isEmpty() && !connectTarget().tls && url.host() == m_route.publicUrl.host()
         && url.path().startsWith(QString(prefix + QLatin1Char('/')));
     return isBehind ? url.path().mid(prefix.size()) : url.path();
 }
 
-std::pair<QString, quint16> WebhookClient::connectTarget() const
+WebhookClient::Endpoint WebhookClient::connectTarget() const
 {
-    const qsizetype colon = m_route.connectTo.lastIndexOf(QLatin1Char(':'));
-    if (!m_route.connectTo.isEmpty() && colon > 0) {
-        return {m_route.connectTo.left(colon),
-            static_cast<quint16>(QStringView(m_route.connectTo).mid(colon + 1).toUInt())};
-    }
+    QStringView to = m_route.connectTo;
+    const bool tls = to.startsWith(TlsPrefix);
+    if (tls)
+        to = to.mid(TlsPrefix.size());
+    const qsizetype colon = to.lastIndexOf(QLatin1Char(':'));
+    if (colon > 0)
+        return {to.left(colon).toString(), static_cast<quint16>(to.mid(colon + 1).toUInt()), tls};
     return {m_route.to.host(),
-        static_cast<quint16>(m_route.to.port(m_route.to.scheme() == QLatin1String("https") ? 443 : 80))};
+        static_cast<quint16>(m_route.to.port(m_route.to.scheme() == QLatin1String("https") ? 443 : 80)), false};
 }
 
 bool WebhookClient::isRouted(const QUrl& url) const
@@ -104,16 +108,20 @@ void WebhookClient::request(const QUrl& url, const QString& method, const FormBo
     QUrl actual = asked;
     actual.setPath(pathBehindProxy(url));
     if (isRouted(url)) {
-        const auto [host, port] = connectTarget();
-        actual.setScheme(m_route.connectTo.isEmpty() ? m_route.to.scheme() : QStringLiteral("http"));
-        actual.setHost(host);
-        actual.setPort(port);
+        const Endpoint target = connectTarget();
+        actual.setScheme(m_route.connectTo.isEmpty() ? m_route.to.scheme()
+                : target.tls                         ? QStringLiteral("https")
+                                                     : QStringLiteral("http"));
+        actual.setHost(target.host);
+        actual.setPort(target.port);
     } else if (isLoopbackHost(url.host())) {
         actual.setScheme(QStringLiteral("http"));
         if (url.port() < 0)
             actual.setPort(m_route.to.port(80));
     }
     QNetworkRequest request(actual);
+    request.setPeerVerifyName(url.host());
+    request.setAttribute(QNetworkRequest::Http2AllowedAttribute, false); // Twilio speaks HTTP/1.1
     request.setRawHeader("Host", hostAndPort(url).toUtf8());
     request.setHeader(QNetworkRequest::UserAgentHeader, QStringLiteral("TwilioProxy/1.1"));
     request.setRawHeader("I-Twilio-Idempotency-Token", StreamIds::random().streamSid.mid(2).toLatin1());

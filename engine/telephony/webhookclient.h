@@ -41,8 +41,13 @@ public:
     QUrl asPublic(QUrl url) const;
     /// The path that arrives at the engine when `url`, as the outside world writes it, is requested.
     QString pathBehindProxy(const QUrl& url) const;
+    struct Endpoint final {
+        QString host;
+        quint16 port = 0;
+        bool tls = false;
+    };
     /// Where connections go that do not go where their URL says.
-    std::pair<QString, quint16> connectTarget() const;
+    Endpoint connectTarget() const;
     /// Whether `url` is one of those.
     bool isRouted(const QUrl& url) const;
     static bool isLoopbackHost(const QString& host);

@@ -346,7 +346,7 @@ void tst_CallScript::argumentsAreChecked_data()
     row("wrong keys", QStringList{u"--dtmf"_s, u"1x"_s}, "--dtmf: takes 0-9 * # A-D and w");
     row("no URL", QStringList{u"--to"_s, u"localhost"_s}, "--to: not an http or https URL");
     row("a stream for a webhook", QStringList{u"--to"_s, u"wss://a/b"_s}, "--to: not an http or https URL");
-    row("no port", QStringList{u"--connect-to"_s, u"localhost"_s}, "--connect-to: wanted HOST:PORT");
+    row("no port", QStringList{u"--connect-to"_s, u"localhost"_s}, "--connect-to: wanted HOST:PORT or https://HOST:PORT");
     row("noise", QStringList{u"--noise=3"_s}, "--noise: wanted a level from -90 to -6");
     row("script and more", QStringList{u"--script"_s, u"x"_s, u"--dtmf"_s, u"1"_s},
         "--script: cannot be joined with --wav, --say or --dtmf");
