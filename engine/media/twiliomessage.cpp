@@ -114,6 +114,17 @@ MaybeFault readSequence(const object& root, quint64& out)
     return readCounter(root, "sequenceNumber", Presence::Optional, out);
 }
 
+/// A socket carries one stream; what names another is not its caller's.
+MaybeFault checkStream(const object& root, std::string_view stream)
+{
+    std::string_view named;
+    if (stream.empty())
+        return std::nullopt;
+    if (const auto fault = readField(root, "streamSid", Presence::Optional, "not a string", named))
+        return fault;
+    return named.empty() || named == stream ? std::nullopt : MaybeFault({"streamSid", "another stream's"});
+}
+
 MaybeFault readTracks(const object& start, QList<QString>& out)
 {
     simdjson::dom::array tracks;
@@ -314,6 +325,7 @@ struct TwilioParser::Private final {
     Result<TwilioMessage> parse(std::size_t length);
     char* room(std::size_t length);
 
+    std::string stream; // UTF-8
     simdjson::dom::parser json;
     std::vector<char> text; // with simdjson's padding after it
     std::vector<quint8> audio;
@@ -325,6 +337,11 @@ TwilioParser::TwilioParser()
 }
 
 TwilioParser::~TwilioParser() = default;
+
+void TwilioParser::setStream(const QString& streamSid)
+{
+    d->stream = streamSid.toStdString();
+}
 
 char* TwilioParser::Private::room(std::size_t length)
 {
@@ -375,6 +392,12 @@ Result<TwilioMessage> TwilioParser::Private::parse(std::size_t length)
     if (const auto fault = readField(root, "event", Presence::Required, "not a string", event))
         return toError(*fault);
 
+    if (event == "start")
+        return messageOf<StartMessage>(root, readStart);
+    if (event == "connected")
+        return messageOf<ConnectedMessage>(root, readConnected);
+    if (const auto fault = checkStream(root, stream))
+        return toError(*fault);
     if (event == "media")
         return messageOf<MediaMessage>(
             root, [this](const object& in, MediaMessage& out) { return readMedia(in, audio, out); });
@@ -382,10 +405,6 @@ Result<TwilioMessage> TwilioParser::Private::parse(std::size_t length)
         return messageOf<MarkMessage>(root, readMark);
     if (event == "dtmf")
         return messageOf<DtmfMessage>(root, readDtmf);
-    if (event == "start")
-        return messageOf<StartMessage>(root, readStart);
-    if (event == "connected")
-        return messageOf<ConnectedMessage>(root, readConnected);
     if (event == "stop")
         return messageOf<StopMessage>(root, readStop);
     return TwilioMessage(UnknownMessage{toText(event.substr(0, LongestId))});

@@ -74,6 +74,10 @@ public:
     ~TwilioParser();
     Q_DISABLE_COPY_MOVE(TwilioParser)
 
+    /// From now on a message that names another stream is an error ("streamSid: another stream's"); one that names none
+    /// is taken. Not so `connected` and `start`, which come before. Empty: any stream.
+    void setStream(const QString& streamSid);
+
     Result<TwilioMessage> parse(QByteArrayView utf8);
     /// The same for the text as a WebSocket delivers it, without a QByteArray in between.
     Result<TwilioMessage> parse(QStringView text);

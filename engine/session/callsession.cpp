@@ -80,6 +80,7 @@ void CallSession::onMessage(const media::StartMessage& message)
     m_callId = message.callSid;
     m_started = m_now;
     m_writer = std::make_unique<media::TwilioWriter>(message.streamSid);
+    m_parser.setStream(message.streamSid);
     m_inbound.start(m_now);
     m_info.callId = m_callId;
     m_info.parameters = message.parameters;

@@ -30,6 +30,7 @@ void require(bool condition)
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
 {
     static TwilioParser parser; // reused, as a worker does
+    parser.setStream({});
     quint64 samples = 0;
     InboundAudio audio({}, [&samples](const InboundFrame& frame) { samples += frame.pcm.size(); });
     Playout playout({});
@@ -74,6 +75,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
         } else if (const auto* start = std::get_if<StartMessage>(&*message)) {
             require(!start->streamSid.isEmpty() && start->parameters.size() <= TwilioParser::MostParameters);
             audio.start(now);
+            parser.setStream(start->streamSid);
         } else if (const auto* dtmf = std::get_if<DtmfMessage>(&*message)) {
             require(QByteArrayView("0123456789*#ABCD").contains(dtmf->digit));
         }

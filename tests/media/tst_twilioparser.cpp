@@ -53,6 +53,12 @@ const QByteArray StartText = json(
     "}");
 const QByteArray MediaText = json("{'event':'media','sequenceNumber':'4','media':{'track':'inbound','chunk':'2',"
                                   "'timestamp':'5','payload':'/38A'},'streamSid':'MZ1'}");
+const QByteArray DtmfText =
+    json("{'event':'dtmf','streamSid':'MZ1','sequenceNumber':'5','dtmf':{'track':'inbound_track','digit':'1'}}");
+const QByteArray MarkText = json("{'event':'mark','sequenceNumber':'4','streamSid':'MZ1','mark':{'name':'g1.s0'}}");
+const QByteArray StopText =
+    json("{'event':'stop','sequenceNumber':'5','streamSid':'MZ1','stop':{'accountSid':'AC1','callSid':'CA1'}}");
+const QByteArray ConnectedText = json("{'event':'connected','protocol':'Call','version':'1.0.0'}");
 
 QByteArray edited(QByteArray text, const QByteArray& from, const QByteArray& to)
 {
@@ -95,6 +101,8 @@ private Q_SLOTS:
     void faultsNameTheField();
     void limits();
     void everyCutOfAMessageIsAnError();
+    void everyByteMayBeAnother();
+    void anotherStreamsMessagesAreErrors();
     void aFaultLeavesTheParserUsable();
     void mediaAllocatesNothing();
 };
@@ -372,10 +380,57 @@ void TestTwilioParser::limits()
 void TestTwilioParser::everyCutOfAMessageIsAnError()
 {
     TwilioParser parser;
-    for (const QByteArray& text : {StartText, MediaText}) {
-        for (qsizetype size = 0; size < text.size(); ++size)
+    for (const QByteArray& text : {StartText, MediaText, DtmfText, MarkText, StopText, ConnectedText}) {
+        QVERIFY(parser.parse(text).ok());
+        for (qsizetype size = 0; size < text.size(); ++size) {
             QVERIFY2(!parser.parse(text.first(size)).ok(), text.first(size).constData());
+            QVERIFY2(!parser.parse(QString::fromUtf8(text.first(size))).ok(), text.first(size).constData());
+        }
     }
+}
+
+// Not always an error, but never more than a message of the same kind.
+void TestTwilioParser::everyByteMayBeAnother()
+{
+    TwilioParser parser;
+    for (const QByteArray& text : {StartText, MediaText, DtmfText, MarkText, StopText, ConnectedText}) {
+        for (qsizetype at = 0; at < text.size(); ++at) {
+            for (const char byte : {'\0', ' ', '"', '\\', '{', '}', ',', '9', '\x7f', '\x80', '\xff'}) {
+                QByteArray changed = text;
+                changed[at] = byte;
+                const auto message = parser.parse(changed);
+                if (!message.ok())
+                    QVERIFY2(message.error().message.contains(u": "), qPrintable(message.error().message));
+            }
+        }
+        QVERIFY(parser.parse(text).ok());
+    }
+}
+
+void TestTwilioParser::anotherStreamsMessagesAreErrors()
+{
+    TwilioParser parser;
+    const auto answer = [&parser](const QByteArray& text) {
+        const auto message = parser.parse(text);
+        return message.ok() ? QStringLiteral("ok") : message.error().message;
+    };
+    const QString foreign = QStringLiteral("streamSid: another stream's");
+    const QByteArray other = edited(MediaText, "MZ1", "MZ2");
+    QCOMPARE(answer(other), QStringLiteral("ok")); // nobody has said which it is
+    parser.setStream(QStringLiteral("MZ1"));
+    for (const QByteArray& text : {MediaText, DtmfText, MarkText, StopText}) {
+        QCOMPARE(answer(text), QStringLiteral("ok"));
+        QCOMPARE(answer(edited(text, "MZ1", "MZ2")), foreign);
+        QCOMPARE(answer(edited(text, "MZ1", "MZ11")), foreign);
+        QCOMPARE(answer(edited(text, "MZ1", "mz1")), foreign);
+        QCOMPARE(answer(edited(text, json("'MZ1'"), "1")), QStringLiteral("streamSid: not a string"));
+        QCOMPARE(answer(edited(text, json("'MZ1'"), "null")), QStringLiteral("ok"));
+        QCOMPARE(answer(edited(text, "streamSid", "x")), QStringLiteral("ok"));
+    }
+    // A second start is judged by the session; what is not known yet is not known here either.
+    QCOMPARE(answer(StartText), QStringLiteral("ok"));
+    QCOMPARE(answer(ConnectedText), QStringLiteral("ok"));
+    QCOMPARE(answer(json("{'event':'video','streamSid':'MZ2'}")), foreign);
 }
 
 void TestTwilioParser::aFaultLeavesTheParserUsable()
