@@ -343,6 +343,8 @@ private:
                 QStringLiteral("'%1' is not like he-IL=he-IL-Wavenet-A").arg(logSafe(voice, 60)));
         }
         fillInProviders(remote);
+        const QString problem = realtimeVoiceProblem(remote.llm, remote.tts);
+        check("providers.tts", problem.isEmpty(), problem);
     }
 
     QString defaultDataDir() const
@@ -587,7 +589,9 @@ QString helpText()
         "number is milliseconds. Sizes: 64KiB, 1MiB; a bare number is bytes.\n"
         "\n"
         "Providers: KAV_STT, KAV_LLM, KAV_TTS are lists in order of preference (openai,embedded). Without a list those\n"
-        "with a key come first, and the embedded ones, which need no key and no network, are the last resort.\n")
+        "with a key come first, and the embedded ones, which need no key and no network, are the last resort. Speech to\n"
+        "speech: KAV_STT=realtime,embedded KAV_LLM=realtime,embedded KAV_TTS=realtime,openai,embedded. The engine's own\n"
+        "lines are spoken by the other voices of KAV_TTS, or where there is none by the embedded one.\n")
                        .arg(QString::fromLatin1(DefaultFile));
     for (const auto& [section, about] : settingSections()) {
         text += QStringLiteral("\n[%1]  %2\n").arg(section, about);

@@ -213,7 +213,7 @@ Engine::MakersSource configuredMakers(
         providers::Makers makers;
         makers.speechToText = listOf(held->settings.stt, "stt", held, local.speechToText, &makeRecogniser);
         makers.languageModel = listOf(held->settings.llm, "llm", held, local.languageModel, &makeModel);
-        makers.textToSpeech = listOf(held->settings.tts, "tts", held, local.textToSpeech, &makeVoice);
+        makers.textToSpeech = listOf(voicesForLines(held->settings.tts), "tts", held, local.textToSpeech, &makeVoice);
         return makers;
     };
 }

@@ -43,7 +43,7 @@ QStringList providersFor(const QString& stage)
 {
     const char* const names = stage == QLatin1String("stt") ? "google google-rest openai deepgram realtime embedded"
         : stage == QLatin1String("llm")                     ? "openai realtime embedded"
-                                                            : "google google-rest openai elevenlabs embedded";
+                                                            : "google google-rest openai elevenlabs realtime embedded";
     return QString::fromLatin1(names).split(QLatin1Char(' '));
 }
 
@@ -58,18 +58,30 @@ QString providerListProblem(const QString& stage, const QStringList& names)
         if (!known.contains(name))
             return shown + QStringLiteral(" is no provider") + suggestion(name, fit) + QStringLiteral("; a list of ")
                 + fit.join(QLatin1String(", ")) + QStringLiteral(" is wanted");
-        if (!fit.contains(name)) {
-            const QString why = name == QLatin1String("realtime")
-                ? QStringLiteral(": its answers come as sound, and this stage is for all other lines")
-                : QString();
-            return shown + QStringLiteral(" cannot do this") + why + QStringLiteral("; it is one of ")
-                + fit.join(QLatin1String(", "));
-        }
+        if (!fit.contains(name))
+            return shown + QStringLiteral(" cannot do this; it is one of ") + fit.join(QLatin1String(", "));
         if (seen.contains(name))
             return shown + QStringLiteral(" stands there twice");
         seen.insert(name);
     }
     return {};
+}
+
+QString realtimeVoiceProblem(const QStringList& llm, const QStringList& tts)
+{
+    const QString realtime = QStringLiteral("realtime");
+    if (!tts.contains(realtime) || llm.contains(realtime))
+        return {};
+    return QStringLiteral("'realtime' speaks its own answers only, and the language models here are %1; put realtime "
+                          "among them too, or write openai here, for OpenAI's voices")
+        .arg(llm.join(QLatin1String(", ")));
+}
+
+QStringList voicesForLines(const QStringList& tts)
+{
+    QStringList voices = tts;
+    voices.removeAll(QStringLiteral("realtime"));
+    return voices.isEmpty() ? QStringList{QStringLiteral("embedded")} : voices;
 }
 
 void fillInProviders(RemoteSettings& remote)

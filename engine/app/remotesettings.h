@@ -53,6 +53,12 @@ struct RemoteSettings final {
 QStringList providersFor(const QString& stage);
 /// What is wrong with a stage's list; empty: nothing.
 QString providerListProblem(const QString& stage, const QStringList& names);
+/// OpenAI Realtime speaks what it thinks, and nothing that somebody else wrote: as a voice it needs its own mind in the
+/// same call. What is wrong with the lists that a call would use; empty: nothing.
+QString realtimeVoiceProblem(const QStringList& llm, const QStringList& tts);
+/// Who speaks what no realtime conversation says by itself (the engine's own lines, another model's answers): the list
+/// without "realtime", at least "embedded".
+QStringList voicesForLines(const QStringList& tts);
 /// Lists that are empty: whatever has credentials, or an address of one's own, the quickest first; "embedded" last.
 void fillInProviders(RemoteSettings& remote);
 /// Why `provider` cannot even be tried in `stage`: "no key; set DEEPGRAM_API_KEY". Empty: it can.

@@ -70,6 +70,11 @@ Setting defaulting(Setting setting, const char* words)
     setting.defaultText = QString::fromLatin1(words);
     return setting;
 }
+Setting listing(Setting setting, const char* stage)
+{
+    setting.help += providersFor(QString::fromLatin1(stage)).join(QLatin1String(", "));
+    return defaulting(std::move(setting), "those with a key, then embedded");
+}
 Setting choosing(Setting setting, const char* choices)
 {
     setting.choices = QString::fromLatin1(choices).split(QLatin1Char(' '));
@@ -219,13 +224,12 @@ QList<Setting> makeTable()
         number("providers.threads", [](C& c) -> int& { return c.providers.threads; },
             1, 64, "threads for making providers; one that hangs holds its own"),
 
-        named(defaulting(row("providers.stt", Kind::List, [](C& c) -> QStringList& { return c.remote.stt; },
-            "recognisers in order: google, google-rest, openai, deepgram, realtime, embedded"),
-            "those with a key, then embedded"), "stt"),
-        named(defaulting(row("providers.llm", Kind::List, [](C& c) -> QStringList& { return c.remote.llm; },
-            "language models in order: openai, realtime, embedded"), "those with a key, then embedded"), "llm"),
-        named(defaulting(row("providers.tts", Kind::List, [](C& c) -> QStringList& { return c.remote.tts; },
-            "voices in order: google, openai, elevenlabs, embedded"), "those with a key, then embedded"), "tts"),
+        named(listing(row("providers.stt", Kind::List, [](C& c) -> QStringList& { return c.remote.stt; },
+            "recognisers in order: "), "stt"), "stt"),
+        named(listing(row("providers.llm", Kind::List, [](C& c) -> QStringList& { return c.remote.llm; },
+            "language models in order: "), "llm"), "llm"),
+        named(listing(row("providers.tts", Kind::List, [](C& c) -> QStringList& { return c.remote.tts; },
+            "voices in order (realtime: only beside the model realtime): "), "tts"), "tts"),
         row("providers.allow_plain_http", Kind::Bool, [](C& c) -> bool& { return c.remote.allowPlainHttp; },
             "http:// and ws:// to providers outside of this machine and private networks, keys in the clear"),
 

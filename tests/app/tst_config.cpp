@@ -223,9 +223,12 @@ database_url = "sqlite:///var/kav.db"
         row("a voice that should listen", "providers.stt = ['elevenlabs']",
             "kav.toml:1:17: providers.stt: 'elevenlabs' cannot do this; it is one of google, google-rest, openai, "
             "deepgram, realtime, embedded");
-        row("realtime for a voice", "providers.tts = ['realtime']",
-            "kav.toml:1:17: providers.tts: 'realtime' cannot do this: its answers come as sound, and this stage is for "
-            "all other lines; it is one of google, google-rest, openai, elevenlabs, embedded");
+        row("realtime's voice for another mind", "providers.llm = ['openai', 'embedded']\nproviders.tts = ['realtime']",
+            "kav.toml:2:17: providers.tts: 'realtime' speaks its own answers only, and the language models here are "
+            "openai, embedded; put realtime among them too, or write openai here, for OpenAI's voices");
+        row("realtime's voice without a list of minds", "providers.tts = ['realtime', 'embedded']",
+            "kav.toml:1:17: providers.tts: 'realtime' speaks its own answers only, and the language models here are "
+            "embedded; put realtime among them too, or write openai here, for OpenAI's voices");
         row("a provider twice", "providers.llm = ['openai', 'openai']",
             "kav.toml:1:17: providers.llm: 'openai' stands there twice");
         row("keys in the clear", "[openai]\nbase_url = 'http://llm.example.com/v1'",
@@ -368,6 +371,13 @@ database_url = "sqlite:///var/kav.db"
             {openai, QStringLiteral("KAV_STT=embedded, google-rest"), QStringLiteral("KAV_LLM=realtime"),
                 QStringLiteral("KAV_TTS=elevenlabs")},
             "embedded,google-rest|realtime|elevenlabs");
+        row("speech to speech",
+            {openai, QStringLiteral("KAV_STT=realtime"), QStringLiteral("KAV_LLM=realtime"),
+                QStringLiteral("KAV_TTS=realtime")},
+            "realtime|realtime|realtime");
+        row("speech to speech, with others after it",
+            {openai, QStringLiteral("KAV_LLM=realtime,openai"), QStringLiteral("KAV_TTS=realtime,openai")},
+            "openai,embedded|realtime,openai|realtime,openai");
         row("plain http where it is wanted",
             {QStringLiteral("OPENAI_BASE_URL=http://llm.example.com/v1"),
                 QStringLiteral("KAV_PROVIDERS_ALLOW_PLAIN_HTTP=true")},

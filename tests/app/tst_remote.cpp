@@ -137,6 +137,30 @@ private Q_SLOTS:
             "TTS elevenlabs: ready\nTTS google: ready\nTTS openai: ready\nTTS embedded: ready"_s);
     }
 
+    /// Its answers are sound already; what it does not say itself needs somebody else's voice.
+    void theLinesOfSpeechToSpeechHaveAVoice_data()
+    {
+        QTest::addColumn<QString>("voices");
+        QTest::addColumn<QString>("spokenBy");
+        QTest::newRow("nobody but realtime") << u"realtime"_s << u"TTS embedded: ready"_s;
+        QTest::newRow("the next of the list")
+            << u"realtime,openai,embedded"_s << u"TTS openai: ready\nTTS embedded: ready"_s;
+        QTest::newRow("realtime at the end") << u"openai,realtime"_s << u"TTS openai: ready"_s;
+    }
+    void theLinesOfSpeechToSpeechHaveAVoice()
+    {
+        QFETCH(QString, voices);
+        QFETCH(QString, spokenBy);
+        Vendors vendors;
+        Variables variables = vendors.variables();
+        variables.insert(u"KAV_STT"_s, u"realtime"_s);
+        variables.insert(u"KAV_LLM"_s, u"realtime"_s);
+        variables.insert(u"KAV_TTS"_s, voices);
+        const app::LoadedConfig loaded = loadWith(variables);
+        QVERIFY2(loaded.ok(), qPrintable(loaded.errors.join(u'\n')));
+        QCOMPARE(outcomesOf(loaded.config).join(u'\n'), u"STT realtime: ready\nLLM realtime: ready\n"_s + spokenBy);
+    }
+
     void aProviderWithoutItsKeyFailsAndSaysWhichToSet()
     {
         const app::LoadedConfig loaded =
