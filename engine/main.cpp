@@ -162,6 +162,8 @@ int main(int argc, char** argv)
     case app::Command::Calls:
         return app::runCallsCommand(loaded.config, query);
     default:
+        for (const QString& warning : std::as_const(loaded.warnings))
+            qCWarning(lcApp).noquote() << warning;
         return serve(loaded.config, args);
     }
 }

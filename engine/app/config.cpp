@@ -459,8 +459,10 @@ private:
         rules.allowPrivate = config.toolsMayBePrivate;
         rules.readFile = m_surroundings.readFile;
         rules.directory = QFileInfo(m_loaded.file).path();
+        rules.remote = config.remote;
         ReadPersonas read = readPersonas(m_personas, rules);
         m_loaded.errors += read.errors;
+        m_loaded.warnings += read.warnings;
         if (m_loaded.ok())
             m_loaded.config.personas = std::make_shared<const dialog::PersonaBook>(read.personas, config.language);
     }

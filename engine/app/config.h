@@ -121,6 +121,7 @@ struct LoadedConfig final {
     QStringList errors; ///< all of them, each with its source, its key and what is wrong
     QMap<QString, QString> sources; ///< key -> where its value came from, for those that are not defaults
     QString file; ///< the TOML file that was read, if any
+    QStringList warnings; ///< what is no mistake but will not work as it stands, each with its place and key
 
     bool ok() const { return errors.isEmpty(); }
     /// "server.port = 5000 (flag --port)" for each setting that was set; secrets as "(set)". For the log.

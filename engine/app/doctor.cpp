@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/app/doctor.h"
 
+#include "engine/app/wiring.h"
 #include "engine/calllog/queries.h"
 #include "engine/dialog/dialogscript.h"
 #include "shared/core/masking.h"
@@ -93,9 +94,28 @@ QString listVariable(providers::Stage stage)
     return QStringLiteral("KAV_") + providers::stageName(stage);
 }
 
-QString providerToDo(const providers::ProviderStatus& status)
+/// The lists that a provider stands in: "KAV_STT", "stt of persona.night".
+QStringList listsWith(const providers::ProviderStatus& status, const Config& config)
 {
-    const QString leave = QStringLiteral(", or leave %1 out of %2").arg(status.provider, listVariable(status.stage));
+    const RemoteSettings& remote = config.remote;
+    const bool listens = status.stage == providers::Stage::SpeechToText;
+    const QStringList usual = listens                        ? remote.stt
+        : status.stage == providers::Stage::LanguageModel ? remote.llm
+                                                             : voicesForLines(remote.tts);
+    QStringList lists;
+    if (usual.contains(status.provider))
+        lists += listVariable(status.stage);
+    for (const auto& persona : config.personaBook()->all()) {
+        if (providersOf(*persona, status.stage).contains(status.provider))
+            lists += QStringLiteral("%1 of persona.%2").arg(serviceIdOf(status.stage), persona->name);
+    }
+    return lists;
+}
+
+QString providerToDo(const providers::ProviderStatus& status, const Config& config)
+{
+    const QString leave = QStringLiteral(", or leave %1 out of %2")
+                              .arg(status.provider, listsWith(status, config).join(QLatin1String(" and ")));
     if (status.provider == QLatin1String("embedded"))
         return QStringLiteral("reinstall Kav's speech packages (pocketsphinx and its model, flite)");
     const VendorNames names = namesOf(status.provider, status.stage);
@@ -105,9 +125,15 @@ QString providerToDo(const providers::ProviderStatus& status)
         return QStringLiteral("install the engine's module for it, or name google-rest in google's place");
     if (says("no key"))
         return QStringLiteral("set ") + names.keys + leave;
-    if (says("401") || says("403") || says("refused: ") || says("key"))
+    const auto is = [&reason](Error::Code code) { return reason.startsWith(errorCodeName(code) + QLatin1Char(':')); };
+    if (says("not enabled") || says("no billing"))
+        return QStringLiteral("enable the service and billing for the project in Google Cloud's console") + leave;
+    // A key file that cannot be read is told with its variable.
+    if (is(Error::Code::Denied) || says("GCP_CREDENTIALS_JSON") || says("GOOGLE_APPLICATION_CREDENTIALS"))
         return QStringLiteral("check the key (%1), and what its account may do").arg(names.keys) + leave;
-    if (says("429"))
+    if (is(Error::Code::NotFound))
+        return QStringLiteral("check the address (%1), and the model's and the voice's names").arg(names.address) + leave;
+    if (is(Error::Code::LimitExceeded))
         return QStringLiteral("wait, or raise the account's limit or credit") + leave;
     return QStringLiteral("check the address (%1), the way there and the proxy").arg(names.address) + leave;
 }
@@ -130,7 +156,7 @@ void examineProviders(const Config& config, const Engine::MakersSource& source,
             loop.quit();
     });
     QTimer::singleShot(settings.deadline + ProvidersGrace, &loop, &QEventLoop::quit);
-    registry.warmUp();
+    warmUp(registry, *config.personaBook());
     if (!isSettled())
         loop.exec();
 
@@ -144,7 +170,7 @@ void examineProviders(const Config& config, const Engine::MakersSource& source,
         } else {
             row.verdict = Verdict::Fail;
             row.says = status.reason.isEmpty() ? QStringLiteral("no answer within the deadline") : status.reason;
-            row.toDo = providerToDo(status);
+            row.toDo = providerToDo(status, config);
         }
         rows += row;
     }
@@ -159,6 +185,23 @@ void examineProviders(const Config& config, const Engine::MakersSource& source,
         row.toDo = QStringLiteral("mend one of those above, or add embedded to ") + listVariable(stage);
         row.isNeeded = true;
         rows += row;
+    }
+    for (const auto& persona : config.personaBook()->all()) {
+        for (const auto stage :
+            {providers::Stage::SpeechToText, providers::Stage::LanguageModel, providers::Stage::TextToSpeech}) {
+            // Of voices, realtime alone names none for the lines: the engine's speak them.
+            const QStringList order = registry.order(stage, providersOf(*persona, stage));
+            if (order == registry.order(stage)
+                || std::any_of(statuses.begin(), statuses.end(), [&](const providers::ProviderStatus& status) {
+                       return status.stage == stage && order.contains(status.provider)
+                           && status.state == providers::ProviderState::Ready;
+                   }))
+                continue;
+            const QString list = QStringLiteral("%1 of persona.%2").arg(serviceIdOf(stage), persona->name);
+            rows += DoctorRow{providers::stageName(stage) + QStringLiteral(" persona.") + persona->name, Verdict::Fail,
+                Milliseconds(0), QStringLiteral("no provider of the persona's own list can be used"),
+                QStringLiteral("mend one of those above, or add embedded to ") + list, true};
+        }
     }
 }
 
@@ -180,7 +223,9 @@ void examineCredentials(const LoadedConfig& loaded, QList<DoctorRow>& rows)
         {"deepgram.api_key", remote.deepgramKey, {QStringLiteral("deepgram")}},
         {"elevenlabs.api_key", remote.elevenlabsKey, {QStringLiteral("elevenlabs")}},
     };
-    const QStringList listed = remote.stt + remote.llm + remote.tts;
+    QStringList listed = remote.stt + remote.llm + remote.tts;
+    for (const auto& persona : loaded.config.personaBook()->all())
+        listed += persona->stt + persona->llm + persona->tts;
     QStringList given;
     for (const Credential& credential : all) {
         if (credential.value.isEmpty())
@@ -277,11 +322,16 @@ DoctorRow examinePublicUrl(const Config& config)
 {
     DoctorRow row;
     row.check = QStringLiteral("public URL");
-    row.verdict = isOnlyThisMachine(config.publicUrl) ? Verdict::Warn : Verdict::Ok;
+    const bool isHere = isOnlyThisMachine(config.publicUrl);
+    const QUrl url(config.publicUrl);
+    const bool isPrivate = isPrivateHost(url.host());
+    row.verdict = isHere || isPrivate ? Verdict::Warn : Verdict::Ok;
     if (config.publicUrl.isEmpty())
         row.says = QStringLiteral("not set: Twilio's signatures are checked against the Host header of each request");
-    else if (row.verdict == Verdict::Warn)
+    else if (isHere)
         row.says = config.publicUrl + QStringLiteral(" is this machine only");
+    else if (isPrivate)
+        row.says = config.publicUrl + QStringLiteral(" is an address of a private network, where Twilio does not come");
     else
         row.says = config.publicUrl
             + QStringLiteral(" has the right form; whether Twilio reaches it cannot be tested from here");
@@ -421,6 +471,10 @@ QList<DoctorRow> examine(const LoadedConfig& loaded, const Engine::MakersSource&
             .arg(loaded.sources.size())
             .arg(loaded.file.isEmpty() ? QStringLiteral("none") : logSafe(loaded.file)),
         {}, false};
+    for (const QString& warning : loaded.warnings) {
+        rows += DoctorRow{configuration, Verdict::Warn, Milliseconds(0), warning,
+            QStringLiteral("set the key, or correct the persona's list"), false};
+    }
     rows += examineDirectory(QStringLiteral("data directory"), config.dataDir, clock);
     rows += examineDirectory(QStringLiteral("messages"), config.messagesDir, clock);
     rows += examineDatabase(config, clock);

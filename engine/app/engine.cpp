@@ -184,8 +184,12 @@ void Engine::reload(const LoadedConfig& loaded)
         qCWarning(lcApp).noquote() << "nothing of it is in force; the configuration from before stays";
         return;
     }
+    for (const QString& warning : loaded.warnings)
+        qCWarning(lcApp).noquote() << warning;
     const auto book = loaded.config.personaBook();
     m_personas.set(book);
+    if (m_registry)
+        warmUp(*m_registry, *book);
     QStringList names;
     for (const auto& persona : book->all())
         names += persona->name;
@@ -214,7 +218,7 @@ void Engine::startProviders()
         checkWarm();
     });
     connect(m_registry.get(), &providers::ProviderRegistry::statusChanged, this, &Engine::onProviderStatus);
-    m_registry->warmUp();
+    warmUp(*m_registry, *m_personas.get());
 }
 
 void Engine::onProviderStatus(const providers::ProviderStatus& status)

@@ -29,11 +29,6 @@ constexpr qsizetype MostPersonas = 1000, MostTools = 64;
 
 const QStringList BuiltInTools{QStringLiteral("end_call"), QStringLiteral("transfer"), QStringLiteral("take_message"),
     QStringLiteral("send_dtmf")};
-const QStringList SttNames{QStringLiteral("google"), QStringLiteral("google-rest"), QStringLiteral("openai"),
-    QStringLiteral("deepgram"), QStringLiteral("realtime"), QStringLiteral("embedded")};
-const QStringList LlmNames{QStringLiteral("openai"), QStringLiteral("realtime"), QStringLiteral("embedded")};
-const QStringList TtsNames{QStringLiteral("google"), QStringLiteral("google-rest"), QStringLiteral("openai"),
-    QStringLiteral("elevenlabs"), QStringLiteral("realtime"), QStringLiteral("embedded")};
 
 QString asNamed(const QString& text)
 {
@@ -198,9 +193,9 @@ private:
     void take(Draft& draft, const QStringList& path, const TomlEntry& entry)
     {
         using Take = std::function<bool(providers::Persona&)>;
-        const auto names = [this, &entry](QStringList providers::Persona::*member, const QStringList& known) {
-            return [this, &entry, member, &known](providers::Persona& p) {
-                return list(entry, p.*member) && areProviders(entry, p.*member, known);
+        const auto names = [this, &entry](QStringList providers::Persona::*member) {
+            return [this, &entry, member](providers::Persona& p) {
+                return list(entry, p.*member) && areProviders(entry, p.*member);
             };
         };
         const QMap<QString, Take> keys{
@@ -213,9 +208,9 @@ private:
                 [&](auto& p) { return text(entry, p.systemPrompt, true) && fits(entry, p.systemPrompt); }},
             {QStringLiteral("system_prompt_file"), [&](auto& p) { return readPrompt(entry, p); }},
             {QStringLiteral("model"), [&](auto& p) { return text(entry, p.model); }},
-            {QStringLiteral("stt"), names(&providers::Persona::stt, SttNames)},
-            {QStringLiteral("llm"), names(&providers::Persona::llm, LlmNames)},
-            {QStringLiteral("tts"), names(&providers::Persona::tts, TtsNames)},
+            {QStringLiteral("stt"), names(&providers::Persona::stt)},
+            {QStringLiteral("llm"), names(&providers::Persona::llm)},
+            {QStringLiteral("tts"), names(&providers::Persona::tts)},
             {QStringLiteral("tools"), [&](auto& p) { return list(entry, p.tools) && areTools(entry, p.tools); }},
             {QStringLiteral("phrases"),
                 [&](auto& p) { return list(entry, p.phrases) && arePhrases(entry, p.phrases); }},
@@ -321,9 +316,13 @@ private:
         }
         return true;
     }
-    bool areProviders(const TomlEntry& entry, const QStringList& given, const QStringList& known)
+    /// The stage is the key's last part.
+    bool areProviders(const TomlEntry& entry, const QStringList& given)
     {
-        return areOf(entry, given, known, QStringLiteral("provider of this stage"));
+        const QString problem = providerListProblem(entry.key.section(QLatin1Char('.'), -1), given);
+        if (!problem.isEmpty())
+            error(entry, problem);
+        return problem.isEmpty();
     }
     bool areTools(const TomlEntry& entry, const QStringList& given)
     {
@@ -347,9 +346,10 @@ private:
 
     void takeVoice(Draft& draft, const QString& provider, const TomlEntry& entry)
     {
-        if (!TtsNames.contains(provider)) {
+        const QStringList voices = providersFor(QStringLiteral("tts"));
+        if (!voices.contains(provider)) {
             QStringList known;
-            for (const QString& name : TtsNames)
+            for (const QString& name : voices)
                 known += QStringLiteral("voice.") + name;
             unknown(entry, {QStringLiteral("voice"), provider}, known);
             return;
@@ -519,7 +519,38 @@ private:
                         QStringLiteral("%1 is missing").arg(QLatin1String(field + 1)));
             }
         }
+        checkProviders(draft, table);
         m_read.personas += persona;
+    }
+
+    /// Of the lists that have no mistake: whether what they name can be made at all.
+    void checkProviders(const Draft& draft, const QString& table)
+    {
+        const providers::Persona& persona = draft.persona;
+        const auto at = [&draft](const QString& stage) { return draft.places.value(stage, draft.where); };
+        const QString tts = QStringLiteral("tts");
+        const QString problem = realtimeVoiceProblem(persona.llm.isEmpty() ? m_rules.remote.llm : persona.llm, persona.tts);
+        if (!problem.isEmpty() && !draft.wrong.contains(tts) && !draft.wrong.contains(QStringLiteral("llm")))
+            errorAt(at(tts), table + QLatin1String(".tts"), problem);
+        const std::pair<QString, const QStringList&> lists[] = {
+            {QStringLiteral("stt"), persona.stt}, {QStringLiteral("llm"), persona.llm}, {tts, persona.tts}};
+        for (const auto& [stage, list] : lists) {
+            if (draft.wrong.contains(stage))
+                continue;
+            QStringList missing;
+            for (const QString& name : list) {
+                const QString why = missingCredentials(m_rules.remote, name, stage);
+                if (!why.isEmpty())
+                    missing += QStringLiteral("%1 has %2").arg(asNamed(name), why);
+            }
+            if (missing.isEmpty())
+                continue;
+            const bool isHopeless = missing.size() == list.size();
+            m_read.warnings += at(stage) + QLatin1String(": ") + table + QLatin1Char('.') + stage + QLatin1String(": ")
+                + missing.join(QLatin1String("; "))
+                + (isHopeless ? QStringLiteral("; nothing else stands in the list, so that its calls cannot be served")
+                              : QStringLiteral("; the others of the list serve"));
+        }
     }
 
     const PersonaRules& m_rules;

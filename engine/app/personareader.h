@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "engine/app/remotesettings.h"
 #include "engine/app/tomlreader.h"
 #include "engine/providers/persona.h"
 #include "shared/core/result.h"
@@ -20,11 +21,13 @@ struct PersonaRules final {
     bool allowPrivate = false;
     std::function<Result<QByteArray>(const QString& path)> readFile; ///< for system_prompt_file
     QString directory; ///< of the configuration file: where a relative path begins
+    RemoteSettings remote; ///< what providers need, and the engine's own lists; filled in
 };
 
 struct ReadPersonas final {
     QList<providers::Persona> personas; ///< only to be used where there are no errors
     QStringList errors; ///< all of them, with place and key
+    QStringList warnings; ///< the same, of what is no mistake but will not work as it stands
 };
 
 /// The tables [persona.NAME] of a configuration file: those of `entries` whose key begins with "persona". Pure but for

@@ -177,25 +177,37 @@ Result<std::shared_ptr<TextToSpeech>> makeVoice(const QString& name, const Remot
     return as<TextToSpeech>(providers::OpenAiSpeech::create(settings, remote.parts->pool(), remote.clock));
 }
 
-/// The stage's list: each name's maker, the embedded ones as they are.
+/// The stage's list: each name's maker, the embedded ones as they are; then, spare, all others, for personas.
 template <typename T>
-MakerList<T> listOf(const QStringList& names, const char* stage, const RemotePtr& remote, const MakerList<T>& embedded,
-    Result<std::shared_ptr<T>> (*make)(const QString&, const Remote&))
+MakerList<T> listOf(const QStringList& names, const char* stageName, const RemotePtr& remote,
+    const MakerList<T>& embedded, Result<std::shared_ptr<T>> (*make)(const QString&, const Remote&))
 {
+    const QString stage = QString::fromLatin1(stageName);
+    const QStringList makeable =
+        stage == QLatin1String("tts") ? voicesForLines(providersFor(stage)) : providersFor(stage);
+    QStringList all = names;
+    for (const QString& name : makeable) {
+        if (!all.contains(name))
+            all += name;
+    }
     MakerList<T> list;
-    for (const QString& name : names) {
+    for (const QString& name : all) {
+        const bool isSpare = !names.contains(name);
         if (name == QLatin1String("embedded")) {
-            list.insert(list.end(), embedded.begin(), embedded.end());
+            for (providers::NamedMaker<T> maker : embedded) {
+                maker.isSpare = isSpare;
+                list.push_back(std::move(maker));
+            }
             continue;
         }
         list.push_back({name,
-            [name, stage = QString::fromLatin1(stage), remote, make]() -> Result<std::shared_ptr<T>> {
+            [name, stage, remote, make]() -> Result<std::shared_ptr<T>> {
                 const QString missing = missingCredentials(remote->settings, name, stage);
                 if (!missing.isEmpty())
                     return Error{Error::Code::Denied, missing, {}};
                 return make(name, *remote);
             },
-            {}});
+            {}, isSpare});
     }
     return list;
 }

@@ -172,6 +172,29 @@ ServiceStatus storeOf(const calllog::Status& status)
     return service;
 }
 
+const QStringList& providersOf(const providers::Persona& persona, providers::Stage stage)
+{
+    switch (stage) {
+    case providers::Stage::SpeechToText:
+        return persona.stt;
+    case providers::Stage::LanguageModel:
+        return persona.llm;
+    case providers::Stage::TextToSpeech:
+        return persona.tts;
+    }
+    Q_UNREACHABLE();
+}
+
+void warmUp(providers::ProviderRegistry& registry, const dialog::PersonaBook& personas)
+{
+    registry.warmUp();
+    for (const auto& persona : personas.all()) {
+        for (const auto stage :
+            {providers::Stage::SpeechToText, providers::Stage::LanguageModel, providers::Stage::TextToSpeech})
+            registry.warmUp(stage, providersOf(*persona, stage));
+    }
+}
+
 protocol::ErrorCode errorOf(const Error& error)
 {
     switch (error.code) {

@@ -3,6 +3,7 @@
 
 #include "engine/calllog/calllog.h"
 #include "engine/control/controlhub.h"
+#include "engine/dialog/personas.h"
 #include "engine/media/tick.h"
 #include "engine/metrics/metrics.h"
 #include "engine/net/listener.h"
@@ -37,6 +38,11 @@ std::optional<providers::Stage> stageOfService(const QString& id);
 ServiceStatus serviceOf(const providers::ProviderStatus& status);
 /// "store": `since` is not known.
 ServiceStatus storeOf(const calllog::Status& status);
+
+/// A persona's own list for a stage; empty: it has none, and the engine's counts.
+const QStringList& providersOf(const providers::Persona& persona, providers::Stage stage);
+/// Starts making what the engine's lists name, and what only personas do.
+void warmUp(providers::ProviderRegistry& registry, const dialog::PersonaBook& personas);
 
 /// What a console is told when a query fails.
 protocol::ErrorCode errorOf(const Error& error);

@@ -89,6 +89,8 @@ struct ProviderRegistry::Private final {
     template <typename T> struct Cell final {
         QString provider;
         Lazy<T> lazy;
+        bool isSpare = false;
+        bool isUnnamed() const { return isSpare && lazy.snapshot().state == LazyState::Cold; }
     };
     template <typename T> using Cells = std::vector<std::unique_ptr<Cell<T>>>;
 
@@ -108,14 +110,14 @@ struct ProviderRegistry::Private final {
 
     template <typename T> void fill(Cells<T>& cells, Stage stage, MakerList<T>& makers)
     {
-        if (makers.empty())
+        if (std::all_of(makers.begin(), makers.end(), [](const NamedMaker<T>& maker) { return maker.isSpare; }))
             makers.push_back({QStringLiteral("none"), {}, {}});
         for (NamedMaker<T>& maker : makers) {
             // One whose maker hangs again and again leaves a thread for each of the others.
             const typename Lazy<T>::Settings cell{maker.deadline > Milliseconds(0) ? maker.deadline : settings.deadline,
                 settings.retry, std::max(1, threads.limit() - (cellCount - 1))};
             cells.push_back(std::unique_ptr<Cell<T>>(
-                new Cell<T>{maker.name, {std::move(maker.make), cell, clock, threads, announcer(stage, maker.name)}}));
+                new Cell<T>{maker.name, {std::move(maker.make), cell, clock, threads, announcer(stage, maker.name)}, maker.isSpare}));
         }
     }
 
@@ -146,6 +148,8 @@ struct ProviderRegistry::Private final {
     {
         std::shared_ptr<T> first;
         for (auto& cell : cells) {
+            if (cell->isSpare)
+                continue;
             if (auto provider = cell->lazy.get(); provider && !first)
                 first = std::move(provider);
         }
@@ -275,23 +279,40 @@ std::shared_ptr<TextToSpeech> ProviderRegistry::textToSpeech(const QString& prov
 
 QStringList ProviderRegistry::order(Stage stage, const QStringList& wanted) const
 {
-    QStringList all;
-    Private::withCells(*d, stage, [&all](const auto& cells) {
-        for (const auto& cell : cells)
+    QStringList all, usual;
+    Private::withCells(*d, stage, [&](const auto& cells) {
+        for (const auto& cell : cells) {
             all += cell->provider;
+            if (!cell->isSpare)
+                usual += cell->provider;
+        }
     });
     QStringList known;
     for (const QString& name : wanted) {
         if (all.contains(name) && !known.contains(name))
             known += name;
     }
-    return known.isEmpty() ? all : known;
+    return known.isEmpty() ? usual : known;
 }
 
 void ProviderRegistry::warmUp()
 {
     KAV_ASSERT_THREAD(this);
-    Private::forEachCell(*d, [](Stage, auto& cell) { cell.lazy.start(); });
+    Private::forEachCell(*d, [](Stage, auto& cell) {
+        if (!cell.isSpare)
+            cell.lazy.start();
+    });
+}
+
+void ProviderRegistry::warmUp(Stage stage, const QStringList& providers)
+{
+    KAV_ASSERT_THREAD(this);
+    Private::withCells(*d, stage, [&providers](auto& cells) {
+        for (auto& cell : cells) {
+            if (providers.contains(cell->provider))
+                cell->lazy.start();
+        }
+    });
 }
 
 bool ProviderRegistry::retryNow(Stage stage, const QString& provider)
@@ -300,7 +321,7 @@ bool ProviderRegistry::retryNow(Stage stage, const QString& provider)
     return Private::withCells(*d, stage, [&provider](auto& cells) {
         bool started = false;
         for (auto& cell : cells) {
-            if (provider.isEmpty() || cell->provider == provider)
+            if (provider.isEmpty() ? !cell->isUnnamed() : cell->provider == provider)
                 started = cell->lazy.retryNow() || started;
         }
         return started;
@@ -324,8 +345,10 @@ ProviderStatus ProviderRegistry::status(Stage stage) const
     };
     const QList<ProviderStatus> all = Private::withCells(*d, stage, [&](const auto& cells) {
         QList<ProviderStatus> list;
-        for (const auto& cell : cells)
-            list += d->statusOf(stage, *cell, cell->lazy.snapshot());
+        for (const auto& cell : cells) {
+            if (!cell->isSpare)
+                list += d->statusOf(stage, *cell, cell->lazy.snapshot());
+        }
         return list;
     });
     return *std::max_element(all.begin(), all.end(),
@@ -336,7 +359,10 @@ QList<ProviderStatus> ProviderRegistry::statuses() const
 {
     QList<ProviderStatus> all;
     Private::forEachCell(std::as_const(*d),
-        [&](Stage stage, const auto& cell) { all += d->statusOf(stage, cell, cell.lazy.snapshot()); });
+        [&](Stage stage, const auto& cell) {
+            if (!cell.isUnnamed())
+                all += d->statusOf(stage, cell, cell.lazy.snapshot());
+        });
     return all;
 }
 

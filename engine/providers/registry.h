@@ -37,6 +37,7 @@ template <typename T> struct NamedMaker final {
     QString name; ///< the configuration's word, unique within its stage
     std::function<Result<std::shared_ptr<T>>()> make; ///< empty: the provider fails, saying so
     Milliseconds deadline { 0 }; ///< its own; 0: the settings'
+    bool isSpare = false; ///< only for who names it, and made when it is first named
 };
 template <typename T> using MakerList = std::vector<NamedMaker<T>>;
 
@@ -68,7 +69,7 @@ public:
     ProviderRegistry(Makers makers, const RegistrySettings& settings, const Clock& clock, QObject* parent = nullptr);
     ~ProviderRegistry() override;
 
-    /// The first of the list that is READY, else null. Asking starts the attempt of every COLD one of the stage, and of
+    /// The first of the list that is READY and no spare one, else null. Asking starts the attempt of every COLD one of the stage, and of
     /// the FAILED ones past their time.
     std::shared_ptr<SpeechToText> speechToText();
     std::shared_ptr<LanguageModel> languageModel();
@@ -78,17 +79,21 @@ public:
     std::shared_ptr<LanguageModel> languageModel(const QString& provider);
     std::shared_ptr<TextToSpeech> textToSpeech(const QString& provider);
 
-    /// Those of `wanted` that the stage has, in that order; all of the stage's when none is wanted, or none is known.
+    /// Those of `wanted` that the stage has, in that order; all of the stage's but the spare ones when none is wanted,
+    /// or none is known.
     QStringList order(Stage stage, const QStringList& wanted = {}) const;
 
-    /// Starts the attempts of all that are COLD.
+    /// Starts the attempts of all that are COLD, but of the spare ones.
     void warmUp();
-    /// FAILED ones of the stage get their attempt now, whatever their time; COLD ones too: all, or the one named. False:
-    /// there was none to start.
+    /// And of those, spare or not, of a stage.
+    void warmUp(Stage stage, const QStringList& providers);
+    /// FAILED ones of the stage get their attempt now, whatever their time; COLD ones too: all but spare ones that nobody
+    /// has named yet, or the one named. False: there was none to start.
     bool retryNow(Stage stage, const QString& provider = {});
-    /// Of the stage as a whole: of its first READY one, as it is usable then; else of the one that has most hope.
+    /// Of the stage as a whole, spare ones aside: of its first READY one, as it is usable then; else of the one that has
+    /// most hope.
     ProviderStatus status(Stage stage) const;
-    /// Of every provider, by stage and order.
+    /// Of every provider, by stage and order; spare ones that nobody has named yet left out.
     QList<ProviderStatus> statuses() const;
     /// Deadlines and retries; called by an inner timer, and by tests with a fake clock.
     void tick();

@@ -141,12 +141,15 @@ private Q_SLOTS:
         row("no language", "language = 'klingon!'",
             "kav.toml:3:12: persona.night.language: 'klingon!' is not a language's code, like en-US");
         row("a provider misspelled", "stt = ['deepgramm']",
-            "kav.toml:3:7: persona.night.stt: 'deepgramm' is no provider of this stage; did you mean 'deepgram'?");
+            "kav.toml:3:7: persona.night.stt: 'deepgramm' is no provider; did you mean 'deepgram'?; a list of google, "
+            "google-rest, openai, deepgram, realtime, embedded is wanted");
         row("a provider of another stage", "llm = ['deepgram']",
-            "kav.toml:3:7: persona.night.llm: 'deepgram' is no provider of this stage; there are: openai, realtime, "
-            "embedded");
+            "kav.toml:3:7: persona.night.llm: 'deepgram' cannot do this; it is one of openai, realtime, embedded");
+        row("realtime's voice for the engine's mind", "tts = ['realtime']",
+            "kav.toml:3:7: persona.night.tts: 'realtime' speaks its own answers only, and the language models here are "
+            "embedded; put realtime among them too, or write openai here, for OpenAI's voices");
         row("a provider twice", "tts = ['google', 'google']",
-            "kav.toml:3:7: persona.night.tts: 'google' is named twice");
+            "kav.toml:3:7: persona.night.tts: 'google' stands there twice");
         row("no tool", "tools = ['endcall']",
             "kav.toml:3:9: persona.night.tools: 'endcall' is no built-in tool; did you mean 'end_call'?");
         row("a transfer to nobody", "tools = ['transfer']",
@@ -225,6 +228,20 @@ private Q_SLOTS:
         const LoadedConfig loaded = load(toml);
         QCOMPARE(all(loaded), error);
         QVERIFY(!loaded.config.personas); // nothing of a file with a mistake is used
+    }
+
+    void aListWhoseProvidersHaveNoKeyIsToldWithItsPlace()
+    {
+        LoadedConfig loaded = load("[google]\napi_key = 'k'\n" + Night
+            + "stt = ['deepgram', 'google']\nllm = ['realtime']\ntts = ['realtime', 'google', 'embedded']\n");
+        QVERIFY2(loaded.ok(), qPrintable(all(loaded)));
+        QCOMPARE(loaded.warnings.join(u'\n').replace(u"/etc/kav.toml"_s, u"kav.toml"_s),
+            u"kav.toml:5:7: persona.night.stt: 'deepgram' has no key; set DEEPGRAM_API_KEY; the others of the list serve\n"
+            "kav.toml:6:7: persona.night.llm: 'realtime' has no key; set OPENAI_API_KEY; nothing else stands in the list, "
+            "so that its calls cannot be served\n"
+            "kav.toml:7:7: persona.night.tts: 'realtime' has no key; set OPENAI_API_KEY; the others of the list serve"_s);
+        loaded = load("[openai]\napi_key = 'k'\n" + Night + "llm = ['realtime']\ntts = ['realtime']\n");
+        QVERIFY2(loaded.ok() && loaded.warnings.isEmpty(), qPrintable(loaded.warnings.join(u'\n')));
     }
 
     void theExamplesPersonaIsOne()

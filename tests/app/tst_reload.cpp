@@ -88,7 +88,7 @@ private Q_SLOTS:
         QVERIFY(first.call());
         QTRY_COMPARE(m_seen->all().size(), 1);
 
-        LoadedConfig fresh{kav.config, {}, {}, {}};
+        LoadedConfig fresh{kav.config, {}, {}, {}, {}};
         fresh.config.personas = bookOf(persona(u"night"_s, u"fr-FR"_s));
         {
             const LogCatcher log;
@@ -108,7 +108,7 @@ private Q_SLOTS:
         watch(kav);
         kav.config.personas = bookOf(persona(u"day"_s, u"en-US"_s));
         kav.serve();
-        LoadedConfig broken{kav.config, {u"kav.toml:3:1: unknown key persona.night.greting"_s}, {}, {}};
+        LoadedConfig broken{kav.config, {u"kav.toml:3:1: unknown key persona.night.greting"_s}, {}, {}, {}};
         broken.config.personas = bookOf(persona(u"night"_s, u"fr-FR"_s));
         {
             const LogCatcher log;
@@ -127,7 +127,7 @@ private Q_SLOTS:
         EngineUnderTest kav;
         kav.config.twilioAuthToken = u"the-old-secret"_s;
         kav.serve();
-        LoadedConfig fresh{kav.config, {}, {}, {}};
+        LoadedConfig fresh{kav.config, {}, {}, {}, {}};
         fresh.config.port = 5001;
         fresh.config.twilioAuthToken = u"the-new-secret"_s;
         fresh.config.mediaKey.clear(); // made up at the start, since none was set

@@ -26,16 +26,18 @@ using providers::ProviderState;
 using providers::ProviderStatus;
 using providers::Stage;
 
-app::LoadedConfig loadWith(const Variables& environment)
+app::LoadedConfig loadWith(const Variables& environment, const QByteArray& toml = {})
 {
     app::Surroundings surroundings;
     surroundings.environment = environment;
     surroundings.executableDir = u"/opt/kav/bin"_s;
-    surroundings.readFile = [](const QString&) -> Result<QByteArray> {
+    surroundings.readFile = [&toml](const QString& path) -> Result<QByteArray> {
+        if (path == u"kav.toml"_s)
+            return toml;
         return Error{Error::Code::NotFound, u"no such file"_s, {}};
     };
     surroundings.fileExists = [](const QString&) { return false; };
-    return app::Config::load({}, surroundings);
+    return app::Config::load(toml.isEmpty() ? QStringList() : QStringList{u"--config=kav.toml"_s}, surroundings);
 }
 
 template <typename Interface, typename StandIn> providers::MakerList<Interface> embeddedStandIn()
@@ -302,6 +304,68 @@ private Q_SLOTS:
         QCOMPARE(checkOf(app::doctorJson(rows), u"LLM"_s).value(u"needed"_s).toBool(), true);
     }
 
+    void theDoctorLooksAtThePersonasListsToo()
+    {
+        Vendors vendors;
+        Variables variables = vendors.variables();
+        variables.insert(u"KAV_STT"_s, u"embedded"_s);
+        variables.insert(u"KAV_LLM"_s, u"embedded"_s);
+        variables.insert(u"KAV_TTS"_s, u"embedded"_s);
+        variables.remove(u"ELEVENLABS_API_KEY"_s);
+        variables.remove(u"KAV_ELEVENLABS_URL"_s);
+        QTemporaryDir directory;
+        variables.insert(u"KAV_DATA_DIR"_s, directory.path());
+        const QByteArray toml = "[persona.default]\nllm = ['openai', 'embedded']\n"
+                                "[persona.night]\nnumbers = ['+15551230002']\nstt = ['deepgram']\nllm = ['openai']\n"
+                                "tts = ['elevenlabs']\n";
+        vendors.deepgram.setFault(VendorFault::Refuse401);
+        const auto loaded = loadWith(variables, toml);
+        QVERIFY2(loaded.ok(), qPrintable(loaded.errors.join(u'\n')));
+        const auto rows = app::examine(loaded, makersOf(loaded.config), theClock);
+        const QString table = app::doctorTable(rows);
+        const QByteArray json = app::doctorJson(rows);
+        QCOMPARE(table.count(u"  LLM openai "_s), 1); // two name it: it is made and asked once
+        QCOMPARE(checkOf(json, u"LLM openai"_s).value(u"status"_s).toString(), u"OK"_s);
+        QCOMPARE(checkOf(json, u"STT deepgram"_s).value(u"status"_s).toString(), u"FAIL"_s);
+        QCOMPARE(checkOf(json, u"STT deepgram"_s).value(u"todo"_s).toString(),
+            u"check the key (DEEPGRAM_API_KEY), and what its account may do, or leave deepgram out of stt of persona.night"_s);
+        QCOMPARE(checkOf(json, u"TTS elevenlabs"_s).value(u"todo"_s).toString(),
+            u"set ELEVENLABS_API_KEY, or leave elevenlabs out of tts of persona.night"_s);
+        QVERIFY(table.contains(u"WARN  configuration"_s) && table.contains(u"kav.toml:7:7: persona.night.tts: "_s));
+        QVERIFY2(!table.contains(u"google"_s + u"  "_s), qPrintable(table)); // nobody names it
+        // The engine's own lists would do, but that persona's calls have no ears.
+        QCOMPARE(checkOf(json, u"STT persona.night"_s).value(u"status"_s).toString(), u"FAIL"_s);
+        QCOMPARE(checkOf(json, u"TTS persona.night"_s).value(u"needed"_s).toBool(), true);
+        QVERIFY(checkOf(json, u"LLM persona.night"_s).isEmpty());
+        QVERIFY(!app::canAnswerCalls(rows));
+    }
+
+    void aPersonaMayNameAProviderThatTheEnginesListsDoNot()
+    {
+        Vendors vendors;
+        Variables variables = vendors.variables();
+        variables.insert(u"KAV_STT"_s, u"embedded"_s);
+        variables.insert(u"KAV_LLM"_s, u"embedded"_s);
+        variables.insert(u"KAV_TTS"_s, u"embedded"_s);
+        const app::LoadedConfig plain = loadWith(variables);
+        EngineUnderTest kav;
+        kav.config.remote = plain.config.remote;
+        kav.config.providers = plain.config.providers;
+        kav.makers = makersOf(plain.config)({});
+        kav.serve();
+        // Read again, the file has a persona with a mind of its own; it is made at once.
+        {
+            const LogCatcher log;
+            kav.engine().reload(loadWith(variables, "[persona.default]\nllm = ['openai', 'embedded']\n"));
+            QTRY_VERIFY_WITH_TIMEOUT(LogCatcher::lines().join(u'\n').contains(u"WARMUP_LLM_OK name=openai"_s), 20000);
+        }
+        QCOMPARE(vendors.openai.asked.size(), 0);
+        Caller caller(kav);
+        QVERIFY(caller.call());
+        QTRY_VERIFY_WITH_TIMEOUT(!vendors.openai.asked.isEmpty(), 20000);
+        caller.hangUp();
+    }
+
     void theDoctorTellsEveryErrorOfTheConfigurationAndNothingElse()
     {
         const auto loaded = loadWith({{u"KAV_STT"_s, u"elevenlabs"_s}, {u"KAV_PORT"_s, u"x"_s}});
@@ -309,6 +373,26 @@ private Q_SLOTS:
         QCOMPARE(rows.size(), 2);
         QVERIFY(!app::canAnswerCalls(rows));
         QVERIFY(app::doctorTable(rows).contains(u"'elevenlabs' cannot do this"_s));
+    }
+
+    void theDoctorKnowsWhereTwilioDoesNotCome_data()
+    {
+        QTest::addColumn<QString>("url");
+        QTest::addColumn<QString>("words");
+        QTest::newRow("this machine") << u"http://127.0.0.1:5000"_s << u"is this machine only"_s;
+        QTest::newRow("a private network") << u"https://10.1.2.3"_s << u"private network"_s;
+    }
+    void theDoctorKnowsWhereTwilioDoesNotCome()
+    {
+        QFETCH(QString, url);
+        QFETCH(QString, words);
+        QTemporaryDir directory;
+        const auto loaded = loadWith({{u"KAV_DATA_DIR"_s, directory.path()}, {u"KAV_PUBLIC_URL"_s, url}});
+        QVERIFY2(loaded.ok(), qPrintable(loaded.errors.join(u'\n')));
+        const auto json = app::doctorJson(app::examine(loaded, makersOf(loaded.config), theClock));
+        QCOMPARE(checkOf(json, u"public URL"_s).value(u"status"_s).toString(), u"WARN"_s);
+        QVERIFY(checkOf(json, u"public URL"_s).value(u"message"_s).toString().contains(words));
+        QVERIFY(checkOf(json, u"public URL"_s).value(u"todo"_s).toString().contains(u"KAV_PUBLIC_URL=https://"_s));
     }
 
     void theDoctorFindsWhatCallsNeed()

@@ -171,6 +171,43 @@ private Q_SLOTS:
         QTRY_COMPARE(changes.count(), 6);
     }
 
+    void aSpareOneIsMadeWhenSomebodyNamesIt()
+    {
+        expectLog(QtInfoMsg, "^WARMUP_STT_OK .* provider=embedded$");
+        expectLog(QtInfoMsg, "^WARMUP_STT_OK .* provider=cloud$");
+        expectLog(QtWarningMsg, "^WARMUP_TTS_ERR reason=\"unavailable: no provider is configured\" .* provider=none$");
+        int made = 0;
+        const auto make = [&made]() -> Result<std::shared_ptr<SpeechToText>> {
+            ++made;
+            return std::shared_ptr<SpeechToText>(std::make_shared<test::StandInSpeechToText>());
+        };
+        Makers makers = goodMakers();
+        makers.speechToText = {{QStringLiteral("embedded"), make, {}}, {QStringLiteral("cloud"), make, {}, true}};
+        for (auto& maker : makers.textToSpeech)
+            maker.isSpare = true;
+        expectLog(QtInfoMsg, "^WARMUP_LLM_OK");
+        ProviderRegistry registry(makers, {}, m_clock);
+        QSignalSpy changes(&registry, &ProviderRegistry::statusChanged);
+        registry.warmUp();
+        QVERIFY(!registry.speechToText() || made > 0);
+        QTRY_COMPARE(changes.count(), 6);
+        // Nobody has named it: it is not made, and does not show.
+        QVERIFY(!registry.retryNow(Stage::SpeechToText));
+        QCOMPARE(made, 1);
+        QCOMPARE(registry.order(Stage::SpeechToText), QStringList{QStringLiteral("embedded")});
+        QCOMPARE(registry.statuses().size(), 3);
+        QCOMPARE(registry.status(Stage::TextToSpeech).state, ProviderState::Failed); // a stage of spare ones has none
+
+        const QStringList wanted{QStringLiteral("cloud"), QStringLiteral("nobody")};
+        QCOMPARE(registry.order(Stage::SpeechToText, wanted), QStringList{QStringLiteral("cloud")});
+        registry.warmUp(Stage::SpeechToText, wanted);
+        QTRY_VERIFY(registry.speechToText(QStringLiteral("cloud")));
+        QTRY_COMPARE(changes.count(), 8);
+        QCOMPARE(registry.statuses().size(), 4);
+        QCOMPARE(registry.status(Stage::SpeechToText).provider, QStringLiteral("embedded"));
+        QVERIFY(registry.speechToText() != registry.speechToText(QStringLiteral("cloud")));
+    }
+
     void askingAgainStartsAllOfTheStageThatFailed()
     {
         expectLog(QtWarningMsg, "^WARMUP_TTS_ERR .* provider=one$");
