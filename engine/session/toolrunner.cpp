@@ -59,13 +59,13 @@ QString inWords(const Error& error)
     case Error::Code::Timeout:
         return QStringLiteral("it did not answer in time");
     case Error::Code::LimitExceeded:
-        return error.retryAfter.count() > 0 ? QStringLiteral("it is asked too often just now")
-                                            : QStringLiteral("its answer is too long, or it is asked too often");
+        return QStringLiteral("it is asked too often just now");
     case Error::Code::NotFound:
         return QStringLiteral("it found nothing");
     case Error::Code::Denied:
-    case Error::Code::Invalid:
         return QStringLiteral("it refused the request");
+    case Error::Code::Invalid:
+        return QStringLiteral("it refused the request, or its answer is too long");
     default:
         return QStringLiteral("it cannot be reached just now");
     }

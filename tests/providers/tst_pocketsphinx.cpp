@@ -419,7 +419,7 @@ private Q_SLOTS:
             call.hears(id, wishes(), recording(QStringLiteral("hello")));
         QTRY_COMPARE(call.failed.count(), 2);
         QCOMPARE(call.failed[0][0].toInt(), 5);
-        QCOMPARE(call.error().code, Error::Code::LimitExceeded);
+        QCOMPARE(call.error().code, Error::Code::Invalid);
         jam.letGo();
         QTRY_COMPARE(call.finished.count(), 4);
     }
@@ -449,7 +449,8 @@ private Q_SLOTS:
         Call call(*m_recogniser);
         call.hears(1, context, recording(QStringLiteral("hello")));
         QTRY_COMPARE(call.failed.count(), 1);
-        QCOMPARE(call.error().code, prepared.error().code);
+        QCOMPARE(call.error().code, Error::Code::Invalid); // of this one grammar: other calls keep their recogniser
+        QCOMPARE(prepared.error().code, Error::Code::Invalid);
         QCOMPARE(call.error().message, prepared.error().message);
         // The call goes on.
         call.hears(2, wishes(), recording(QStringLiteral("hello")));

@@ -161,7 +161,7 @@ private Q_SLOTS:
         QTest::newRow("a picture") << QByteArray("\x89PNG\xff\xfe", 6)
                                    << QByteArray(R"({"error":"its answer is no text"})");
         QTest::newRow("too long") << QByteArray(16 * 1024 + 1, 'a')
-                                  << QByteArray(R"({"error":"its answer is too long, or it is asked too often"})");
+                                  << QByteArray(R"({"error":"it refused the request, or its answer is too long"})");
     }
     void anAnswerMayBeAnything()
     {
@@ -179,9 +179,9 @@ private Q_SLOTS:
         QTest::addColumn<int>("status");
         QTest::addColumn<QString>("told");
         QTest::newRow("404") << 404 << u"it found nothing"_s;
-        QTest::newRow("400") << 400 << u"it refused the request"_s;
+        QTest::newRow("400") << 400 << u"it refused the request, or its answer is too long"_s;
         QTest::newRow("500") << 500 << u"it cannot be reached just now"_s;
-        QTest::newRow("a redirect") << 302 << u"it refused the request"_s;
+        QTest::newRow("a redirect") << 302 << u"it cannot be reached just now"_s;
         QTest::newRow("a reset") << 0 << u"it cannot be reached just now"_s;
     }
     void aFaultIsAnErrorThatAModelCanTell()

@@ -51,12 +51,6 @@ void retire(std::unique_ptr<net::WebSocketClient> socket)
 
 Error refusal(const QString& host, int status, const QString& words, Milliseconds retryAfter)
 {
-    if (status == 402) {
-        Error error{
-            Error::Code::Denied, QStringLiteral("%1 answered 402: the account has no credit left").arg(host), words};
-        error.retryAfter = retryAfter;
-        return error;
-    }
     return statusError(
         host, status, words, retryAfter, QStringLiteral("the language, the model or another setting is refused"));
 }
@@ -154,7 +148,7 @@ void DeepgramStream::write(std::span<const qint16> pcm)
         utterance.sent = 0;
     } else {
         failSoon(utterance.id,
-            {Error::Code::LimitExceeded,
+            {Error::Code::Unavailable,
                 QStringLiteral("%1 took none of %2 ms of audio")
                     .arg(m_settings.url.host())
                     .arg(m_settings.longestUtterance.count()),
@@ -291,8 +285,7 @@ void DeepgramStream::onRefused(int status, const QString& reason)
 
 void DeepgramStream::onClosed(quint16 code, const QString& reason)
 {
-    const bool isFault = code == 1002 || code == 1003 || code == 1007 || code == 1008;
-    const Error error{isFault ? Error::Code::Invalid : Error::Code::Unavailable,
+    const Error error{Error::Code::Unavailable,
         QStringLiteral("%1 ended the connection (%2)").arg(m_settings.url.host()).arg(code),
         safeReason(reason, {m_settings.key})};
     // A policy is not broken by chance; a bad frame may have been one.

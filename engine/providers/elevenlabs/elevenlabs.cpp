@@ -129,8 +129,10 @@ bool isSpeakable(const QString& text)
 
 class ElevenLabsSpeech final : public Speech {
 public:
-    explicit ElevenLabsSpeech(const ElevenLabsSettings& settings)
+    /// `isOwnVoice`: the request named its voice.
+    ElevenLabsSpeech(const ElevenLabsSettings& settings, bool isOwnVoice)
         : m_settings(settings)
+        , m_isOwnVoice(isOwnVoice)
     {
     }
 
@@ -166,7 +168,12 @@ public:
                     QStringLiteral("%1 answered with no sound at all").arg(m_settings.url.host()), {}});
         });
         connect(
-            m_call.get(), &HttpCall::failed, this, [this](const Error& error) { fail(explained(m_settings, error)); });
+            m_call.get(), &HttpCall::failed, this, [this](const Error& error) {
+            Error told = explained(m_settings, error);
+            if (told.code == Error::Code::NotFound && m_isOwnVoice)
+                told.code = Error::Code::Invalid;
+            fail(told);
+        });
     }
 
 private:
@@ -177,6 +184,7 @@ private:
     }
 
     const ElevenLabsSettings m_settings;
+    const bool m_isOwnVoice;
     std::unique_ptr<HttpCall> m_call;
     bool m_hasSound = false;
 };
@@ -217,9 +225,9 @@ Result<std::shared_ptr<ElevenLabs>> ElevenLabs::create(
 
 std::unique_ptr<Speech> ElevenLabs::speak(const SpeechRequest& asked)
 {
-    auto speech = std::make_unique<ElevenLabsSpeech>(m_settings);
+    auto speech = std::make_unique<ElevenLabsSpeech>(m_settings, !asked.voice.isEmpty());
     if (asked.text.size() > m_settings.longestText) {
-        speech->failSoon({Error::Code::LimitExceeded,
+        speech->failSoon({Error::Code::Invalid,
             QStringLiteral("a text of %1 characters is too long for %2")
                 .arg(asked.text.size())
                 .arg(m_settings.url.host()),

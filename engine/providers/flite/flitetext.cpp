@@ -202,7 +202,7 @@ Result<QList<QByteArray>> textForFlite(const QString& text)
 {
     // Sizes first: normalisation of hostile text can grow it.
     if (text.size() > FliteTextBytes || text.toUtf8().size() > FliteTextBytes) {
-        return Error{Error::Code::LimitExceeded,
+        return Error{Error::Code::Invalid,
             QStringLiteral("a text of %1 characters is too long to speak at once (limit %2 bytes)")
                 .arg(text.size())
                 .arg(FliteTextBytes),

@@ -48,7 +48,7 @@ Result<std::pair<QByteArray, Milliseconds>> readToken(const QByteArray& body)
         std::all_of(token.begin(), token.end(), [](QChar c) { return c > QLatin1Char(' ') && c < QChar(0x7f); });
     if (token.isEmpty() || !isPlain)
         return Error{
-            Error::Code::Invalid, QStringLiteral("the token address answered with something that is no token"), {}};
+            Error::Code::Unavailable, QStringLiteral("the token address answered with something that is no token"), {}};
     const qint64 seconds = object.value(QLatin1String("expires_in")).toInteger(3600);
     return std::pair(
         token.toLatin1(), Milliseconds(std::chrono::seconds(std::clamp<qint64>(seconds, 1, LongestLife.count()))));

@@ -49,7 +49,7 @@ Result<RestText> readResults(const QByteArray& body)
 {
     const QJsonDocument document = QJsonDocument::fromJson(body);
     if (!document.isObject())
-        return Error{Error::Code::Invalid, QStringLiteral("Google's answer is no JSON object"), {}};
+        return Error{Error::Code::Unavailable, QStringLiteral("Google's answer is no JSON object"), {}};
     RestText text;
     int counted = 0;
     const QJsonArray results = document.object().value(QLatin1String("results")).toArray();
@@ -81,7 +81,7 @@ public:
                 this,
                 [this, utterance] {
                     Q_EMIT failed(utterance,
-                        {Error::Code::LimitExceeded, QStringLiteral("too many utterances wait for Google's results"),
+                        {Error::Code::Invalid, QStringLiteral("too many utterances wait for Google's results"),
                             {}});
                 },
                 Qt::QueuedConnection);

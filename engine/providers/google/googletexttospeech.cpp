@@ -57,7 +57,7 @@ Result<QByteArray> readAudio(const QByteArray& body)
     const auto audio = QByteArray::fromBase64Encoding(
         content.toString().toLatin1(), QByteArray::Base64Encoding | QByteArray::AbortOnBase64DecodingErrors);
     if (!content.isString() || !audio)
-        return Error{Error::Code::Invalid, QStringLiteral("Google's answer holds no audio that can be read"), {}};
+        return Error{Error::Code::Unavailable, QStringLiteral("Google's answer holds no audio that can be read"), {}};
     return mulawOf(*audio);
 }
 
@@ -76,7 +76,7 @@ public:
             QMetaObject::invokeMethod(
                 this,
                 [this] {
-                    Q_EMIT failed({Error::Code::LimitExceeded,
+                    Q_EMIT failed({Error::Code::Invalid,
                         QStringLiteral("the text to be spoken is longer than %1 bytes").arg(LongestText), {}});
                 },
                 Qt::QueuedConnection);
@@ -169,13 +169,13 @@ Result<QByteArray> mulawOf(const QByteArray& audio)
 {
     if (!audio.startsWith("RIFF"))
         return audio.isEmpty()
-            ? Result<QByteArray>(Error{Error::Code::Invalid, QStringLiteral("the audio is empty"), {}})
+            ? Result<QByteArray>(Error{Error::Code::Unavailable, QStringLiteral("the audio is empty"), {}})
             : Result<QByteArray>(audio);
     const Result<media::WavAudio> wav = media::parseWav(audio);
     if (!wav)
-        return wav.error();
+        return Error{Error::Code::Unavailable, wav.error().message, wav.error().detail};
     if (wav->sampleRate != media::SampleRate)
-        return Error{Error::Code::Invalid,
+        return Error{Error::Code::Unavailable,
             QStringLiteral("the audio has %1 samples a second, not %2").arg(wav->sampleRate).arg(media::SampleRate),
             {}};
     const std::vector<qint16> samples = wav->mono();

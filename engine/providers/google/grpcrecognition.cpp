@@ -87,7 +87,7 @@ Error errorOfStatus(int code, const std::string& words, const QString& host, con
     case grpc::StatusCode::DEADLINE_EXCEEDED:
         return with(Error::Code::Timeout, QStringLiteral("it took too long"));
     case grpc::StatusCode::OUT_OF_RANGE:
-        return with(Error::Code::Timeout, QStringLiteral("it waited too long for audio, or the stream was too long"));
+        return with(Error::Code::Invalid, QStringLiteral("it waited too long for audio, or the stream was too long"));
     case grpc::StatusCode::INVALID_ARGUMENT:
     case grpc::StatusCode::FAILED_PRECONDITION:
         return with(Error::Code::Invalid, QStringLiteral("the request is refused"));
@@ -388,7 +388,7 @@ void GrpcStream::take(const grpc::ByteBuffer& bytes)
     grpc::Slice whole;
     ResponseMessage response;
     if (!bytes.DumpToSingleSlice(&whole).ok() || !response.ParseFromArray(whole.begin(), int(whole.size())))
-        m_error = Error{Error::Code::Invalid, m_host + QStringLiteral(": its answer cannot be read"), {}};
+        m_error = Error{Error::Code::Unavailable, m_host + QStringLiteral(": its answer cannot be read"), {}};
     else if (response.has_error() && response.error().code() != 0)
         m_error = errorOfStatus(response.error().code(), response.error().message(), m_host, m_secrets);
     else

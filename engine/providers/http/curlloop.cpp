@@ -184,8 +184,12 @@ Error CurlCall::transportError(CURLcode code) const
             QStringLiteral("no secure connection to %1: its certificate or TLS is not good").arg(host), words};
     case CURLE_OPERATION_TIMEDOUT:
         return {Error::Code::Timeout, QStringLiteral("%1 did not answer in time").arg(host), words};
-    case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:
+        // libcurl says this of an answer as well.
+        if (m_request.url.scheme() == QLatin1String("http") || m_request.url.scheme() == QLatin1String("https"))
+            return {Error::Code::Unavailable, QStringLiteral("%1 answered with something that is no HTTP").arg(host), words};
+        [[fallthrough]];
+    case CURLE_URL_MALFORMAT:
         return {Error::Code::Invalid, QStringLiteral("the address of %1 cannot be used").arg(host), words};
     default:
         return {Error::Code::Unavailable, QStringLiteral("the connection to %1 broke").arg(host),
@@ -368,7 +372,7 @@ void CurlLoop::tell()
             continue;
         if (call->m_tooLong) {
             fail(*call,
-                {Error::Code::LimitExceeded,
+                {Error::Code::Invalid,
                     QStringLiteral("the answer is longer than %1 bytes").arg(call->m_request.limit), {}});
         } else if (call->m_headWhole && !good) {
             fail(*call, call->statusError());

@@ -23,7 +23,7 @@ Result<QList<EventStream::Event>> EventStream::add(QByteArrayView bytes)
             ++end;
         m_line += bytes.first(end);
         if (m_line.size() + m_data.size() > m_limit) {
-            return Error{Error::Code::LimitExceeded,
+            return Error{Error::Code::Invalid,
                 QStringLiteral("an event of the stream is longer than %1 bytes").arg(m_limit), {}};
         }
         if (end == bytes.size())

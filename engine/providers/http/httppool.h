@@ -34,9 +34,9 @@ struct HttpRequest final {
 /// Nothing is emitted from inside start(). head() once, then data() any number of times, then finished(); or failed()
 /// once at any moment. An answer other than 2xx is a failure, with the vendor's own words in `detail` (redacted by who
 /// reports it) and Retry-After in `retryAfter`:
-///   401, 403 Denied | 404 NotFound | 408, 504 Timeout | 429 LimitExceeded | other 4xx Invalid | 5xx Unavailable
-///   no name, refused, reset, TLS: Unavailable, said in words | silence past a deadline: Timeout | too long:
-///   LimitExceeded
+///   401, 402, 403 Denied | 404 NotFound | 408, 504 Timeout | 429 LimitExceeded | other 4xx Invalid | 5xx Unavailable
+///   no name, refused, reset, TLS, no HTTP, a redirect: Unavailable, said in words | silence past a deadline: Timeout |
+///   an answer that is too long: Invalid
 class HttpCall : public QObject {
     Q_OBJECT
 public:

@@ -24,6 +24,8 @@ Error statusError(
         return error;
     };
     switch (status) {
+    case 402:
+        return with(Error::Code::Denied, QStringLiteral("the account has no credit left"));
     case 401:
     case 403:
         return with(Error::Code::Denied, QStringLiteral("the key or the account is refused"));
@@ -40,7 +42,7 @@ Error statusError(
     if (status >= 500)
         return with(Error::Code::Unavailable, QStringLiteral("the service has a fault"));
     if (status >= 300 && status < 400)
-        return with(Error::Code::Invalid, QStringLiteral("it redirects, and redirects are not followed"));
+        return with(Error::Code::Unavailable, QStringLiteral("it redirects, and redirects are not followed"));
     return with(Error::Code::Invalid, otherwise);
 }
 

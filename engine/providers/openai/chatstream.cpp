@@ -40,7 +40,7 @@ Result<QString> ChatStream::add(QByteArrayView bytes)
         return addEvents(bytes);
     m_object += bytes;
     if (m_object.size() > LongestObject)
-        return Error{Error::Code::LimitExceeded, QStringLiteral("the answer is longer than 1 MiB"), {}};
+        return Error{Error::Code::Invalid, QStringLiteral("the answer is longer than 1 MiB"), {}};
     return QString();
 }
 
@@ -51,7 +51,7 @@ Result<QString> ChatStream::finish()
     QJsonParseError error;
     const QJsonDocument document = QJsonDocument::fromJson(m_object, &error);
     if (!document.isObject())
-        return Error{Error::Code::Invalid, QStringLiteral("the answer is no JSON object"), error.errorString()};
+        return Error{Error::Code::Unavailable, QStringLiteral("the answer is no JSON object"), error.errorString()};
     m_done = true;
     return takeObject(document.object());
 }
@@ -73,7 +73,7 @@ Result<QString> ChatStream::addEvents(QByteArrayView bytes)
         const QJsonDocument document = QJsonDocument::fromJson(event.data, &error);
         if (!document.isObject())
             return Error{
-                Error::Code::Invalid, QStringLiteral("a piece of the answer is no JSON object"), error.errorString()};
+                Error::Code::Unavailable, QStringLiteral("a piece of the answer is no JSON object"), error.errorString()};
         text += takeObject(document.object());
     }
     return text;

@@ -175,8 +175,12 @@ void OpenAiConversation::onClosed()
 
 void OpenAiConversation::onCallFailed(const Error& error)
 {
-    if (m_asking && !m_asking->roundOver)
-        fail(openAiError(m_settings.service, error));
+    if (!m_asking || m_asking->roundOver)
+        return;
+    Error told = openAiError(m_settings.service, error);
+    if (told.code == Error::Code::NotFound && m_call.persona && !m_call.persona->model.isEmpty())
+        told.code = Error::Code::Invalid; // a persona's model is its own matter
+    fail(told);
 }
 
 bool OpenAiConversation::tell(const QString& text)
@@ -214,10 +218,10 @@ void OpenAiConversation::endRound()
     }
     const QString& reason = m_asking->stream->finishReason();
     if (reason == QLatin1String("content_filter"))
-        fail({Error::Code::Denied,
+        fail({Error::Code::Invalid,
             QStringLiteral("the content filter of %1 let no answer through").arg(m_settings.service.base.host()), {}});
     else if (reason == QLatin1String("length"))
-        fail({Error::Code::LimitExceeded,
+        fail({Error::Code::Invalid,
             QStringLiteral("%1 reached its length limit before it said a word").arg(m_settings.service.base.host()),
             {}});
     else

@@ -23,6 +23,7 @@ public:
     OpenAiSpoken(const OpenAiSpeechSettings& settings, std::shared_ptr<HttpPool> pool, const SpeechRequest& request)
         : m_settings(settings)
         , m_pool(std::move(pool))
+        , m_isOwnVoice(!request.voice.isEmpty())
         , m_voice(request.voice.isEmpty() ? settings.voice : request.voice)
         , m_rest(request.text.trimmed())
     {
@@ -69,7 +70,12 @@ private:
         connect(m_request.get(), &HttpCall::data, this, [this](const QByteArray& bytes) { onData(bytes); });
         connect(m_request.get(), &HttpCall::finished, this, [this] { onPieceOver(); });
         connect(m_request.get(), &HttpCall::failed, this,
-            [this](const Error& error) { fail(openAiError(m_settings.service, error)); });
+            [this](const Error& error) {
+                Error told = openAiError(m_settings.service, error);
+                if (told.code == Error::Code::NotFound && m_isOwnVoice)
+                    told.code = Error::Code::Invalid;
+                fail(told);
+            });
     }
 
     void onData(const QByteArray& bytes)
@@ -136,6 +142,7 @@ private:
 
     const OpenAiSpeechSettings m_settings;
     const std::shared_ptr<HttpPool> m_pool;
+    const bool m_isOwnVoice; // the request named it
     const QString m_voice;
     QString m_rest; ///< not asked for yet
     std::unique_ptr<HttpCall> m_request;

@@ -129,7 +129,7 @@ public:
                 this,
                 [this, utterance] {
                     fail(utterance,
-                        {Error::Code::LimitExceeded, QStringLiteral("too many utterances wait for their words"), {}});
+                        {Error::Code::Invalid, QStringLiteral("too many utterances wait for their words"), {}});
                 },
                 Qt::QueuedConnection);
             return;
@@ -223,7 +223,7 @@ private:
             }
             if (!object.value(QLatin1String("text")).isString()) {
                 fail(utterance,
-                    {Error::Code::Invalid,
+                    {Error::Code::Unavailable,
                         QStringLiteral("%1 answered without a text").arg(m_settings.service.base.host()),
                         error.errorString()});
                 return;
@@ -231,7 +231,7 @@ private:
             written = object.value(QLatin1String("text")).toString();
         } else if (answer.startsWith('<') && !answer.startsWith("<|")) {
             fail(utterance,
-                {Error::Code::Invalid,
+                {Error::Code::Unavailable,
                     QStringLiteral("%1 answered with a page instead of a text").arg(m_settings.service.base.host()),
                     {}});
             return;

@@ -16,7 +16,7 @@ constexpr quint32 UnknownLength = 0x7fffff00;
 
 Error soundError(const QString& what)
 {
-    return {Error::Code::Invalid, QStringLiteral("the synthesiser's answer cannot be played: ") + what, {}};
+    return {Error::Code::Unavailable, QStringLiteral("the synthesiser's answer cannot be played: ") + what, {}};
 }
 
 quint16 le16(QByteArrayView bytes, qsizetype at)

@@ -557,7 +557,7 @@ void PocketsphinxStream::beginUtterance(int utterance, const RecognitionContext&
     m_live.insert(utterance);
     if (!m_core->begin(utterance, context)) {
         const Error error{
-            Error::Code::LimitExceeded, QStringLiteral("Too many utterances of this call wait to be understood."), {}};
+            Error::Code::Invalid, QStringLiteral("Too many utterances of this call wait to be understood."), {}};
         QMetaObject::invokeMethod(
             this, [this, utterance, error] { deliverFailed(utterance, error); }, Qt::QueuedConnection);
         return;

@@ -108,7 +108,7 @@ Result<std::shared_ptr<const CompiledGrammar>> GrammarCompiler::compile(const Re
                 .arg(name),
             {}};
     if (text.size() > MaxGrammarBytes)
-        return Error{Error::Code::LimitExceeded,
+        return Error{Error::Code::Invalid,
             QStringLiteral("Grammar %1 has %2 bytes, at most %3 are allowed.")
                 .arg(name)
                 .arg(text.size())
@@ -198,7 +198,7 @@ Result<void> GrammarCompiler::look(const QList<QByteArray>& words, QList<Pronunc
             found += *known;
     }
     if (!unknown.isEmpty())
-        return Error{Error::Code::NotFound,
+        return Error{Error::Code::Invalid,
             QStringLiteral("the pronouncing dictionary does not hold %1.").arg(unknown.join(QStringLiteral(", "))),
             m_dictionaryPath};
     return {};

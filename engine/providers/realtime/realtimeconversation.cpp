@@ -327,7 +327,7 @@ void RealtimeConversation::onAudio(const QJsonObject& event)
     const auto decoded = QByteArray::fromBase64Encoding(
         event.value(QLatin1String("delta")).toString().toLatin1(), QByteArray::AbortOnBase64DecodingErrors);
     if (!decoded) {
-        m_call->breakOff({Error::Code::Invalid,
+        m_call->breakOff({Error::Code::Unavailable,
             QStringLiteral("%1 sent sound that cannot be read").arg(m_call->settings().url.host()), {}});
         return;
     }
@@ -461,10 +461,11 @@ void RealtimeConversation::onDone(const QJsonObject& response)
         fail({Error::Code::Unavailable, QStringLiteral("%1 took its answer back").arg(host), {}});
     } else if (status == QLatin1String("incomplete") && m_asking->bytes == 0) {
         const bool isFilter = details.value(QLatin1String("reason")).toString() == QLatin1String("content_filter");
-        fail(isFilter ? Error{Error::Code::Denied,
-                 QStringLiteral("the content filter of %1 let no answer through").arg(host), {}}
-                      : Error{Error::Code::LimitExceeded,
-                          QStringLiteral("%1 reached its length limit before it said a word").arg(host), {}});
+        fail({Error::Code::Invalid,
+            (isFilter ? QStringLiteral("the content filter of %1 let no answer through")
+                      : QStringLiteral("%1 reached its length limit before it said a word"))
+                .arg(host),
+            {}});
     } else if (m_asking->pending.isEmpty()) {
         endRound();
     }

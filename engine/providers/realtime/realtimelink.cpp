@@ -66,7 +66,7 @@ RealtimeLink::RealtimeLink(const RealtimeSettings& settings, const QString& mode
     connect(&m_socket, &net::WebSocketClient::failed, this, &RealtimeLink::onRefused);
     connect(&m_socket, &net::WebSocketClient::textReceived, this, &RealtimeLink::onText);
     connect(&m_socket, &net::WebSocketClient::binaryReceived, this, [this] {
-        fail({Error::Code::Invalid, QStringLiteral("%1 sent bytes that are no event").arg(m_settings.url.host()), {}});
+        fail({Error::Code::Unavailable, QStringLiteral("%1 sent bytes that are no event").arg(m_settings.url.host()), {}});
     });
     connect(&m_socket, &net::WebSocketClient::closed, this, [this](bool, quint16 code, const QString& reason) {
         fail({Error::Code::Unavailable,
@@ -141,7 +141,7 @@ void RealtimeLink::onText(const QByteArray& utf8)
     const QJsonObject event = document.object();
     const QString type = event.value(QLatin1String("type")).toString();
     if (type.isEmpty()) {
-        fail({Error::Code::Invalid, QStringLiteral("%1 said something that is no event").arg(m_settings.url.host()),
+        fail({Error::Code::Unavailable, QStringLiteral("%1 said something that is no event").arg(m_settings.url.host()),
             {}});
         return;
     }
@@ -172,8 +172,11 @@ void RealtimeLink::onRefused(int status, const QString& reason)
             safeReason(reason, {m_settings.key})});
         return;
     }
-    fail(statusError(host, status, safeReason(reason, {m_settings.key}),
-        retryAfterOf(m_socket.answerHeader("retry-after")), QStringLiteral("the request is refused")));
+    Error error = statusError(host, status, safeReason(reason, {m_settings.key}),
+        retryAfterOf(m_socket.answerHeader("retry-after")), QStringLiteral("the request is refused"));
+    if (error.code == Error::Code::NotFound && m_model != m_settings.model)
+        error.code = Error::Code::Invalid; // a persona's model is its own matter
+    fail(error);
 }
 
 void RealtimeLink::fail(const Error& error)

@@ -35,7 +35,7 @@ inline const NamedFault VendorFaults[] = {
     {"reset in the answer", VendorFault::ResetMidAnswer, Error::Code::Unavailable},
     {"hang before the answer", VendorFault::HangBeforeAnswer, Error::Code::Timeout},
     {"hang in the answer", VendorFault::HangMidAnswer, Error::Code::Timeout},
-    {"garbage", VendorFault::Garbage, Error::Code::Invalid},
+    {"garbage", VendorFault::Garbage, Error::Code::Unavailable},
     {"slow bytes", VendorFault::SlowBytes, {}},
     {"half open", VendorFault::HalfOpen, Error::Code::Timeout},
 };

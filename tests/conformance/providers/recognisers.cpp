@@ -140,11 +140,6 @@ public:
     }
     void setFault(VendorFault fault) override { m_vendor.setFault(fault); }
     void willHear(const QStringList& words) override { m_vendor.script.assign(words.begin(), words.end()); }
-    std::optional<Error::Code> outcome(const NamedFault& fault) const override
-    {
-        // A message that is none is a lost connection; only when the next one is lost too the utterance fails.
-        return fault.fault == VendorFault::Garbage ? Error::Code::Unavailable : fault.code;
-    }
     void close() override
     {
         for (const auto& talk : std::as_const(m_vendor.talks)) // sockets that say goodbye die by themselves

@@ -79,6 +79,7 @@ private Q_SLOTS:
     void silenceInTheMiddleEndsAtItsDeadline();
     void theVendorsWordsAreTold_data();
     void theVendorsWordsAreTold();
+    void aPersonasVoiceThatIsNotThereIsItsOwnMatter();
     void whoGivesUpIsToldNothingAndTheVendorSeesIt();
     void aSpeechMayBeDeletedInItsOwnSignal_data();
     void aSpeechMayBeDeletedInItsOwnSignal();
@@ -133,7 +134,7 @@ void TestElevenLabs::whatIsWrongWithKeyOrAddressIsSaid_data()
     row("reset", VendorFault::ResetBeforeAnswer, Error::Code::Unavailable, "broke");
     row("hanging", VendorFault::HangBeforeAnswer, Error::Code::Timeout, "longer than 3500 ms");
     row("half open", VendorFault::HalfOpen, Error::Code::Timeout, "longer than 3500 ms");
-    row("garbage", VendorFault::Garbage, Error::Code::Invalid, "127.0.0.1");
+    row("garbage", VendorFault::Garbage, Error::Code::Unavailable, "127.0.0.1");
 }
 
 void TestElevenLabs::whatIsWrongWithKeyOrAddressIsSaid()
@@ -298,7 +299,7 @@ void TestElevenLabs::aBookIsRefused()
     Listener book = speak(QStringLiteral("a").repeated(5001));
     QVERIFY(book.log.isEmpty());
     QTRY_COMPARE(book.log, QStringLiteral("failed "));
-    QCOMPARE(book.error.code, Error::Code::LimitExceeded);
+    QCOMPARE(book.error.code, Error::Code::Invalid);
     QCOMPARE(m_standIn->asked.size(), 1);
 }
 
@@ -308,7 +309,7 @@ void TestElevenLabs::endlessSoundIsCut()
     m_standIn->pieceBytes = 400;
     Listener call = speak(QStringLiteral("a").repeated(100));
     QTRY_COMPARE(call.log, QStringLiteral("failed "));
-    QCOMPARE(call.error.code, Error::Code::LimitExceeded);
+    QCOMPARE(call.error.code, Error::Code::Invalid);
     QVERIFY(call.sound.size() <= 8000);
 }
 
@@ -346,7 +347,7 @@ void TestElevenLabs::everyFaultHasItsEnd_data()
     row("reset in the answer", VendorFault::ResetMidAnswer, Error::Code::Unavailable);
     row("hanging before the answer", VendorFault::HangBeforeAnswer, Error::Code::Timeout);
     row("hanging in the answer", VendorFault::HangMidAnswer, Error::Code::Timeout);
-    row("garbage", VendorFault::Garbage, Error::Code::Invalid);
+    row("garbage", VendorFault::Garbage, Error::Code::Unavailable);
     row("half open", VendorFault::HalfOpen, Error::Code::Timeout);
     row("slow bytes", VendorFault::SlowBytes, Error::Code::Internal);
     row("none", VendorFault::None, Error::Code::Internal);
@@ -435,6 +436,15 @@ void TestElevenLabs::theVendorsWordsAreTold()
     QCOMPARE(int(call.error.code), code);
     QVERIFY2(toString(call.error).contains(words), qPrintable(toString(call.error)));
     QVERIFY(!toString(call.error).contains(m_settings.key));
+}
+
+void TestElevenLabs::aPersonasVoiceThatIsNotThereIsItsOwnMatter()
+{
+    m_standIn->status = 404;
+    m_standIn->body = R"({"detail":{"status":"voice_not_found","message":"A voice was not found."}})";
+    Listener call = speak(QStringLiteral("Hello"), QStringLiteral("en-US"), QStringLiteral("gone"));
+    QTRY_COMPARE(call.log, QStringLiteral("failed "));
+    QCOMPARE(call.error.code, Error::Code::Invalid);
 }
 
 void TestElevenLabs::whoGivesUpIsToldNothingAndTheVendorSeesIt()

@@ -378,7 +378,7 @@ void TestGoogleAuth::everyFaultOfTheTokenAddressIsAnError_data()
     QTest::newRow("reset amid") << VendorFault::ResetMidAnswer << Error::Code::Unavailable;
     QTest::newRow("hang before") << VendorFault::HangBeforeAnswer << Error::Code::Timeout;
     QTest::newRow("hang amid") << VendorFault::HangMidAnswer << Error::Code::Timeout;
-    QTest::newRow("garbage") << VendorFault::Garbage << Error::Code::Invalid;
+    QTest::newRow("garbage") << VendorFault::Garbage << Error::Code::Unavailable;
     QTest::newRow("half open") << VendorFault::HalfOpen << Error::Code::Timeout;
 }
 

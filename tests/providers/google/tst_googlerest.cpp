@@ -299,7 +299,7 @@ void TestGoogleRest::tooManyWaitingFail()
     m_google->setFault(VendorFault::HangBeforeAnswer);
     for (int i = 1; i <= 9; ++i)
         say(i);
-    QTRY_COMPARE(m_notes->log, QStringList{QStringLiteral("9!limit-exceeded")});
+    QTRY_COMPARE(m_notes->log, QStringList{QStringLiteral("9!invalid")});
 }
 
 void TestGoogleRest::everyFaultIsAnError_data()
@@ -313,7 +313,7 @@ void TestGoogleRest::everyFaultIsAnError_data()
     QTest::newRow("reset amid") << VendorFault::ResetMidAnswer << Error::Code::Unavailable;
     QTest::newRow("hang before") << VendorFault::HangBeforeAnswer << Error::Code::Timeout;
     QTest::newRow("hang amid") << VendorFault::HangMidAnswer << Error::Code::Timeout;
-    QTest::newRow("garbage") << VendorFault::Garbage << Error::Code::Invalid;
+    QTest::newRow("garbage") << VendorFault::Garbage << Error::Code::Unavailable;
     QTest::newRow("half open") << VendorFault::HalfOpen << Error::Code::Timeout;
 }
 

@@ -535,7 +535,7 @@ void TestGoogleSpeech::everyFaultIsAnError_data()
     QTest::newRow("reset amid") << VendorFault::ResetMidAnswer << Error::Code::Unavailable;
     QTest::newRow("hang before") << VendorFault::HangBeforeAnswer << Error::Code::Timeout;
     QTest::newRow("hang amid") << VendorFault::HangMidAnswer << Error::Code::Timeout;
-    QTest::newRow("garbage") << VendorFault::Garbage << Error::Code::Invalid;
+    QTest::newRow("garbage") << VendorFault::Garbage << Error::Code::Unavailable;
     QTest::newRow("half open") << VendorFault::HalfOpen << Error::Code::Timeout;
 }
 
@@ -582,7 +582,7 @@ void TestGoogleSpeech::everyStatusHasItsMeaning_data()
     row(5, Error::Code::NotFound);
     row(7, Error::Code::Denied);
     row(8, Error::Code::LimitExceeded);
-    row(11, Error::Code::Timeout); // "Audio Timeout Error"
+    row(11, Error::Code::Invalid); // "Audio Timeout Error": it is this call that was silent
     row(12, Error::Code::NotFound);
     row(13, Error::Code::Unavailable);
     row(14, Error::Code::Unavailable);

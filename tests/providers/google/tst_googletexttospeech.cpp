@@ -293,7 +293,7 @@ void TestGoogleTextToSpeech::tooMuchIsRefused()
     QCOMPARE(make(), QString());
     Heard heard(m_voice->speak({QString(70000, QLatin1Char('x')), QStringLiteral("en-US"), {}}));
     QTRY_COMPARE(heard.failed, 1);
-    QCOMPARE(heard.error.code, Error::Code::LimitExceeded);
+    QCOMPARE(heard.error.code, Error::Code::Invalid);
     QVERIFY(m_google->askedAt("/v1/text:synthesize").isEmpty());
 }
 
@@ -318,7 +318,7 @@ void TestGoogleTextToSpeech::everyFaultIsAnError_data()
     QTest::newRow("reset amid") << VendorFault::ResetMidAnswer << Error::Code::Unavailable;
     QTest::newRow("hang before") << VendorFault::HangBeforeAnswer << Error::Code::Timeout;
     QTest::newRow("hang amid") << VendorFault::HangMidAnswer << Error::Code::Timeout;
-    QTest::newRow("garbage") << VendorFault::Garbage << Error::Code::Invalid;
+    QTest::newRow("garbage") << VendorFault::Garbage << Error::Code::Unavailable;
     QTest::newRow("half open") << VendorFault::HalfOpen << Error::Code::Timeout;
 }
 
@@ -363,7 +363,7 @@ void TestGoogleTextToSpeech::audioThatIsNoneIsAnError()
     m_google->audio = {audio};
     Heard heard(m_voice->speak({QStringLiteral("Good morning."), QStringLiteral("en-US"), {}}));
     QTRY_COMPARE(heard.failed, 1);
-    QCOMPARE(heard.error.code, Error::Code::Invalid);
+    QCOMPARE(heard.error.code, Error::Code::Unavailable);
 }
 
 void TestGoogleTextToSpeech::slowBytesAreWaitedFor()

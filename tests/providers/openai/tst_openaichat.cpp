@@ -145,6 +145,7 @@ private Q_SLOTS:
     void slowBytesAreAnAnswer();
     void anAnswerThatIsNone_data();
     void anAnswerThatIsNone();
+    void aModelThatIsNotThereIsTheMatterOfWhoNamedIt();
     void anErrorInTheMiddleOfAnAnswer();
     void aCancelledAnswerClosesItsStream();
     void anInterruptedAnswerIsNotPaidFor();
@@ -223,7 +224,7 @@ void TestOpenAiChat::aBadServiceIsSaidInWords_data()
     QTest::newRow("500") << VendorFault::Fault500 << int(Error::Code::Unavailable) << QStringLiteral("answered 500");
     QTest::newRow("reset") << VendorFault::ResetBeforeAnswer << int(Error::Code::Unavailable)
                            << QStringLiteral("broke");
-    QTest::newRow("garbage") << VendorFault::Garbage << int(Error::Code::Invalid) << QStringLiteral("127.0.0.1");
+    QTest::newRow("garbage") << VendorFault::Garbage << int(Error::Code::Unavailable) << QStringLiteral("127.0.0.1");
 }
 
 void TestOpenAiChat::aBadServiceIsSaidInWords()
@@ -766,7 +767,7 @@ void TestOpenAiChat::everyFaultIsAFailure_data()
     QTest::newRow("reset in the answer") << VendorFault::ResetMidAnswer << int(Error::Code::Unavailable) << false;
     QTest::newRow("hang before the answer") << VendorFault::HangBeforeAnswer << int(Error::Code::Timeout) << true;
     QTest::newRow("hang in the answer") << VendorFault::HangMidAnswer << int(Error::Code::Timeout) << true;
-    QTest::newRow("garbage") << VendorFault::Garbage << int(Error::Code::Invalid) << false;
+    QTest::newRow("garbage") << VendorFault::Garbage << int(Error::Code::Unavailable) << false;
     QTest::newRow("half open") << VendorFault::HalfOpen << int(Error::Code::Timeout) << true;
 }
 
@@ -822,20 +823,20 @@ void TestOpenAiChat::anAnswerThatIsNone_data()
     row("empty", "", Error::Code::Unavailable, QStringLiteral("in the middle"));
     row("a page", "<html><body>Bad gateway</body></html>", Error::Code::Unavailable, QStringLiteral("in the middle"));
     row("cut without a reason", half, Error::Code::Unavailable, QStringLiteral("in the middle"));
-    row("no JSON", half + "data: {oops\n\n", Error::Code::Invalid, QStringLiteral("no JSON"));
-    row("an endless event", "data: " + QByteArray(1200000, 'x'), Error::Code::LimitExceeded, QStringLiteral("longer"));
+    row("no JSON", half + "data: {oops\n\n", Error::Code::Unavailable, QStringLiteral("no JSON"));
+    row("an endless event", "data: " + QByteArray(1200000, 'x'), Error::Code::Invalid, QStringLiteral("longer"));
     row("an empty answer", OpenAiStandIn::chunk({}, QStringLiteral("stop")) + "data: [DONE]\n\n",
         Error::Code::Unavailable, QStringLiteral("empty answer"));
     row("white space",
         OpenAiStandIn::chunk({{QStringLiteral("content"), QStringLiteral(" \n")}}, QStringLiteral("stop")),
         Error::Code::Unavailable, QStringLiteral("empty answer"));
-    row("a filter", OpenAiStandIn::chunk({}, QStringLiteral("content_filter")), Error::Code::Denied,
+    row("a filter", OpenAiStandIn::chunk({}, QStringLiteral("content_filter")), Error::Code::Invalid,
         QStringLiteral("content filter"));
-    row("length before a word", OpenAiStandIn::chunk({}, QStringLiteral("length")), Error::Code::LimitExceeded,
+    row("length before a word", OpenAiStandIn::chunk({}, QStringLiteral("length")), Error::Code::Invalid,
         QStringLiteral("length"));
     row("an error as JSON", "{\"error\":{\"message\":\"model not loaded\",\"code\":503}}", Error::Code::Unavailable,
         QStringLiteral("model not loaded"), "application/json");
-    row("half of JSON", "{\"choices\":[", Error::Code::Invalid, QStringLiteral("no JSON"), "application/json");
+    row("half of JSON", "{\"choices\":[", Error::Code::Unavailable, QStringLiteral("no JSON"), "application/json");
 }
 
 void TestOpenAiChat::anAnswerThatIsNone()
@@ -853,6 +854,20 @@ void TestOpenAiChat::anAnswerThatIsNone()
     QTRY_COMPARE(talk.log, QStringLiteral("failed 1 "));
     QCOMPARE(int(talk.error.code), code);
     QVERIFY2(talk.error.message.contains(words), qPrintable(toString(talk.error)));
+}
+
+void TestOpenAiChat::aModelThatIsNotThereIsTheMatterOfWhoNamedIt()
+{
+    const auto ask = [this] {
+        Talk talk = this->talk(); // made while all was well
+        m_vendor->server.handler = [](VendorExchange& e) { e.answer(404, "application/json", "{}"); };
+        talk.ask(1, QStringLiteral("hi"));
+        const bool isOver = QTest::qWaitFor([&talk] { return !talk.log.isEmpty(); });
+        return isOver ? talk.error.code : Error::Code::Timeout;
+    };
+    QCOMPARE(ask(), Error::Code::NotFound); // the settings': no call has it
+    m_persona.model = QStringLiteral("llama-9");
+    QCOMPARE(ask(), Error::Code::Invalid); // the persona's: other calls keep theirs
 }
 
 void TestOpenAiChat::anErrorInTheMiddleOfAnAnswer()

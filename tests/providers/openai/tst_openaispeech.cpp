@@ -266,7 +266,7 @@ void TestOpenAiSpeech::everyFaultIsAFailure_data()
     QTest::newRow("reset in the answer") << VendorFault::ResetMidAnswer << int(Error::Code::Unavailable) << false;
     QTest::newRow("hang before the answer") << VendorFault::HangBeforeAnswer << int(Error::Code::Timeout) << true;
     QTest::newRow("hang in the answer") << VendorFault::HangMidAnswer << int(Error::Code::Timeout) << true;
-    QTest::newRow("garbage") << VendorFault::Garbage << int(Error::Code::Invalid) << false;
+    QTest::newRow("garbage") << VendorFault::Garbage << int(Error::Code::Unavailable) << false;
     QTest::newRow("half open") << VendorFault::HalfOpen << int(Error::Code::Timeout) << true;
 }
 

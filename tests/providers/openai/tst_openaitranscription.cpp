@@ -331,7 +331,7 @@ void TestOpenAiTranscription::notTooManyWait()
         say(ear, id, voice(std::chrono::milliseconds(500)));
     say(ear, 99, voice(std::chrono::milliseconds(500)));
     QTRY_COMPARE(ear.log, QStringLiteral("failed 99 "));
-    QCOMPARE(ear.error.code, Error::Code::LimitExceeded);
+    QCOMPARE(ear.error.code, Error::Code::Invalid);
 }
 
 void TestOpenAiTranscription::everyFaultIsAFailure_data()
@@ -347,7 +347,7 @@ void TestOpenAiTranscription::everyFaultIsAFailure_data()
     QTest::newRow("reset in the answer") << VendorFault::ResetMidAnswer << int(Error::Code::Unavailable) << false;
     QTest::newRow("hang before the answer") << VendorFault::HangBeforeAnswer << int(Error::Code::Timeout) << true;
     QTest::newRow("hang in the answer") << VendorFault::HangMidAnswer << int(Error::Code::Timeout) << true;
-    QTest::newRow("garbage") << VendorFault::Garbage << int(Error::Code::Invalid) << false;
+    QTest::newRow("garbage") << VendorFault::Garbage << int(Error::Code::Unavailable) << false;
     QTest::newRow("half open") << VendorFault::HalfOpen << int(Error::Code::Timeout) << true;
 }
 

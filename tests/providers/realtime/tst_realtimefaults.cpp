@@ -81,7 +81,7 @@ private:
         QTest::newRow("reset") << VendorFault::ResetBeforeAnswer << QStringLiteral("unavailable");
         QTest::newRow("hang") << VendorFault::HangBeforeAnswer << QStringLiteral("timeout");
         QTest::newRow("half open") << VendorFault::HalfOpen << QStringLiteral("timeout");
-        QTest::newRow("garbage") << VendorFault::Garbage << QStringLiteral("invalid");
+        QTest::newRow("garbage") << VendorFault::Garbage << QStringLiteral("unavailable");
         if (!isMid)
             return;
         QTest::newRow("reset in the middle") << VendorFault::ResetMidAnswer << QStringLiteral("unavailable");
@@ -160,7 +160,7 @@ void TestRealtimeFaults::aProbeThatFailsIsSaidInWords_data()
                                 << QStringLiteral("127.0.0.1 opened no session within 3500 ms");
     QTest::newRow("reset after the upgrade") << VendorFault::ResetBeforeAnswer << Phase::Session << unavailable
                                              << QStringLiteral("127.0.0.1 closed the connection (1006)");
-    QTest::newRow("garbage for a session") << VendorFault::Garbage << Phase::Session << QStringLiteral("invalid")
+    QTest::newRow("garbage for a session") << VendorFault::Garbage << Phase::Session << QStringLiteral("unavailable")
                                            << QStringLiteral("127.0.0.1 said something that is no event");
 }
 
@@ -454,9 +454,9 @@ void TestRealtimeFaults::anAnswerThatIsNone_data()
     QTest::addColumn<QString>("told");
     QTest::newRow("empty") << QStringLiteral("completed") << QString() << 0 << QStringLiteral("mute 1 unavailable");
     QTest::newRow("filtered") << QStringLiteral("incomplete") << QStringLiteral("content_filter") << 0
-                              << QStringLiteral("mute 1 denied");
+                              << QStringLiteral("mute 1 invalid");
     QTest::newRow("too long at once") << QStringLiteral("incomplete") << QStringLiteral("max_output_tokens") << 0
-                                      << QStringLiteral("mute 1 limit-exceeded");
+                                      << QStringLiteral("mute 1 invalid");
     QTest::newRow("cut short") << QStringLiteral("incomplete") << QStringLiteral("max_output_tokens") << 300
                                << QStringLiteral("answered 1");
     QTest::newRow("taken back") << QStringLiteral("cancelled") << QString() << 300
@@ -502,7 +502,7 @@ void TestRealtimeFaults::soundThatIsNoneEndsTheConnection()
     QTest::qWait(0);
     QCOMPARE(caller.log, QStringList());
     m_vendor->sendToAll(sound(m_vendor->lastResponse));
-    QTRY_COMPARE(caller.log, QStringList{QStringLiteral("mute 1 invalid")});
+    QTRY_COMPARE(caller.log, QStringList{QStringLiteral("mute 1 unavailable")});
     caller.conversation->cancel(1);
     goesOn(2);
 }
