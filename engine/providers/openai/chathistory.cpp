@@ -2,6 +2,7 @@
 #include "engine/providers/openai/chathistory.h"
 
 #include "engine/providers/persona.h"
+#include "engine/providers/tooloffers.h"
 
 #include <QJsonDocument>
 #include <QLocale>
@@ -30,24 +31,6 @@ QString compactJson(const QJsonObject& object)
     return QString::fromUtf8(QJsonDocument(object).toJson(QJsonDocument::Compact));
 }
 
-QJsonObject toolEntry(const QString& name, const QString& description, const QJsonObject& parameters)
-{
-    return {{QStringLiteral("type"), QStringLiteral("function")},
-        {QStringLiteral("function"),
-            QJsonObject{{QStringLiteral("name"), name}, {QStringLiteral("description"), description},
-                {QStringLiteral("parameters"), parameters}}}};
-}
-
-QJsonObject objectSchema(const QJsonObject& properties, const QStringList& required)
-{
-    return {{QStringLiteral("type"), QStringLiteral("object")}, {QStringLiteral("properties"), properties},
-        {QStringLiteral("required"), QJsonArray::fromStringList(required)}};
-}
-
-QJsonObject stringSchema(const QString& description)
-{
-    return {{QStringLiteral("type"), QStringLiteral("string")}, {QStringLiteral("description"), description}};
-}
 } // namespace
 
 ChatHistory::ChatHistory(const CallInfo& call)
@@ -270,35 +253,12 @@ QString systemPrompt(const CallInfo& call)
 QJsonArray toolList(const CallInfo& call)
 {
     QJsonArray tools;
-    if (!call.persona)
-        return tools;
-    const QStringList& offered = call.persona->tools;
-    if (offered.contains(QLatin1String("end_call")))
-        tools.append(toolEntry(QStringLiteral("end_call"),
-            QStringLiteral(
-                "Hangs up when the conversation is over. Say goodbye in the same answer, before calling it."),
-            objectSchema({}, {})));
-    if (offered.contains(QLatin1String("transfer")))
-        tools.append(toolEntry(QStringLiteral("transfer"),
-            QStringLiteral("Connects the caller to a person. Say that you are doing so in the same answer."),
-            objectSchema(
-                {{QStringLiteral("to"),
-                    stringSchema(QStringLiteral("Whom the caller wants, as they said it; leave it out when they "
-                                                "do not care."))}},
-                {})));
-    if (offered.contains(QLatin1String("take_message")))
-        tools.append(toolEntry(QStringLiteral("take_message"),
-            QStringLiteral("Records what the caller says next as a message. Ask the caller to speak after the tone in "
-                           "the same answer."),
-            objectSchema({}, {})));
-    if (offered.contains(QLatin1String("send_dtmf")))
-        tools.append(toolEntry(QStringLiteral("send_dtmf"), QStringLiteral("Sends keypad tones into the call."),
-            objectSchema({{QStringLiteral("digits"),
-                             stringSchema(QStringLiteral("The keys: 0 to 9, * and #; w waits half a second."))}},
-                {QStringLiteral("digits")})));
-    for (const HttpTool& tool : call.persona->httpTools)
-        tools.append(
-            toolEntry(tool.name, tool.description, tool.parameters.isEmpty() ? objectSchema({}, {}) : tool.parameters));
+    for (const ToolOffer& offer : toolOffers(call)) {
+        tools.append(QJsonObject{{QStringLiteral("type"), QStringLiteral("function")},
+            {QStringLiteral("function"),
+                QJsonObject{{QStringLiteral("name"), offer.name}, {QStringLiteral("description"), offer.description},
+                    {QStringLiteral("parameters"), offer.parameters}}}});
+    }
     return tools;
 }
 

@@ -2,6 +2,7 @@
 #include "engine/providers/realtime/realtimesession.h"
 
 #include "engine/providers/persona.h"
+#include "engine/providers/tooloffers.h"
 
 #include <QLocale>
 
@@ -11,54 +12,14 @@ namespace {
 constexpr qsizetype LongestTold = 4000; ///< of one turn
 constexpr qsizetype LongestHints = 500; ///< of the recogniser's prompt
 
-QJsonObject schemaOf(const QJsonObject& properties, const QStringList& required)
-{
-    return {{QStringLiteral("type"), QStringLiteral("object")}, {QStringLiteral("properties"), properties},
-        {QStringLiteral("required"), QJsonArray::fromStringList(required)}};
-}
-
-QJsonObject wordsSchema(const QString& description)
-{
-    return {{QStringLiteral("type"), QStringLiteral("string")}, {QStringLiteral("description"), description}};
-}
-
-QJsonObject toolOf(const QString& name, const QString& description, const QJsonObject& parameters)
-{
-    return {{QStringLiteral("type"), QStringLiteral("function")}, {QStringLiteral("name"), name},
-        {QStringLiteral("description"), description}, {QStringLiteral("parameters"), parameters}};
-}
-
 QJsonArray toolsOf(const CallInfo& call)
 {
     QJsonArray tools;
-    if (!call.persona)
-        return tools;
-    const QStringList& offered = call.persona->tools;
-    if (offered.contains(QLatin1String("end_call")))
-        tools.append(toolOf(QStringLiteral("end_call"),
-            QStringLiteral(
-                "Hangs up when the conversation is over. Say goodbye in the same answer, before calling it."),
-            schemaOf({}, {})));
-    if (offered.contains(QLatin1String("transfer")))
-        tools.append(toolOf(QStringLiteral("transfer"),
-            QStringLiteral("Connects the caller to a person. Say that you are doing so in the same answer."),
-            schemaOf({{QStringLiteral("to"),
-                         wordsSchema(QStringLiteral("Whom the caller wants, as they said it; leave it out when they do "
-                                                    "not care."))}},
-                {})));
-    if (offered.contains(QLatin1String("take_message")))
-        tools.append(toolOf(QStringLiteral("take_message"),
-            QStringLiteral("Records what the caller says next as a message. Ask the caller to speak after the tone in "
-                           "the same answer."),
-            schemaOf({}, {})));
-    if (offered.contains(QLatin1String("send_dtmf")))
-        tools.append(toolOf(QStringLiteral("send_dtmf"), QStringLiteral("Sends keypad tones into the call."),
-            schemaOf({{QStringLiteral("digits"),
-                         wordsSchema(QStringLiteral("The keys: 0 to 9, * and #; w waits half a second."))}},
-                {QStringLiteral("digits")})));
-    for (const HttpTool& tool : call.persona->httpTools)
-        tools.append(
-            toolOf(tool.name, tool.description, tool.parameters.isEmpty() ? schemaOf({}, {}) : tool.parameters));
+    for (const ToolOffer& offer : toolOffers(call)) {
+        tools.append(QJsonObject{{QStringLiteral("type"), QStringLiteral("function")},
+            {QStringLiteral("name"), offer.name}, {QStringLiteral("description"), offer.description},
+            {QStringLiteral("parameters"), offer.parameters}});
+    }
     return tools;
 }
 
