@@ -34,6 +34,7 @@ constexpr std::size_t Channels = 2; // 200 streams at once
 constexpr qsizetype LongestMessage = 16000; // bytes of audio; Google takes 25 KB
 constexpr qsizetype MostUnsent = 120 * media::SampleRate;
 constexpr std::chrono::seconds LongestStream{330}; // Google's own limit is 305
+constexpr std::chrono::seconds LongestRetry{3600}; // taken of what Google asks for
 
 struct Endpoint final {
     QString host;
@@ -66,12 +67,39 @@ Result<Endpoint> parseEndpoint(const QString& text)
     return endpoint;
 }
 
-/// In an operator's words; Google's own go to `detail`.
-Error errorOfStatus(int code, const std::string& words, const QString& host, const QStringList& secrets)
+/// How long Google asks to be left alone; 0: it does not say.
+Milliseconds retryDelayIn(const google::rpc::Status& status)
 {
-    const QString said = QString::fromStdString(words);
+    for (const google::protobuf::Any& detail : status.details()) {
+        google::rpc::RetryInfo info;
+        if (detail.type_url().ends_with("/google.rpc.RetryInfo") && info.ParseFromString(detail.value())) {
+            const std::chrono::seconds whole(std::clamp<int64_t>(info.retry_delay().seconds(), 0, LongestRetry.count()));
+            return std::min<Milliseconds>(whole + Milliseconds(std::max(info.retry_delay().nanos(), 0) / 1000000), LongestRetry);
+        }
+    }
+    return Milliseconds(0);
+}
+
+/// The status of a call with its details, where they can be read.
+google::rpc::Status wholeStatus(const grpc::Status& status)
+{
+    google::rpc::Status whole;
+    if (!whole.ParseFromString(status.error_details()))
+        whole.Clear();
+    whole.set_code(status.error_code());
+    whole.set_message(status.error_message());
+    return whole;
+}
+
+/// In an operator's words; Google's own go to `detail`.
+Error errorOfStatus(const google::rpc::Status& status, const QString& host, const QStringList& secrets)
+{
+    const int code = status.code();
+    const QString said = QString::fromStdString(status.message());
     const auto with = [&](Error::Code kind, const QString& what) {
-        return Error{kind, host + QLatin1String(": ") + what, safeReason(said, secrets)};
+        Error error{kind, host + QLatin1String(": ") + what, safeReason(said, secrets)};
+        error.retryAfter = retryDelayIn(status);
+        return error;
     };
     if (said.contains(QLatin1String("API key not valid")) || said.contains(QLatin1String("API_KEY_INVALID")))
         return with(Error::Code::Denied, QStringLiteral("there is no such API key"));
@@ -354,7 +382,7 @@ void GrpcStream::on(Step step, bool isGood)
         else if (m_status.ok())
             end({});
         else
-            end(errorOfStatus(m_status.error_code(), m_status.error_message(), m_host, m_secrets));
+            end(errorOfStatus(wholeStatus(m_status), m_host, m_secrets));
         return;
     }
 }
@@ -390,7 +418,7 @@ void GrpcStream::take(const grpc::ByteBuffer& bytes)
     if (!bytes.DumpToSingleSlice(&whole).ok() || !response.ParseFromArray(whole.begin(), int(whole.size())))
         m_error = Error{Error::Code::Unavailable, m_host + QStringLiteral(": its answer cannot be read"), {}};
     else if (response.has_error() && response.error().code() != 0)
-        m_error = errorOfStatus(response.error().code(), response.error().message(), m_host, m_secrets);
+        m_error = errorOfStatus(response.error(), m_host, m_secrets);
     else
         m_events.heard(piecesOf(response));
     if (m_error)

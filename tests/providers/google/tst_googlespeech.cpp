@@ -126,6 +126,8 @@ private Q_SLOTS:
     void everyFaultIsAnError();
     void everyStatusHasItsMeaning_data();
     void everyStatusHasItsMeaning();
+    void aLimitSaysHowLongToStayAway_data();
+    void aLimitSaysHowLongToStayAway();
     void slowBytesAreWaitedFor();
     void aDroppedUtteranceIsCancelled();
     void aStreamMayBeDeletedAtAnyMoment();
@@ -614,6 +616,35 @@ void TestGoogleSpeech::everyStatusHasItsMeaning()
     QCOMPARE(m_notes->error.detail, QStringLiteral("said in the stream"));
 }
 
+void TestGoogleSpeech::aLimitSaysHowLongToStayAway_data()
+{
+    QTest::addColumn<QJsonObject>("delay");
+    QTest::addColumn<qint64>("milliseconds");
+    const auto row = [](const char* name, qint64 seconds, int nanos, qint64 milliseconds) {
+        QTest::newRow(name) << QJsonObject{{QStringLiteral("seconds"), seconds}, {QStringLiteral("nanos"), nanos}}
+                            << milliseconds;
+    };
+    QTest::newRow("not said") << QJsonObject() << qint64(0);
+    row("some seconds", 12, 500000000, 12500);
+    row("less than none", -5, -1, 0);
+    row("for ever", 999999999, 0, 3600000);
+}
+
+void TestGoogleSpeech::aLimitSaysHowLongToStayAway()
+{
+    QFETCH(QJsonObject, delay);
+    QFETCH(qint64, milliseconds);
+    openStream();
+    QJsonObject status{{QStringLiteral("code"), 8}, {QStringLiteral("details"), QStringLiteral("quota")}};
+    if (!delay.isEmpty())
+        status.insert(QStringLiteral("retryDelay"), delay);
+    m_server.setScenario({{QStringLiteral("status"), status}});
+    say(1);
+    QTRY_VERIFY(!m_notes->log.isEmpty());
+    QCOMPARE(m_notes->log, QStringList{QStringLiteral("1!limit-exceeded")});
+    QCOMPARE(m_notes->error.retryAfter.count(), milliseconds);
+}
+
 void TestGoogleSpeech::slowBytesAreWaitedFor()
 {
     openStream();
@@ -715,7 +746,7 @@ void TestGoogleSpeech::tooManyWaitingFail()
     m_server.setFault(VendorFault::HangBeforeAnswer);
     for (int id = 1; id <= 9; ++id)
         say(id, 100);
-    QTRY_COMPARE(m_notes->log, QStringList{QStringLiteral("9!limit-exceeded")});
+    QTRY_COMPARE(m_notes->log, QStringList{QStringLiteral("9!invalid")});
 }
 
 void TestGoogleSpeech::connectionsAreOpenedAhead()

@@ -37,7 +37,7 @@ public:
     QString endpoint() const { return QStringLiteral("127.0.0.1:%1").arg(m_port); }
 
     /// For streams from now on: {"script": [{"at": ms of audio, "response": {...}}], "last": [responses to the end of
-    /// the audio], "status": {"code", "details"}, "statusAtEnd", "hang", "garbage", "resetAfter": ms}.
+    /// the audio], "status": {"code", "details", "retryDelay"}, "statusAtEnd", "hang", "garbage", "resetAfter": ms}.
     void setScenario(const QJsonObject& scenario);
     /// What the network between does: "normal", "slow" (a byte at a time), "frozen".
     void setWire(const QString& wire);

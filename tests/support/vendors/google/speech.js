@@ -9,6 +9,7 @@ const path = require('path');
 const readline = require('readline');
 const grpc = require('@grpc/grpc-js');
 const loader = require('@grpc/proto-loader');
+const protobuf = require('protobufjs');
 
 const published = path.dirname(require.resolve('google-proto-files/package.json'));
 const definition = loader.loadSync('google/cloud/speech/v1/cloud_speech.proto',
@@ -29,6 +30,25 @@ const write = method.responseSerialize;
 method.responseSerialize = message => Buffer.isBuffer(message) ? message : write(message);
 
 const tell = what => process.stdout.write(JSON.stringify(what) + '\n');
+const rpc = new protobuf.Root();
+rpc.resolvePath = (origin, target) => path.isAbsolute(target) ? target : path.join(published, target);
+rpc.loadSync(['google/rpc/status.proto', 'google/rpc/error_details.proto']);
+// A status with "retryDelay": {"seconds", "nanos"} says so in its details, by the published definitions.
+function withDetails(status)
+{
+    if (!status || !status.retryDelay)
+        return status;
+    const bytes = (name, value) => {
+        const type = rpc.lookupType(name);
+        return Buffer.from(type.encode(type.fromObject(value)).finish());
+    };
+    const value = bytes('google.rpc.RetryInfo', {retryDelay: status.retryDelay});
+    const metadata = new grpc.Metadata();
+    metadata.set('grpc-status-details-bin', bytes('google.rpc.Status', {code: status.code, message: status.details,
+        details: [{type_url: 'type.googleapis.com/google.rpc.Help', value: Buffer.from([0xff])},
+            {type_url: 'type.googleapis.com/google.rpc.RetryInfo', value}]}));
+    return {code: status.code, details: status.details, metadata};
+}
 let scenario = {};
 let wire = 'normal';
 let streams = 0;
@@ -57,7 +77,7 @@ function recognize(call)
     const end = status => {
         isOver = true;
         if (status)
-            call.emit('error', status);
+            call.emit('error', withDetails(status));
         else
             call.end();
     };
