@@ -337,6 +337,13 @@ private:
                         .arg(logSafe(url.host(), 60), url.scheme()));
             }
         }
+        const QUrl endpoint(remote.googleSttEndpoint);
+        check("google.stt_endpoint",
+            endpoint.scheme() != QLatin1String("http") || remote.allowPlainHttp || isPrivateHost(endpoint.host()),
+            QStringLiteral("%1 is outside of private networks, and http:// shows keys and calls to everyone on the way; "
+                           "use %1:%2, or set providers.allow_plain_http")
+                .arg(logSafe(endpoint.host(), 60))
+                .arg(endpoint.port(443)));
         for (const QString& voice : remote.googleVoices) {
             const qsizetype equals = voice.indexOf(QLatin1Char('='));
             check("google.voices", equals > 0 && equals < voice.size() - 1,

@@ -320,7 +320,7 @@ QList<Setting> makeTable()
             "path of a service account's key file; google.credentials_json goes before it"),
             "google-application-credentials", "GOOGLE_APPLICATION_CREDENTIALS"),
         row("google.stt_endpoint", Kind::Text, [](C& c) -> QString& { return c.remote.googleSttEndpoint; },
-            "streaming recognition (gRPC): host:port; TLS, but on this machine"),
+            "streaming recognition (gRPC): host:port; TLS, but on this machine; http://host:port: without"),
         row("google.stt_url", Kind::Service, [](C& c) -> QString& { return c.remote.googleSttUrl; },
             "recognition by REST (google-rest)"),
         row("google.tts_url", Kind::Service, [](C& c) -> QString& { return c.remote.googleTtsUrl; },

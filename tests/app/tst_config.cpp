@@ -234,6 +234,9 @@ database_url = "sqlite:///var/kav.db"
         row("keys in the clear", "[openai]\nbase_url = 'http://llm.example.com/v1'",
             "kav.toml:2:12: openai.base_url: llm.example.com is outside of private networks, and http:// shows keys and "
             "calls to everyone on the way; use https://, or set providers.allow_plain_http");
+        row("keys in the clear over gRPC", "[google]\nstt_endpoint = 'http://speech.example.com:80'",
+            "kav.toml:2:16: google.stt_endpoint: speech.example.com is outside of private networks, and http:// shows keys "
+            "and calls to everyone on the way; use speech.example.com:80, or set providers.allow_plain_http");
         row("a key in an address", "[deepgram]\nurl = 'wss://user:canary@h/'",
             "kav.toml:2:7: deepgram.url: a user name or password has no place in it; keys have settings of their own");
         row("a key in a query", "[elevenlabs]\nurl = 'https://h/?key=canary'",
@@ -378,6 +381,8 @@ database_url = "sqlite:///var/kav.db"
         row("speech to speech, with others after it",
             {openai, QStringLiteral("KAV_LLM=realtime,openai"), QStringLiteral("KAV_TTS=realtime,openai")},
             "openai,embedded|realtime,openai|realtime,openai");
+        row("gRPC without TLS in a private network", {QStringLiteral("KAV_GOOGLE_STT_ENDPOINT=http://10.0.0.5:9090")},
+            "embedded|embedded|embedded");
         row("plain http where it is wanted",
             {QStringLiteral("OPENAI_BASE_URL=http://llm.example.com/v1"),
                 QStringLiteral("KAV_PROVIDERS_ALLOW_PLAIN_HTTP=true")},

@@ -4,6 +4,7 @@
 #include "tests/app/engineundertest.h"
 #include "tests/support/vendors/deepgramstandin.h"
 #include "tests/support/vendors/elevenlabsstandin.h"
+#include "tests/support/vendors/googlespeechserver.h"
 #include "tests/support/vendors/googlestandin.h"
 #include "tests/support/vendors/openaistandin.h"
 #include "tests/support/vendors/realtimestandin.h"
@@ -218,6 +219,52 @@ private Q_SLOTS:
         const QStringList outcomes = outcomesOf(loadWith(variables).config);
         QVERIFY2(outcomes.value(1).startsWith(u"LLM openai: timeout: "_s), qPrintable(outcomes.join(u'\n')));
         QVERIFY2(outcomes.value(1).contains(u"127.0.0.1"_s), qPrintable(outcomes.value(1)));
+    }
+
+    /// The whole way from the variables to words: a key file, its token address, and a gRPC service without TLS.
+    void googlesStreamingRecogniserIsMadeFromSettings_data()
+    {
+        QTest::addColumn<QString>("prefix");
+        QTest::newRow("host:port on this machine") << QString();
+        QTest::newRow("http://") << u"http://"_s;
+    }
+    void googlesStreamingRecogniserIsMadeFromSettings()
+    {
+        QFETCH(QString, prefix);
+        GoogleSpeechServer speech;
+        const QString why = speech.start(QStringLiteral(KAV_SOURCE_DIR), QStringLiteral(KAV_BINARY_DIR));
+        if (!why.isEmpty() && qEnvironmentVariable("CI") != u"true"_s)
+            QSKIP(qPrintable(why));
+        QCOMPARE(why, QString());
+        GoogleStandIn google;
+        QTemporaryDir directory;
+        QFile keyFile(directory.filePath(u"key.json"_s));
+        QVERIFY(keyFile.open(QIODevice::WriteOnly));
+        keyFile.write(google.serviceAccountText().toUtf8());
+        keyFile.close();
+        const app::LoadedConfig loaded = loadWith({{u"KAV_STT"_s, u"google,embedded"_s},
+            {u"GOOGLE_APPLICATION_CREDENTIALS"_s, keyFile.fileName()},
+            {u"KAV_GOOGLE_TOKEN_URL"_s, google.tokenUrl().toString()},
+            {u"KAV_GOOGLE_STT_ENDPOINT"_s, prefix + speech.endpoint()}, {u"KAV_GOOGLE_STT_MODEL"_s, u"telephony"_s},
+            {u"KAV_LLM"_s, u"embedded"_s}, {u"KAV_TTS"_s, u"embedded"_s}});
+        QVERIFY2(loaded.ok(), qPrintable(loaded.errors.join(u'\n')));
+        providers::ProviderRegistry registry(makersOf(loaded.config)({}), loaded.config.providers, theClock);
+        QVERIFY(!registry.speechToText(u"google"_s));
+        QTRY_VERIFY_WITH_TIMEOUT(
+            registry.speechToText(u"google"_s) || !registry.statuses().value(0).reason.isEmpty(), 20000);
+        QCOMPARE(registry.statuses().value(0).reason, QString());
+        QCOMPARE(google.tokens, 1);
+
+        const auto stream = registry.speechToText(u"google"_s)->open({});
+        QString heard;
+        QObject::connect(stream.get(), &providers::SpeechToTextStream::finished, stream.get(),
+            [&heard](int, const providers::Transcript& transcript) { heard = transcript.text; });
+        stream->beginUtterance(1, {});
+        stream->write(std::vector<qint16>(8000, 500));
+        stream->endUtterance(1);
+        QTRY_COMPARE_WITH_TIMEOUT(heard, u"hello"_s, 20000);
+        QVERIFY(speech.streams.last().authorization.startsWith(u"Bearer ya29."_s));
+        QCOMPARE(speech.streams.last().config.value(u"config"_s).toObject().value(u"model"_s).toString(), u"telephony"_s);
     }
 
     void theEngineServesWithTheFirstThatIsReady()

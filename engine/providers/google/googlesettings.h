@@ -20,7 +20,7 @@ struct GoogleSettings final {
     QUrl sttUrl{QStringLiteral("https://speech.googleapis.com")};
     QUrl ttsUrl{QStringLiteral("https://texttospeech.googleapis.com")};
     /// host:port of the gRPC service. TLS, but for an address of this machine; "https://localhost:443" asks for it
-    /// there.
+    /// there, and "http://10.0.0.5:9090" for none elsewhere: whether that may be is for who sets it to say.
     QString sttEndpoint = QStringLiteral("speech.googleapis.com:443");
     QString sttModel; ///< empty: Google's default for the language
     QHash<QString, QString> voices; ///< language ("he", "en-US") -> voice; none: Kav's choice for he-IL and en-US

@@ -302,9 +302,6 @@ void TestGoogleSpeech::theAddressIsCheckedFirst_data()
     QTest::newRow("a port that is none") << QStringLiteral("speech.googleapis.com:http") << form;
     QTest::newRow("another scheme") << QStringLiteral("ftp://speech.googleapis.com") << form;
     QTest::newRow("user info") << QStringLiteral("https://a:b@speech.googleapis.com") << form;
-    QTest::newRow("in clear") << QStringLiteral("http://speech.googleapis.com:80") << QStringLiteral("without TLS");
-    QTest::newRow("almost this machine") << QStringLiteral("http://127.example.com:80")
-                                         << QStringLiteral("without TLS");
 }
 
 void TestGoogleSpeech::theAddressIsCheckedFirst()
