@@ -340,8 +340,9 @@ private:
         const QUrl endpoint(remote.googleSttEndpoint);
         check("google.stt_endpoint",
             endpoint.scheme() != QLatin1String("http") || remote.allowPlainHttp || isPrivateHost(endpoint.host()),
-            QStringLiteral("%1 is outside of private networks, and http:// shows keys and calls to everyone on the way; "
-                           "use %1:%2, or set providers.allow_plain_http")
+            QStringLiteral(
+                "%1 is outside of private networks, and http:// shows keys and calls to everyone on the way; "
+                "use %1:%2, or set providers.allow_plain_http")
                 .arg(logSafe(endpoint.host(), 60))
                 .arg(endpoint.port(443)));
         for (const QString& voice : remote.googleVoices) {

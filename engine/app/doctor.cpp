@@ -99,9 +99,9 @@ QStringList listsWith(const providers::ProviderStatus& status, const Config& con
 {
     const RemoteSettings& remote = config.remote;
     const bool listens = status.stage == providers::Stage::SpeechToText;
-    const QStringList usual = listens                        ? remote.stt
+    const QStringList usual = listens                     ? remote.stt
         : status.stage == providers::Stage::LanguageModel ? remote.llm
-                                                             : voicesForLines(remote.tts);
+                                                          : voicesForLines(remote.tts);
     QStringList lists;
     if (usual.contains(status.provider))
         lists += listVariable(status.stage);
@@ -132,7 +132,8 @@ QString providerToDo(const providers::ProviderStatus& status, const Config& conf
     if (is(Error::Code::Denied) || says("GCP_CREDENTIALS_JSON") || says("GOOGLE_APPLICATION_CREDENTIALS"))
         return QStringLiteral("check the key (%1), and what its account may do").arg(names.keys) + leave;
     if (is(Error::Code::NotFound))
-        return QStringLiteral("check the address (%1), and the model's and the voice's names").arg(names.address) + leave;
+        return QStringLiteral("check the address (%1), and the model's and the voice's names").arg(names.address)
+            + leave;
     if (is(Error::Code::LimitExceeded))
         return QStringLiteral("wait, or raise the account's limit or credit") + leave;
     return QStringLiteral("check the address (%1), the way there and the proxy").arg(names.address) + leave;

@@ -194,9 +194,8 @@ private:
     {
         using Take = std::function<bool(providers::Persona&)>;
         const auto names = [this, &entry](QStringList providers::Persona::*member) {
-            return [this, &entry, member](providers::Persona& p) {
-                return list(entry, p.*member) && areProviders(entry, p.*member);
-            };
+            return [this, &entry, member](
+                       providers::Persona& p) { return list(entry, p.*member) && areProviders(entry, p.*member); };
         };
         const QMap<QString, Take> keys{
             {QStringLiteral("numbers"), [&](auto& p) { return list(entry, p.numbers) && areNumbers(entry, p); }},
@@ -529,7 +528,8 @@ private:
         const providers::Persona& persona = draft.persona;
         const auto at = [&draft](const QString& stage) { return draft.places.value(stage, draft.where); };
         const QString tts = QStringLiteral("tts");
-        const QString problem = realtimeVoiceProblem(persona.llm.isEmpty() ? m_rules.remote.llm : persona.llm, persona.tts);
+        const QString problem =
+            realtimeVoiceProblem(persona.llm.isEmpty() ? m_rules.remote.llm : persona.llm, persona.tts);
         if (!problem.isEmpty() && !draft.wrong.contains(tts) && !draft.wrong.contains(QStringLiteral("llm")))
             errorAt(at(tts), table + QLatin1String(".tts"), problem);
         const std::pair<QString, const QStringList&> lists[] = {

@@ -116,8 +116,8 @@ struct ProviderRegistry::Private final {
             // One whose maker hangs again and again leaves a thread for each of the others.
             const typename Lazy<T>::Settings cell{maker.deadline > Milliseconds(0) ? maker.deadline : settings.deadline,
                 settings.retry, std::max(1, threads.limit() - (cellCount - 1))};
-            cells.push_back(std::unique_ptr<Cell<T>>(
-                new Cell<T>{maker.name, {std::move(maker.make), cell, clock, threads, announcer(stage, maker.name)}, maker.isSpare}));
+            cells.push_back(std::unique_ptr<Cell<T>>(new Cell<T>{maker.name,
+                {std::move(maker.make), cell, clock, threads, announcer(stage, maker.name)}, maker.isSpare}));
         }
     }
 
@@ -358,11 +358,10 @@ ProviderStatus ProviderRegistry::status(Stage stage) const
 QList<ProviderStatus> ProviderRegistry::statuses() const
 {
     QList<ProviderStatus> all;
-    Private::forEachCell(std::as_const(*d),
-        [&](Stage stage, const auto& cell) {
-            if (!cell.isUnnamed())
-                all += d->statusOf(stage, cell, cell.lazy.snapshot());
-        });
+    Private::forEachCell(std::as_const(*d), [&](Stage stage, const auto& cell) {
+        if (!cell.isUnnamed())
+            all += d->statusOf(stage, cell, cell.lazy.snapshot());
+    });
     return all;
 }
 

@@ -69,8 +69,8 @@ public:
     ProviderRegistry(Makers makers, const RegistrySettings& settings, const Clock& clock, QObject* parent = nullptr);
     ~ProviderRegistry() override;
 
-    /// The first of the list that is READY and no spare one, else null. Asking starts the attempt of every COLD one of the stage, and of
-    /// the FAILED ones past their time.
+    /// The first of the list that is READY and no spare one, else null. Asking starts the attempt of every COLD one of
+    /// the stage, and of the FAILED ones past their time.
     std::shared_ptr<SpeechToText> speechToText();
     std::shared_ptr<LanguageModel> languageModel();
     std::shared_ptr<TextToSpeech> textToSpeech();
@@ -87,11 +87,11 @@ public:
     void warmUp();
     /// And of those, spare or not, of a stage.
     void warmUp(Stage stage, const QStringList& providers);
-    /// FAILED ones of the stage get their attempt now, whatever their time; COLD ones too: all but spare ones that nobody
-    /// has named yet, or the one named. False: there was none to start.
+    /// FAILED ones of the stage get their attempt now, whatever their time; COLD ones too: all but spare ones that
+    /// nobody has named yet, or the one named. False: there was none to start.
     bool retryNow(Stage stage, const QString& provider = {});
-    /// Of the stage as a whole, spare ones aside: of its first READY one, as it is usable then; else of the one that has
-    /// most hope.
+    /// Of the stage as a whole, spare ones aside: of its first READY one, as it is usable then; else of the one that
+    /// has most hope.
     ProviderStatus status(Stage stage) const;
     /// Of every provider, by stage and order; spare ones that nobody has named yet left out.
     QList<ProviderStatus> statuses() const;

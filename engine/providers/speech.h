@@ -24,7 +24,8 @@ namespace kav::providers {
 
 //
 // The code of an Error says for whom it holds, for failover::Health lets providers rest by it. Of a provider in use:
-//   Invalid                          this one thing cannot be had here: too long a text, a language, voice or grammar it
+//   Invalid                          this one thing cannot be had here: too long a text, a language, voice or grammar
+//   it
 //                                    has not, a persona's model that is not there, words that its filter lets not
 //                                    through, an answer past all bounds, more at once than one call may ask. The next
 //                                    provider is asked for it; other calls, and this call's next thing, keep this one.

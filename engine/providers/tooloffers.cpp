@@ -59,8 +59,8 @@ QList<ToolOffer> toolOffers(const CallInfo& call)
                                 textSchema(QStringLiteral("The keys: 0 to 9, * and #; w waits half a second."))}},
                 {QStringLiteral("digits")})});
     for (const HttpTool& tool : call.persona->httpTools)
-        offers.append({tool.name, tool.description,
-            tool.parameters.isEmpty() ? argumentsSchema({}, {}) : tool.parameters});
+        offers.append(
+            {tool.name, tool.description, tool.parameters.isEmpty() ? argumentsSchema({}, {}) : tool.parameters});
     return offers;
 }
 

@@ -235,7 +235,8 @@ database_url = "sqlite:///var/kav.db"
             "kav.toml:2:12: openai.base_url: llm.example.com is outside of private networks, and http:// shows keys and "
             "calls to everyone on the way; use https://, or set providers.allow_plain_http");
         row("keys in the clear over gRPC", "[google]\nstt_endpoint = 'http://speech.example.com:80'",
-            "kav.toml:2:16: google.stt_endpoint: speech.example.com is outside of private networks, and http:// shows keys "
+            "kav.toml:2:16: google.stt_endpoint: speech.example.com is outside of private networks, and http:// shows "
+            "keys "
             "and calls to everyone on the way; use speech.example.com:80, or set providers.allow_plain_http");
         row("a key in an address", "[deepgram]\nurl = 'wss://user:canary@h/'",
             "kav.toml:2:7: deepgram.url: a user name or password has no place in it; keys have settings of their own");

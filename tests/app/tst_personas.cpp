@@ -236,8 +236,10 @@ private Q_SLOTS:
             + "stt = ['deepgram', 'google']\nllm = ['realtime']\ntts = ['realtime', 'google', 'embedded']\n");
         QVERIFY2(loaded.ok(), qPrintable(all(loaded)));
         QCOMPARE(loaded.warnings.join(u'\n').replace(u"/etc/kav.toml"_s, u"kav.toml"_s),
-            u"kav.toml:5:7: persona.night.stt: 'deepgram' has no key; set DEEPGRAM_API_KEY; the others of the list serve\n"
-            "kav.toml:6:7: persona.night.llm: 'realtime' has no key; set OPENAI_API_KEY; nothing else stands in the list, "
+            u"kav.toml:5:7: persona.night.stt: 'deepgram' has no key; set DEEPGRAM_API_KEY; the others of the list "
+            u"serve\n"
+            "kav.toml:6:7: persona.night.llm: 'realtime' has no key; set OPENAI_API_KEY; nothing else stands in the "
+            "list, "
             "so that its calls cannot be served\n"
             "kav.toml:7:7: persona.night.tts: 'realtime' has no key; set OPENAI_API_KEY; the others of the list serve"_s);
         loaded = load("[openai]\napi_key = 'k'\n" + Night + "llm = ['realtime']\ntts = ['realtime']\n");

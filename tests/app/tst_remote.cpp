@@ -242,11 +242,11 @@ private Q_SLOTS:
         QVERIFY(keyFile.open(QIODevice::WriteOnly));
         keyFile.write(google.serviceAccountText().toUtf8());
         keyFile.close();
-        const app::LoadedConfig loaded = loadWith({{u"KAV_STT"_s, u"google,embedded"_s},
-            {u"GOOGLE_APPLICATION_CREDENTIALS"_s, keyFile.fileName()},
-            {u"KAV_GOOGLE_TOKEN_URL"_s, google.tokenUrl().toString()},
-            {u"KAV_GOOGLE_STT_ENDPOINT"_s, prefix + speech.endpoint()}, {u"KAV_GOOGLE_STT_MODEL"_s, u"telephony"_s},
-            {u"KAV_LLM"_s, u"embedded"_s}, {u"KAV_TTS"_s, u"embedded"_s}});
+        const app::LoadedConfig loaded =
+            loadWith({{u"KAV_STT"_s, u"google,embedded"_s}, {u"GOOGLE_APPLICATION_CREDENTIALS"_s, keyFile.fileName()},
+                {u"KAV_GOOGLE_TOKEN_URL"_s, google.tokenUrl().toString()},
+                {u"KAV_GOOGLE_STT_ENDPOINT"_s, prefix + speech.endpoint()}, {u"KAV_GOOGLE_STT_MODEL"_s, u"telephony"_s},
+                {u"KAV_LLM"_s, u"embedded"_s}, {u"KAV_TTS"_s, u"embedded"_s}});
         QVERIFY2(loaded.ok(), qPrintable(loaded.errors.join(u'\n')));
         providers::ProviderRegistry registry(makersOf(loaded.config)({}), loaded.config.providers, theClock);
         QVERIFY(!registry.speechToText(u"google"_s));
@@ -264,7 +264,8 @@ private Q_SLOTS:
         stream->endUtterance(1);
         QTRY_COMPARE_WITH_TIMEOUT(heard, u"hello"_s, 20000);
         QVERIFY(speech.streams.last().authorization.startsWith(u"Bearer ya29."_s));
-        QCOMPARE(speech.streams.last().config.value(u"config"_s).toObject().value(u"model"_s).toString(), u"telephony"_s);
+        QCOMPARE(
+            speech.streams.last().config.value(u"config"_s).toObject().value(u"model"_s).toString(), u"telephony"_s);
     }
 
     void theEngineServesWithTheFirstThatIsReady()

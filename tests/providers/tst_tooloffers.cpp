@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/providers/tooloffers.h"
-
 #include "engine/providers/persona.h"
 #include "engine/providers/speech.h"
+#include "engine/providers/tooloffers.h"
 
 #include <QJsonArray>
 #include <QJsonDocument>

@@ -167,8 +167,7 @@ public:
                 fail({Error::Code::Unavailable,
                     QStringLiteral("%1 answered with no sound at all").arg(m_settings.url.host()), {}});
         });
-        connect(
-            m_call.get(), &HttpCall::failed, this, [this](const Error& error) {
+        connect(m_call.get(), &HttpCall::failed, this, [this](const Error& error) {
             Error told = explained(m_settings, error);
             if (told.code == Error::Code::NotFound && m_isOwnVoice)
                 told.code = Error::Code::Invalid;

@@ -225,11 +225,11 @@ std::unique_ptr<Speech> FliteTextToSpeech::speak(const SpeechRequest& request)
     const std::shared_ptr<FliteJob>& job = speech->job();
     const auto text = textForFlite(request.text);
     if (full) {
-        job->postFailed({Error::Code::Unavailable,
-            QStringLiteral("%1 speeches are waiting already").arg(m_settings.waiting), {}});
+        job->postFailed(
+            {Error::Code::Unavailable, QStringLiteral("%1 speeches are waiting already").arg(m_settings.waiting), {}});
     } else if (!request.language.startsWith(QLatin1String("en"), Qt::CaseInsensitive)) {
-        job->postFailed({Error::Code::Invalid,
-            QStringLiteral("flite speaks English only, not ") + request.language.left(20), {}});
+        job->postFailed(
+            {Error::Code::Invalid, QStringLiteral("flite speaks English only, not ") + request.language.left(20), {}});
     } else if (!request.voice.isEmpty() && request.voice != QLatin1String("cmu_us_rms")) {
         job->postFailed({Error::Code::Invalid,
             QStringLiteral("flite has the voice cmu_us_rms only, not ") + request.voice.left(40), {}});

@@ -81,8 +81,7 @@ public:
                 this,
                 [this, utterance] {
                     Q_EMIT failed(utterance,
-                        {Error::Code::Invalid, QStringLiteral("too many utterances wait for Google's results"),
-                            {}});
+                        {Error::Code::Invalid, QStringLiteral("too many utterances wait for Google's results"), {}});
                 },
                 Qt::QueuedConnection);
             return;

@@ -71,8 +71,10 @@ Milliseconds retryDelayIn(const google::rpc::Status& status)
     for (const google::protobuf::Any& detail : status.details()) {
         google::rpc::RetryInfo info;
         if (detail.type_url().ends_with("/google.rpc.RetryInfo") && info.ParseFromString(detail.value())) {
-            const std::chrono::seconds whole(std::clamp<int64_t>(info.retry_delay().seconds(), 0, LongestRetry.count()));
-            return std::min<Milliseconds>(whole + Milliseconds(std::max(info.retry_delay().nanos(), 0) / 1000000), LongestRetry);
+            const std::chrono::seconds whole(
+                std::clamp<int64_t>(info.retry_delay().seconds(), 0, LongestRetry.count()));
+            return std::min<Milliseconds>(
+                whole + Milliseconds(std::max(info.retry_delay().nanos(), 0) / 1000000), LongestRetry);
         }
     }
     return Milliseconds(0);

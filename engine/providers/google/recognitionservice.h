@@ -75,7 +75,7 @@ public:
 class RecognitionModule {
 public:
     virtual ~RecognitionModule() = default;
-    /// `endpoint` is host:port; plain text is for this machine only. Opens no connection yet.
+    /// `endpoint`: see GoogleSettings. Opens no connection yet.
     virtual Result<std::shared_ptr<RecognitionService>> create(const QString& endpoint) const = 0;
 };
 

@@ -187,7 +187,8 @@ Error CurlCall::transportError(CURLcode code) const
     case CURLE_UNSUPPORTED_PROTOCOL:
         // libcurl says this of an answer as well.
         if (m_request.url.scheme() == QLatin1String("http") || m_request.url.scheme() == QLatin1String("https"))
-            return {Error::Code::Unavailable, QStringLiteral("%1 answered with something that is no HTTP").arg(host), words};
+            return {Error::Code::Unavailable, QStringLiteral("%1 answered with something that is no HTTP").arg(host),
+                words};
         [[fallthrough]];
     case CURLE_URL_MALFORMAT:
         return {Error::Code::Invalid, QStringLiteral("the address of %1 cannot be used").arg(host), words};
@@ -372,8 +373,8 @@ void CurlLoop::tell()
             continue;
         if (call->m_tooLong) {
             fail(*call,
-                {Error::Code::Invalid,
-                    QStringLiteral("the answer is longer than %1 bytes").arg(call->m_request.limit), {}});
+                {Error::Code::Invalid, QStringLiteral("the answer is longer than %1 bytes").arg(call->m_request.limit),
+                    {}});
         } else if (call->m_headWhole && !good) {
             fail(*call, call->statusError());
         } else if (call->m_result != CURLE_OK) {

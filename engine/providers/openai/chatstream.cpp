@@ -72,8 +72,8 @@ Result<QString> ChatStream::addEvents(QByteArrayView bytes)
         QJsonParseError error;
         const QJsonDocument document = QJsonDocument::fromJson(event.data, &error);
         if (!document.isObject())
-            return Error{
-                Error::Code::Unavailable, QStringLiteral("a piece of the answer is no JSON object"), error.errorString()};
+            return Error{Error::Code::Unavailable, QStringLiteral("a piece of the answer is no JSON object"),
+                error.errorString()};
         text += takeObject(document.object());
     }
     return text;

@@ -69,13 +69,12 @@ private:
             [this](int, const QByteArray& contentType) { m_reader.emplace(contentType); });
         connect(m_request.get(), &HttpCall::data, this, [this](const QByteArray& bytes) { onData(bytes); });
         connect(m_request.get(), &HttpCall::finished, this, [this] { onPieceOver(); });
-        connect(m_request.get(), &HttpCall::failed, this,
-            [this](const Error& error) {
-                Error told = openAiError(m_settings.service, error);
-                if (told.code == Error::Code::NotFound && m_isOwnVoice)
-                    told.code = Error::Code::Invalid;
-                fail(told);
-            });
+        connect(m_request.get(), &HttpCall::failed, this, [this](const Error& error) {
+            Error told = openAiError(m_settings.service, error);
+            if (told.code == Error::Code::NotFound && m_isOwnVoice)
+                told.code = Error::Code::Invalid;
+            fail(told);
+        });
     }
 
     void onData(const QByteArray& bytes)

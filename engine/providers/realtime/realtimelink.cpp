@@ -66,7 +66,8 @@ RealtimeLink::RealtimeLink(const RealtimeSettings& settings, const QString& mode
     connect(&m_socket, &net::WebSocketClient::failed, this, &RealtimeLink::onRefused);
     connect(&m_socket, &net::WebSocketClient::textReceived, this, &RealtimeLink::onText);
     connect(&m_socket, &net::WebSocketClient::binaryReceived, this, [this] {
-        fail({Error::Code::Unavailable, QStringLiteral("%1 sent bytes that are no event").arg(m_settings.url.host()), {}});
+        fail({Error::Code::Unavailable, QStringLiteral("%1 sent bytes that are no event").arg(m_settings.url.host()),
+            {}});
     });
     connect(&m_socket, &net::WebSocketClient::closed, this, [this](bool, quint16 code, const QString& reason) {
         fail({Error::Code::Unavailable,

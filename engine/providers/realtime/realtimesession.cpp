@@ -16,9 +16,9 @@ QJsonArray toolsOf(const CallInfo& call)
 {
     QJsonArray tools;
     for (const ToolOffer& offer : toolOffers(call)) {
-        tools.append(QJsonObject{{QStringLiteral("type"), QStringLiteral("function")},
-            {QStringLiteral("name"), offer.name}, {QStringLiteral("description"), offer.description},
-            {QStringLiteral("parameters"), offer.parameters}});
+        tools.append(
+            QJsonObject{{QStringLiteral("type"), QStringLiteral("function")}, {QStringLiteral("name"), offer.name},
+                {QStringLiteral("description"), offer.description}, {QStringLiteral("parameters"), offer.parameters}});
     }
     return tools;
 }
