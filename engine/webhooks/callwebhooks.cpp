@@ -203,7 +203,8 @@ void CallWebhooks::afterDial(const Webhook& webhook, const WebhookRouter::Reply&
     const IncomingCall call = callOf(webhook);
     if (goOn(Obstacle::NotAnswered, call, webhook, reply))
         return;
-    qCWarning(lcWebhook).noquote() << call.callSid << "was passed on, and nobody answered:" << logSafe(status, 20);
+    qCWarning(lcWebhook).noquote() << call.callSid << "was passed on, and nobody answered:"
+                                   << loggableField(QStringLiteral("DialCallStatus"), status.left(20));
     const CallerLines say = lines(call.to);
     reply(net::HttpResponse::xml(writeTwiml({sayVerb(say.nobody, say.language, say.voice), hangupVerb()})));
 }

@@ -114,7 +114,10 @@ QString loggableField(const QString& name, const QString& value)
     if (endsIn(QLatin1String("Token")) || endsIn(QLatin1String("Password")) || name == QLatin1String("Digits")
         || name == QLatin1String("SpeechResult") || name == QLatin1String("TranscriptionText"))
         return QStringLiteral("(%1 characters)").arg(value.size());
-    if (endsIn(QLatin1String("Sid")) || name == QLatin1String("Timestamp") || name == QLatin1String("ApiVersion"))
+    // What looks like a number and is none. The name alone proves nothing: anybody can send a CallSid.
+    static const QRegularExpression sid(QStringLiteral("^[A-Z]{2}[0-9A-Za-z_-]*$"));
+    static const QRegularExpression date(QStringLiteral("^\\d{4}-\\d{2}-\\d{2}(T[0-9:.]+(Z|[+-]\\d{2}:\\d{2})?)?$"));
+    if ((endsIn(QLatin1String("Sid")) && sid.match(value).hasMatch()) || date.match(value).hasMatch())
         return logSafe(value);
     // A number may stand inside anything: sip:+972...@host, a caller's name, a callback's error text.
     static const QRegularExpression numbers(
@@ -332,7 +335,7 @@ quint64 WebhookRouter::log(
     if (form != nullptr) {
         QJsonObject fields;
         for (const FormField& field : form->fields().first(qMin<qsizetype>(form->fields().size(), MaxLoggedFields)))
-            fields.insert(logSafe(field.name, 64), loggableField(field.name, field.value));
+            fields.insert(logSafe(loggableField({}, field.name), 64), loggableField(field.name, field.value));
         data.insert(QStringLiteral("fields"), fields);
         if (form->replacedSequences() > 0)
             data.insert(QStringLiteral("brokenUtf8"), form->replacedSequences());
