@@ -37,6 +37,17 @@ QStringList serviceKeys(const QList<ServiceStatus>& services)
     return keys;
 }
 
+QString useText(const ServiceUse& use)
+{
+    if (use.answers == 0)
+        //: How a provider has served of late. %1: a number
+        return ServicesModel::tr("Answers: none; errors: %1").arg(use.errors);
+    //: How a provider has served of late. %1 and %5: numbers; p50: half of the answers began within %2
+    return ServicesModel::tr("Answers: %1; p50 %2, p95 %3, p99 %4; errors: %5")
+        .arg(QString::number(use.answers), gapText(use.p50), gapText(use.p95), gapText(use.p99),
+            QString::number(use.errors));
+}
+
 } // namespace
 
 /// Row 0 is the engine; row n is services[n - 1].
@@ -149,6 +160,9 @@ QVariant ServicesModel::headerData(int section, Qt::Orientation orientation, int
     case Reason:
         //: Column: why a service is degraded or failed
         return tr("Reason");
+    case Use:
+        //: Column: how a provider has served in the last minutes
+        return tr("Lately");
     case ColumnCount:
         break;
     }
@@ -212,6 +226,18 @@ std::optional<ServiceStatus> ServicesModel::service(const QString& serviceId) co
 {
     const int row = d->rowOf(serviceId);
     return row < 0 ? std::nullopt : std::optional(d->services.at(row - 1));
+}
+
+QList<int> ServicesModel::rowsOf(const QString& stage) const
+{
+    QList<int> rows;
+    if (stage.isEmpty())
+        rows.append(0);
+    for (int i = 0; i < d->services.size(); ++i) {
+        if (d->services.at(i).stage == stage)
+            rows.append(i + 1);
+    }
+    return rows;
 }
 
 void ServicesModel::clear()
@@ -313,6 +339,8 @@ QString ServicesModel::Private::display(int row, int column) const
         return tr("%1 ago").arg(durationWords(Milliseconds(service->checkedAt.msecsTo(now()))));
     case Reason:
         return reasonAt(row);
+    case Use:
+        return service && service->use ? useText(*service->use) : QString();
     case ColumnCount:
         break;
     }
@@ -336,6 +364,8 @@ QVariant ServicesModel::Private::exported(int row, int column) const
                                                        : QString();
     case Reason:
         return service ? service->reason : engine ? engine->notReady.join(QLatin1Char(' ')) : QString();
+    case Use:
+        return service && service->use ? withoutIsolates(useText(*service->use)) : QString();
     case ColumnCount:
         break;
     }
@@ -359,6 +389,8 @@ QString ServicesModel::Private::toolTip(int row) const
     if (!service->name.isEmpty())
         //: %1: name of the program or model that does a service's work
         lines.append(tr("Served by %1").arg(isolated(service->name)));
+    if (service->use)
+        lines.append(useText(*service->use));
     if (service->since.isValid())
         lines.append(tr("Since %1").arg(timeText(service->since, now())));
     if (service->took)

@@ -13,11 +13,12 @@
 namespace kav::console {
 
 /// The lamps: first "ready for calls" (id "engine", computed from EngineStatus), then one row per service in the order
-/// the engine tells them. A lamp whose check is too old, or that is not live, is unknown, not green. Owned by Desk.
+/// the engine tells them; a provider of a stage is one, beside the stage itself (ServiceStatus::stage). A lamp whose
+/// check is too old, or that is not live, is unknown, not green. Owned by Desk.
 class ServicesModel final : public QAbstractTableModel {
     Q_OBJECT
 public:
-    enum Column { Name, State, Provider, Since, Checked, Reason, ColumnCount };
+    enum Column { Name, State, Provider, Since, Checked, Reason, Use, ColumnCount };
     /// What a lamp shows: StateRole. Unknown is the console's own.
     enum class Lamp { Off, Warming, Ready, Degraded, Failed, Unknown };
     Q_ENUM(Lamp)
@@ -36,6 +37,8 @@ public:
     void setEngine(const EngineStatus& engine);
     EngineStatus engine() const;
     std::optional<ServiceStatus> service(const QString& serviceId) const;
+    /// The rows of a stage's providers, in the order of preference; of an empty id, all that are no provider's.
+    QList<int> rowsOf(const QString& stage) const;
     void clear(); ///< another engine: nothing is known
     void setLive(bool live);
     void setPending(const QString& serviceId, bool pending);

@@ -21,26 +21,8 @@ constexpr std::chrono::milliseconds LongGap = 3s, TooLongGap = 6s;
 Gap gapOf(const TranscriptTurn& turn, int column)
 {
     const LatencyParts& parts = turn.record.latency;
-    switch (TranscriptModel::Column(column)) {
-    case TranscriptModel::Pause:
-        return parts.endOfUtterance;
-    case TranscriptModel::Recognition:
-        return parts.recognition;
-    case TranscriptModel::Thinking:
-        return parts.thinking;
-    case TranscriptModel::Synthesis:
-        return parts.synthesis;
-    case TranscriptModel::Delivery:
-        return deliveryOf(parts);
-    case TranscriptModel::Gap:
-        return parts.total;
-    case TranscriptModel::Number:
-    case TranscriptModel::CallerText:
-    case TranscriptModel::AgentText:
-    case TranscriptModel::ColumnCount:
-        break;
-    }
-    return std::nullopt;
+    return column == TranscriptModel::Gap ? parts.total
+                                          : parts.length(static_cast<LatencyPart>(column - TranscriptModel::Pause));
 }
 
 int gapLevel(const TranscriptTurn& turn)
@@ -157,14 +139,16 @@ QVariant TranscriptModel::headerData(int section, Qt::Orientation orientation, i
                       "a setting");
         case Recognition:
             return tr("From there until the caller's words were known");
-        case Thinking:
-            return tr("From there to the first sentence of the answer");
-        case Synthesis:
+        case FirstToken:
+            return tr("From there until the model gave the first of its answer");
+        case FirstSentence:
+            return tr("From there to the first whole sentence of the answer");
+        case FirstAudio:
             return tr("From there to the first sound of that sentence");
-        case Delivery:
-            return tr("The rest of the wait: pacing, and the line");
+        case Playout:
+            return tr("From there until that sound was sent to the caller");
         case Gap:
-            return tr("From the end of the caller's words to the first sound of the answer: the sum of the others");
+            return tr("From the end of the caller's words to the first sound that followed: the sum of the others");
         case Number:
         case CallerText:
         case AgentText:
@@ -190,15 +174,18 @@ QVariant TranscriptModel::headerData(int section, Qt::Orientation orientation, i
     case Recognition:
         //: Part of the caller's wait: speech recognition
         return tr("Recognition");
-    case Thinking:
-        //: Part of the caller's wait: making the answer
-        return tr("Thinking");
-    case Synthesis:
+    case FirstToken:
+        //: Part of the caller's wait: until the model begins to answer
+        return tr("First word");
+    case FirstSentence:
+        //: Part of the caller's wait: from the model's first word to its first whole sentence
+        return tr("Sentence");
+    case FirstAudio:
         //: Part of the caller's wait: speech synthesis
-        return tr("Synthesis");
-    case Delivery:
+        return tr("First sound");
+    case Playout:
         //: Part of the caller's wait: until the sound was sent
-        return tr("Delivery");
+        return tr("Sending");
     case Gap:
         //: The caller's wait: sum of its parts
         return tr("Wait");
@@ -321,8 +308,17 @@ QString TranscriptModel::Private::text(const TranscriptTurn& turn, int column) c
 
 QString TranscriptModel::Private::toolTip(const TranscriptTurn& turn, int column) const
 {
-    if (column >= Pause)
-        return q.headerData(column, Qt::Horizontal, Qt::ToolTipRole).toString();
+    if (column >= Pause) {
+        const LatencyParts& parts = turn.record.latency;
+        QString words = q.headerData(column, Qt::Horizontal, Qt::ToolTipRole).toString();
+        if (column < Gap) {
+            if (const QString owner = parts.owner(static_cast<LatencyPart>(column - Pause)); !owner.isEmpty())
+                words += QLatin1Char('\n') + latencyOwnerSentence(owner);
+        } else if (parts.filler) {
+            words += QLatin1Char('\n') + tr("A waiting line was heard first; the answer came later.");
+        }
+        return words;
+    }
     if (column == AgentText && turn.record.interrupted)
         //: %1: what the caller heard of the agent's answer
         return tr("Interrupted. The caller heard: %1").arg(turn.record.heardText);
@@ -350,16 +346,6 @@ QString TranscriptModel::Private::sentence(const TranscriptTurn& turn) const
     //: Read out. %3: what the agent answered; %4: how long the caller waited for it
     return tr("Turn %1. Caller: %2. Agent: %3. The wait was %4.")
         .arg(number, said, record.agentText, gapText(record.latency.total));
-}
-
-std::optional<std::chrono::milliseconds> deliveryOf(const LatencyParts& parts)
-{
-    if (!parts.total)
-        return std::nullopt;
-    auto rest = *parts.total;
-    for (const auto& part : {parts.endOfUtterance, parts.recognition, parts.thinking, parts.synthesis})
-        rest -= part.value_or(0ms);
-    return std::max(rest, std::chrono::milliseconds(0)); // each part is rounded by itself
 }
 
 } // namespace kav::console

@@ -14,7 +14,20 @@ namespace kav::console {
 class TranscriptModel final : public QAbstractTableModel {
     Q_OBJECT
 public:
-    enum Column { Number, CallerText, AgentText, Pause, Recognition, Thinking, Synthesis, Delivery, Gap, ColumnCount };
+    /// From Pause to Playout in the order of LatencyPart.
+    enum Column {
+        Number,
+        CallerText,
+        AgentText,
+        Pause,
+        Recognition,
+        FirstToken,
+        FirstSentence,
+        FirstAudio,
+        Playout,
+        Gap,
+        ColumnCount
+    };
 
     explicit TranscriptModel(QObject* parent = nullptr);
     ~TranscriptModel() override;
@@ -38,8 +51,5 @@ private:
     struct Private;
     std::unique_ptr<Private> d;
 };
-
-/// The part of the gap that none of the four parts accounts for: pacing and the line. Absent when the gap is unknown.
-std::optional<std::chrono::milliseconds> deliveryOf(const LatencyParts& parts);
 
 } // namespace kav::console

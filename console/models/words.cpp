@@ -154,8 +154,26 @@ QString serviceStateWord(ServiceState state)
     return {};
 }
 
+QString latencyOwnerSentence(const QString& owner)
+{
+    if (owner == QLatin1String("rendered"))
+        return Words::tr("The line was rendered ahead.");
+    if (owner == QLatin1String("dialog"))
+        return Words::tr("The dialog says when the keys are complete.");
+    if (owner.startsWith(QLatin1String("tool:")))
+        //: %1: name of a tool that the model called
+        return Words::tr("Spent by the tool %1.").arg(isolated(owner.mid(5)));
+    if (owner.contains(QLatin1Char('.')))
+        //: %1: name of a setting of the engine, such as turn.message_end
+        return Words::tr("Set by %1.").arg(isolated(owner));
+    //: %1: name of a provider, such as google
+    return Words::tr("Spent by %1.").arg(isolated(owner));
+}
+
 QString serviceName(const QString& id)
 {
+    if (const qsizetype slash = id.indexOf(QLatin1Char('/')); slash >= 0)
+        return isolated(id.mid(slash + 1));
     if (id == QLatin1String("stt"))
         return Words::tr("Speech recognition");
     if (id == QLatin1String("llm"))

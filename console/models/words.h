@@ -17,7 +17,10 @@ QString callStateWord(CallState state); ///< "Caller speaking"
 QString endReasonWord(EndReason reason); ///< "Caller hung up"
 QString turnInputWord(TurnInput input);
 QString serviceStateWord(ServiceState state);
-QString serviceName(const QString& id); ///< "Speech recognition" for "stt"; an unknown id as it is
+/// Whose a part of the caller's wait was: "Spent by google.", "Set by turn.message_end.".
+QString latencyOwnerSentence(const QString& owner);
+/// "Speech recognition" for "stt"; of "stt/google" the latter; an unknown id as it is.
+QString serviceName(const QString& id);
 QString linkStateWord(LinkState state);
 /// A whole sentence for the user: what went wrong, and what he may do.
 QString errorSentence(const protocol::CommandError& error);

@@ -28,7 +28,7 @@ namespace kav::console {
 namespace {
 
 using namespace std::chrono_literals;
-using Part = LatencySegment::Part;
+using Part = LatencyPart;
 
 /// The column that the bars take: the agent's words are in the transcript already.
 constexpr int BarColumn = TranscriptModel::AgentText;
@@ -36,15 +36,16 @@ constexpr int BarColumn = TranscriptModel::AgentText;
 Tone toneOfPart(Part part)
 {
     switch (part) {
-    case Part::Pause:
+    case Part::EndOfUtterance:
         return Tone::Muted;
     case Part::Recognition:
         return Tone::Caller;
-    case Part::Thinking:
+    case Part::FirstToken:
+    case Part::FirstSentence:
         return Tone::Working;
-    case Part::Synthesis:
+    case Part::FirstAudio:
         return Tone::Agent;
-    case Part::Delivery:
+    case Part::Playout:
         return Tone::Calm;
     }
     Q_UNREACHABLE();
@@ -53,7 +54,7 @@ Tone toneOfPart(Part part)
 void fillSegment(QPainter& painter, const QRectF& rect, Part part, const Theme& theme, bool dimmed)
 {
     QColor color = theme.color(toneOfPart(part));
-    if (part == Part::Pause) {
+    if (part == Part::EndOfUtterance) {
         // Hatched: nobody worked in it, a setting waited.
         color.setAlphaF(dimmed ? 0.5F : 1.0F);
         painter.fillRect(rect, theme.ground(Tone::Muted));
@@ -63,7 +64,8 @@ void fillSegment(QPainter& painter, const QRectF& rect, Part part, const Theme& 
         painter.setBrush(Qt::NoBrush);
         painter.drawRect(rect.adjusted(0.5, 0.5, -0.5, -0.5));
     } else {
-        color.setAlphaF((part == Part::Delivery ? 0.55F : 0.85F) * (dimmed ? 0.5F : 1.0F));
+        color.setAlphaF(
+            (part == Part::Playout || part == Part::FirstSentence ? 0.55F : 0.85F) * (dimmed ? 0.5F : 1.0F));
         painter.fillRect(rect, color);
     }
 }
@@ -108,10 +110,17 @@ public:
         if (!record.latency.total)
             return tr("Turn %1: no answer was heard.").arg(record.number);
         QStringList parts;
-        for (const LatencySegment& segment : segmentsOf(record.latency))
-            parts += tr("%1 %2").arg(latencyPartWord(segment.part), gapText(segment.length));
+        for (const LatencySpan& segment : segmentsOf(record.latency)) {
+            const QString words = tr("%1 %2").arg(latencyPartWord(segment.part), gapText(segment.length));
+            //: A part of a wait with its length, and whose it was: a provider's name or a setting's
+            parts += segment.owner.isEmpty() ? words : tr("%1 (%2)").arg(words, isolated(segment.owner));
+        }
+        const QString number = QString::number(record.number);
+        if (record.latency.filler)
+            return tr("Turn %1: the caller waited %2 for a waiting line: %3.")
+                .arg(number, gapText(record.latency.total), parts.join(QStringLiteral(", ")));
         return tr("Turn %1: the caller waited %2: %3.")
-            .arg(QString::number(record.number), gapText(record.latency.total), parts.join(QStringLiteral(", ")));
+            .arg(number, gapText(record.latency.total), parts.join(QStringLiteral(", ")));
     }
 };
 
@@ -224,9 +233,10 @@ public:
         QString words = LatencyRows::sentence(record);
         for (const auto& [segment, rect] : places(record, option)) {
             if (event->pos().x() >= rect.left() && event->pos().x() < rect.right()) {
-                words = tr("%1: %2 of %3\nSpent by %4.")
-                            .arg(latencyPartWord(segment.part), gapText(segment.length), gapText(record.latency.total),
-                                latencyPartOwner(segment.part));
+                words = tr("%1: %2 of %3")
+                            .arg(latencyPartWord(segment.part), gapText(segment.length), gapText(record.latency.total))
+                    + QLatin1Char('\n')
+                    + (segment.owner.isEmpty() ? latencyPartOwner(segment.part) : latencyOwnerSentence(segment.owner));
                 break;
             }
         }
@@ -235,15 +245,15 @@ public:
     }
 
 private:
-    std::vector<std::pair<LatencySegment, QRectF>> places(
+    std::vector<std::pair<LatencySpan, QRectF>> places(
         const TurnRecord& record, const QStyleOptionViewItem& option) const
     {
         const QRectF area = AxisHeader::areaOf(option.rect, option.fontMetrics);
         const qreal height = option.fontMetrics.height() * 0.75;
         const qreal top = QRectF(option.rect).center().y() - height / 2;
-        std::vector<std::pair<LatencySegment, QRectF>> result;
+        std::vector<std::pair<LatencySpan, QRectF>> result;
         std::chrono::milliseconds at{0};
-        for (const LatencySegment& segment : segmentsOf(record.latency)) {
+        for (const LatencySpan& segment : segmentsOf(record.latency)) {
             const qreal from = AxisHeader::xOf(m_header.axis, area, at);
             at += segment.length;
             const qreal to = AxisHeader::xOf(m_header.axis, area, at);
@@ -257,63 +267,61 @@ private:
 
 } // namespace
 
-std::vector<LatencySegment> segmentsOf(const LatencyParts& parts)
+std::vector<LatencySpan> segmentsOf(const LatencyParts& parts)
 {
-    std::vector<LatencySegment> segments;
+    std::vector<LatencySpan> segments;
     std::chrono::milliseconds left = parts.total.value_or(std::chrono::milliseconds::max());
-    const auto add = [&](Part part, const std::optional<std::chrono::milliseconds>& length) {
-        // The parts come from different clocks' readings and may pass the gap by their rounding.
-        const std::chrono::milliseconds taken = std::min(length.value_or(0ms), left);
+    for (const LatencySpan& span : parts.spans) {
+        const std::chrono::milliseconds taken = std::min(span.length, left);
         if (taken <= 0ms)
-            return;
-        segments.push_back({part, taken});
+            continue;
+        segments.push_back({span.part, taken, span.owner});
         left -= taken;
-    };
-    add(Part::Pause, parts.endOfUtterance);
-    add(Part::Recognition, parts.recognition);
-    add(Part::Thinking, parts.thinking);
-    add(Part::Synthesis, parts.synthesis);
-    if (parts.total)
-        add(Part::Delivery, left);
+    }
+    if (parts.total && left > 0ms) // of an older engine
+        segments.push_back({Part::Playout, left, {}});
     return segments;
 }
 
-QString latencyPartWord(LatencySegment::Part part)
+QString latencyPartWord(LatencyPart part)
 {
     switch (part) {
-    case Part::Pause:
+    case Part::EndOfUtterance:
         //: A stretch of the caller's wait: the silence after which a turn is taken as over.
         return LatencyView::tr("Pause");
     case Part::Recognition:
         return LatencyView::tr("Recognition");
-    case Part::Thinking:
-        return LatencyView::tr("Thinking");
-    case Part::Synthesis:
-        return LatencyView::tr("Synthesis");
-    case Part::Delivery:
-        return LatencyView::tr("Delivery");
+    case Part::FirstToken:
+        //: A stretch of the caller's wait: until the model begins to answer
+        return LatencyView::tr("First word");
+    case Part::FirstSentence:
+        //: A stretch of the caller's wait: from the model's first word to its first whole sentence
+        return LatencyView::tr("Sentence");
+    case Part::FirstAudio:
+        //: A stretch of the caller's wait: speech synthesis
+        return LatencyView::tr("First sound");
+    case Part::Playout:
+        //: A stretch of the caller's wait: until the sound was sent
+        return LatencyView::tr("Sending");
     }
     Q_UNREACHABLE();
 }
 
-QString latencyPartOwner(LatencySegment::Part part)
+QString latencyPartOwner(LatencyPart part)
 {
     switch (part) {
-    case Part::Pause:
-        //: Completes "Spent by %1."
-        return LatencyView::tr("a setting, the pause that ends a turn");
+    case Part::EndOfUtterance:
+        return LatencyView::tr("A setting: the pause that ends a turn.");
     case Part::Recognition:
-        //: Completes "Spent by %1."
-        return LatencyView::tr("speech recognition, to finish the words");
-    case Part::Thinking:
-        //: Completes "Spent by %1."
-        return LatencyView::tr("the dialog, to its first sentence");
-    case Part::Synthesis:
-        //: Completes "Spent by %1."
-        return LatencyView::tr("speech synthesis, to its first sound");
-    case Part::Delivery:
-        //: Completes "Spent by %1."
-        return LatencyView::tr("the engine and the line, until the sound was sent");
+        return LatencyView::tr("Speech recognition, to finish the words.");
+    case Part::FirstToken:
+        return LatencyView::tr("The model, to the first of its answer.");
+    case Part::FirstSentence:
+        return LatencyView::tr("The model, or a tool that it called, to its first sentence.");
+    case Part::FirstAudio:
+        return LatencyView::tr("Speech synthesis, to its first sound.");
+    case Part::Playout:
+        return LatencyView::tr("The engine, until the sound was sent.");
     }
     Q_UNREACHABLE();
 }
@@ -371,8 +379,9 @@ void LatencyView::Private::build()
     table->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
     header->setHighlightSections(false);
     header->setSectionsClickable(false);
-    for (const int column : {TranscriptModel::Number, TranscriptModel::Pause, TranscriptModel::Recognition,
-             TranscriptModel::Thinking, TranscriptModel::Synthesis, TranscriptModel::Delivery})
+    for (const int column :
+        {TranscriptModel::Number, TranscriptModel::Pause, TranscriptModel::Recognition, TranscriptModel::FirstToken,
+            TranscriptModel::FirstSentence, TranscriptModel::FirstAudio, TranscriptModel::Playout})
         table->setItemDelegateForColumn(column, new CellDelegate(CellDelegate::Kind::Number, table));
     table->setItemDelegateForColumn(TranscriptModel::Gap, new CellDelegate(CellDelegate::Kind::Wait, table));
     table->setItemDelegateForColumn(BarColumn, new BarDelegate(*header, table));
@@ -451,8 +460,9 @@ void LatencyView::Private::fit()
             + 3 * metrics.averageCharWidth();
     };
     header->resizeSection(TranscriptModel::Number, width(TranscriptModel::Number, QStringLiteral("000")));
-    for (const int column : {TranscriptModel::Pause, TranscriptModel::Recognition, TranscriptModel::Thinking,
-             TranscriptModel::Synthesis, TranscriptModel::Delivery, TranscriptModel::Gap})
+    for (const int column : {TranscriptModel::Pause, TranscriptModel::Recognition, TranscriptModel::FirstToken,
+             TranscriptModel::FirstSentence, TranscriptModel::FirstAudio, TranscriptModel::Playout,
+             TranscriptModel::Gap})
         header->resizeSection(column, width(column, QStringLiteral("00.00 s")));
 }
 
@@ -483,7 +493,7 @@ void LatencyView::Private::scale()
         const auto segments = segmentsOf(record.latency);
         longest = std::max(longest,
             std::accumulate(segments.begin(), segments.end(), std::chrono::milliseconds(0),
-                [](std::chrono::milliseconds sum, const LatencySegment& segment) { return sum + segment.length; }));
+                [](std::chrono::milliseconds sum, const LatencySpan& segment) { return sum + segment.length; }));
     }
     if (const LatencyAxis axis = axisFor(longest); axis != header->axis) {
         header->axis = axis;
@@ -509,8 +519,8 @@ bool LatencyView::showsNumbers() const
 void LatencyView::setShowsNumbers(bool shows)
 {
     d->numbers->setChecked(shows);
-    for (const int column : {TranscriptModel::Pause, TranscriptModel::Recognition, TranscriptModel::Thinking,
-             TranscriptModel::Synthesis, TranscriptModel::Delivery})
+    for (const int column : {TranscriptModel::Pause, TranscriptModel::Recognition, TranscriptModel::FirstToken,
+             TranscriptModel::FirstSentence, TranscriptModel::FirstAudio, TranscriptModel::Playout})
         d->table->setColumnHidden(column, !shows);
 }
 

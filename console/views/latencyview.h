@@ -14,26 +14,12 @@ class QTableView;
 
 namespace kav::console {
 
-/// One stretch of the caller's wait, and who spent it.
-struct LatencySegment final {
-    enum class Part {
-        Pause, ///< a setting's: hatched
-        Recognition,
-        Thinking,
-        Synthesis,
-        Delivery,
-    };
-    Part part = Part::Pause;
-    std::chrono::milliseconds length{0};
-    bool operator==(const LatencySegment&) const = default;
-};
-inline constexpr std::array LatencyPartsInOrder{LatencySegment::Part::Pause, LatencySegment::Part::Recognition,
-    LatencySegment::Part::Thinking, LatencySegment::Part::Synthesis, LatencySegment::Part::Delivery};
-
-/// Contiguous segments whose sum is the gap exactly; without a gap, the parts that are known.
-std::vector<LatencySegment> segmentsOf(const LatencyParts& parts);
-QString latencyPartWord(LatencySegment::Part part);
-QString latencyPartOwner(LatencySegment::Part part);
+/// What is drawn of a wait: spans above nothing whose sum is the gap exactly, whatever the engine said; without a gap,
+/// those that are known.
+std::vector<LatencySpan> segmentsOf(const LatencyParts& parts);
+QString latencyPartWord(LatencyPart part);
+/// Who spends such a part, where no turn says it.
+QString latencyPartOwner(LatencyPart part);
 /// The end of a time axis that holds `longest`, and the step of its marks.
 struct LatencyAxis final {
     std::chrono::milliseconds end{1000}, step{250};

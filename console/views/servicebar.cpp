@@ -9,6 +9,7 @@
 #include <QEvent>
 #include <QFormLayout>
 #include <QFrame>
+#include <QGridLayout>
 #include <QGuiApplication>
 #include <QHBoxLayout>
 #include <QLabel>
@@ -45,6 +46,7 @@ public:
         , m_mark(new QLabel(this))
         , m_title(new QLabel(this))
         , m_form(new QFormLayout)
+        , m_providers(new QGridLayout)
         , m_warm(new QPushButton(this))
     {
         setFrameShape(StyledPanel);
@@ -56,9 +58,12 @@ public:
         head->addWidget(m_title, 1);
         m_form->setHorizontalSpacing(12);
         m_form->setVerticalSpacing(3);
+        m_providers->setHorizontalSpacing(6);
+        m_providers->setVerticalSpacing(3);
         auto* box = new QVBoxLayout(this);
         box->addLayout(head);
         box->addLayout(m_form);
+        box->addLayout(m_providers);
         box->addWidget(m_warm, 0, Qt::AlignLeft);
         for (Fact* fact : {&m_provider, &m_since, &m_checked, &m_took, &m_next, &m_reason, &m_whyNot}) {
             fact->name = new QLabel(this);
@@ -82,6 +87,47 @@ private:
     struct Fact final {
         QLabel *name = nullptr, *value = nullptr;
     };
+
+    /// One of the stage's list: its lamp, what it is and how it has served; below, why it does not.
+    struct ProviderLine final {
+        QLabel *mark = nullptr, *words = nullptr;
+    };
+
+    void showProviders()
+    {
+        const QList<int> rows = m_desk.services().rowsOf(m_id);
+        while (m_lines.size() < rows.size()) {
+            const int line = static_cast<int>(m_lines.size());
+            const ProviderLine labels{new QLabel(this), new QLabel(this)};
+            labels.words->setTextFormat(Qt::PlainText);
+            labels.words->setWordWrap(true);
+            labels.words->setTextInteractionFlags(Qt::TextSelectableByMouse);
+            labels.words->setMinimumWidth(fontMetrics().averageCharWidth() * 44);
+            m_providers->addWidget(labels.mark, line, 0, Qt::AlignTop);
+            m_providers->addWidget(labels.words, line, 1);
+            m_providers->setColumnStretch(1, 1);
+            m_lines += labels;
+        }
+        const Theme theme(palette());
+        const int extent = fontMetrics().height();
+        for (qsizetype i = 0; i < m_lines.size(); ++i) {
+            m_lines[i].mark->setVisible(i < rows.size());
+            m_lines[i].words->setVisible(i < rows.size());
+            if (i >= rows.size())
+                continue;
+            const QModelIndex row = m_desk.services().index(rows[i], ServicesModel::Name);
+            const Look look = lookOf(lampOf(row));
+            m_lines[i].mark->setPixmap(
+                theme.icon(look.icon, look.tone).pixmap(QSize(extent, extent), devicePixelRatioF()));
+            QStringList words{tr("%1: %2").arg(row.data().toString(), lampWord(lampOf(row)))};
+            for (const int column : {ServicesModel::Use, ServicesModel::Reason}) {
+                if (const QString text = row.siblingAtColumn(column).data().toString(); !text.isEmpty())
+                    words += text;
+            }
+            m_lines[i].words->setText(words.join(QLatin1Char('\n')));
+            m_lines[i].words->setAlignment(leadingEdge(*this));
+        }
+    }
 
     void set(Fact& fact, const QString& name, const QString& value)
     {
@@ -134,6 +180,7 @@ private:
         m_warm->setAccessibleDescription(m_warm->toolTip());
         // A disabled button's tooltip is easily missed, and no keyboard reaches it.
         set(m_whyNot, tr("Not now:"), pending ? QString() : whyNot);
+        showProviders();
         if (first || sizeHint() != size())
             adjustSize();
     }
@@ -142,6 +189,8 @@ private:
     QString m_id;
     QLabel *m_mark, *m_title;
     QFormLayout* m_form;
+    QGridLayout* m_providers;
+    QList<ProviderLine> m_lines;
     Fact m_provider, m_since, m_checked, m_took, m_next, m_reason, m_whyNot;
     QPushButton* m_warm;
 };
@@ -160,6 +209,7 @@ struct ServiceBar::Private final {
     ServiceBar& q;
     QHBoxLayout* line;
     QList<QToolButton*> lamps;
+    QList<int> rows; // of the model, one a lamp; those of providers are in their stage's popup
     QPointer<QFrame> popup;
     int fullWidth = 0; // with every word
 
@@ -190,7 +240,8 @@ void ServiceBar::Private::build()
 
 void ServiceBar::Private::fill()
 {
-    const int count = desk.services().rowCount();
+    rows = desk.services().rowsOf({});
+    const auto count = rows.size();
     while (lamps.size() > count)
         delete lamps.takeLast();
     while (lamps.size() < count) {
@@ -209,7 +260,7 @@ void ServiceBar::Private::show()
     const Theme theme(q.palette());
     const int extent = q.fontMetrics().height();
     for (int i = 0; i < lamps.size(); ++i) {
-        const QModelIndex row = desk.services().index(i, ServicesModel::Name);
+        const QModelIndex row = desk.services().index(rows[i], ServicesModel::Name);
         QToolButton* lamp = lamps[i];
         const Lamp state = lampOf(row);
         const Look look = lookOf(state);
@@ -247,7 +298,7 @@ void ServiceBar::Private::arrange()
     for (const bool evenTroubled : {false, true}) {
         for (auto i = lamps.size() - 1; i >= 0 && wanted > q.width(); --i) {
             QToolButton* lamp = lamps[i];
-            const Lamp state = lampOf(desk.services().index(static_cast<int>(i), 0));
+            const Lamp state = lampOf(desk.services().index(rows[i], 0));
             if (lamp->toolButtonStyle() == Qt::ToolButtonIconOnly
                 || (!evenTroubled && state != Lamp::Ready && state != Lamp::Off))
                 continue;

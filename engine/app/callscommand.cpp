@@ -44,9 +44,21 @@ QString rowToText(const CallLogRow& row)
         .arg(row.endedAt.isValid() ? endReasonName(row.reason) : QStringLiteral("live"));
 }
 
-QString ms(const std::optional<Milliseconds>& value)
+/// "end-of-utterance 300 (turn.end_of_utterance_min), recognition 40 (google), ...; the caller waited 640".
+QString waitToText(const LatencyParts& latency)
 {
-    return value ? QString::number(value->count()) : QStringLiteral("-");
+    QStringList parts;
+    for (const LatencySpan& span : latency.spans) {
+        parts += QStringLiteral("%1 %2").arg(latencyPartName(span.part)).arg(span.length.count());
+        if (!span.owner.isEmpty())
+            parts.last() += QStringLiteral(" (%1)").arg(span.owner);
+    }
+    if (parts.isEmpty())
+        parts += QStringLiteral("-");
+    return parts.join(QStringLiteral(", "))
+        + (latency.total ? QStringLiteral("; the caller waited %1").arg(latency.total->count())
+                         : QStringLiteral("; nobody waited"))
+        + (latency.filler ? QStringLiteral(", for a waiting line") : QString());
 }
 
 int printCalls(const calllog::Queries& queries, const CallsQuery& query)
@@ -101,9 +113,7 @@ int printCall(const calllog::Queries& queries, const CallsQuery& query)
                       turn.fallback ? QStringLiteral(", fallback") : QString(),
                       turn.callerText.isEmpty() ? QStringLiteral("-") : turn.callerText));
         print(QStringLiteral("      agent: %1").arg(turn.heardText.isEmpty() ? QStringLiteral("-") : turn.heardText));
-        print(QStringLiteral("      ms: pause %1, recognition %2, thinking %3, voice %4; the caller waited %5")
-                  .arg(ms(turn.latency.endOfUtterance), ms(turn.latency.recognition), ms(turn.latency.thinking),
-                      ms(turn.latency.synthesis), ms(turn.latency.total)));
+        print(QStringLiteral("      ms: ") + waitToText(turn.latency));
     }
     for (auto it = facts.begin(); it != facts.end(); ++it)
         print(QStringLiteral("  %1: %2").arg(it.key(), it.value().toString()));

@@ -4,6 +4,7 @@
 #include "engine/app/rendertext.h"
 #include "engine/app/version.h"
 #include "engine/app/wiring.h"
+#include "engine/providers/redaction.h"
 #include "shared/core/logging.h"
 #include "shared/core/masking.h"
 
@@ -209,8 +210,8 @@ void Engine::startProviders()
 {
     m_registry = std::make_unique<providers::ProviderRegistry>(
         m_makersSource([slot = m_script] { return slot->get(); }), m_config.providers, m_clock);
-    m_providers = std::make_unique<providers::CallProviders>(*m_registry,
-        std::make_shared<providers::Health>(m_config.health, m_clock), m_config.failover, m_clock);
+    m_health = std::make_shared<providers::Health>(m_config.health, m_clock);
+    m_providers = std::make_unique<providers::CallProviders>(*m_registry, m_health, m_config.failover, m_clock);
     m_renderer = std::make_unique<providers::LineRenderer>(m_rendered, providers::LineRenderer::Settings{}, m_clock);
     connect(m_renderer.get(), &providers::LineRenderer::finished, this, [this](int rendered, int failed) {
         qCInfo(lcTts) << "lines rendered:" << rendered << "failed:" << failed;
@@ -293,10 +294,14 @@ void Engine::startWorkers()
                 confirmed ? metrics::InterruptionOutcome::Confirmed : metrics::InterruptionOutcome::Resumed);
         });
         connect(worker.get(), &session::MediaWorker::providerUsed, this, [this](const providers::FailoverNews& news) {
-            if (news.what == providers::FailoverNews::What::Left)
+            const QString service = serviceIdOf(news.stage, news.provider);
+            if (news.what == providers::FailoverNews::What::Left) {
                 m_metrics->providerLeft(stageOf(news.stage), news.provider, news.next);
-            else
+                m_recentUse.left(service, m_clock.now());
+            } else {
                 m_metrics->providerAnswered(stageOf(news.stage), news.provider, news.took);
+                m_recentUse.answered(service, news.took, m_clock.now());
+            }
         });
         connect(worker.get(), &session::MediaWorker::callEnded, this, &Engine::onCallEnded);
         connect(worker.get(), &session::MediaWorker::callShown, &m_room, &ControlRoom::showCall);
@@ -524,9 +529,32 @@ QList<ServiceStatus> Engine::services() const
         status.stage = stage;
         all += serviceOf(m_registry ? m_registry->status(stage) : status);
     }
+    if (m_registry) {
+        const auto statuses = m_registry->statuses();
+        for (const providers::ProviderStatus& status : statuses)
+            all += providerService(status);
+    }
     all += storeOf(m_callLog ? m_callLog->status() : calllog::Status{});
     all += mediaStatus();
     return all;
+}
+
+ServiceStatus Engine::providerService(const providers::ProviderStatus& status) const
+{
+    const Instant now = m_clock.now();
+    ServiceStatus service = serviceOf(status);
+    service.stage = service.id;
+    service.id = serviceIdOf(status.stage, status.provider);
+    service.use = m_recentUse.of(service.id, now);
+    // Made and well, but it failed in use, and is left alone for a while.
+    if (service.state == ServiceState::Ready
+        && m_health->state(status.stage, status.provider) != providers::Health::State::Fit) {
+        service.state = ServiceState::Degraded;
+        service.reason = providers::safeReason(
+            toString(m_health->lastError(status.stage, status.provider)), m_config.providers.secrets);
+        service.since = {};
+    }
+    return service;
 }
 
 ServiceStatus Engine::mediaStatus() const
@@ -561,9 +589,15 @@ QString Engine::warmService(const QString& service)
         return QStringLiteral("%1 is nothing that can be made anew").arg(logSafe(service, 40));
     if (!m_registry)
         return QStringLiteral("the engine is starting");
-    if (m_registry->retryNow(*stage))
+    const QString provider = service.section(QLatin1Char('/'), 1);
+    if (m_registry->retryNow(*stage, provider))
         return {};
-    return m_registry->status(*stage).state == providers::ProviderState::Ready
+    const auto known = services();
+    const auto told = std::find_if(
+        known.cbegin(), known.cend(), [&service](const ServiceStatus& status) { return status.id == service; });
+    if (told == known.cend())
+        return QStringLiteral("%1 is not in the list").arg(logSafe(service, 40));
+    return told->state == ServiceState::Ready || told->state == ServiceState::Degraded
         ? QStringLiteral("%1 is ready").arg(service)
         : QStringLiteral("%1 is being made").arg(service);
 }

@@ -8,6 +8,7 @@
 #include "engine/dialog/dialogscript.h"
 #include "engine/dialog/personas.h"
 #include "engine/metrics/metrics.h"
+#include "engine/metrics/recentuse.h"
 #include "engine/net/listener.h"
 #include "engine/providers/failover/callproviders.h"
 #include "engine/providers/http/httppool.h"
@@ -95,6 +96,7 @@ private:
     PhoneLine::Hooks phoneHooks();
     ControlRoom::Hooks roomHooks();
     QList<ServiceStatus> services() const;
+    ServiceStatus providerService(const providers::ProviderStatus& status) const;
     ServiceStatus mediaStatus() const;
     QString whyNoCall() const;
     QString warmService(const QString& service);
@@ -141,7 +143,9 @@ private:
     providers::HttpPool m_toolHttp;
     providers::RenderedLines m_rendered;
     std::unique_ptr<providers::ProviderRegistry> m_registry;
+    std::shared_ptr<providers::Health> m_health;
     std::unique_ptr<providers::CallProviders> m_providers;
+    metrics::RecentUse m_recentUse;
     std::unique_ptr<providers::LineRenderer> m_renderer;
     QString m_linesVoice; // the provider whose voice the lines were asked for in
     bool m_linesAsked = false, m_linesDone = false, m_warm = false;

@@ -110,11 +110,16 @@ QString serviceIdOf(providers::Stage stage)
     return providers::stageName(stage).toLower();
 }
 
+QString serviceIdOf(providers::Stage stage, const QString& provider)
+{
+    return serviceIdOf(stage) + QLatin1Char('/') + provider;
+}
+
 std::optional<providers::Stage> stageOfService(const QString& id)
 {
     for (const auto stage :
         {providers::Stage::SpeechToText, providers::Stage::LanguageModel, providers::Stage::TextToSpeech}) {
-        if (id == serviceIdOf(stage))
+        if (id == serviceIdOf(stage) || id.startsWith(serviceIdOf(stage) + QLatin1Char('/')))
             return stage;
     }
     return std::nullopt;

@@ -34,6 +34,9 @@ void setLateness(metrics::WorkerCounters& counters, const media::LatenessHistogr
 
 /// "stt", "llm", "tts".
 QString serviceIdOf(providers::Stage stage);
+/// "tts/google".
+QString serviceIdOf(providers::Stage stage, const QString& provider);
+/// The stage of either; its provider is what follows the slash.
 std::optional<providers::Stage> stageOfService(const QString& id);
 ServiceStatus serviceOf(const providers::ProviderStatus& status);
 /// "store": `since` is not known.

@@ -9,6 +9,7 @@
 #include "shared/core/masking.h"
 
 #include <QFile>
+#include <QJsonArray>
 #include <QSet>
 
 #include <condition_variable>
@@ -45,11 +46,19 @@ std::optional<std::chrono::milliseconds> takeMilliseconds(const QJsonObject& jso
 QJsonObject turnToJson(const TurnRecord& turn)
 {
     QJsonObject latency;
-    putMilliseconds(latency, QLatin1String("endOfUtteranceMs"), turn.latency.endOfUtterance);
-    putMilliseconds(latency, QLatin1String("recognitionMs"), turn.latency.recognition);
-    putMilliseconds(latency, QLatin1String("thinkingMs"), turn.latency.thinking);
-    putMilliseconds(latency, QLatin1String("synthesisMs"), turn.latency.synthesis);
+    QJsonArray parts;
+    for (const LatencySpan& span : turn.latency.spans) {
+        QJsonObject part{
+            {QStringLiteral("part"), latencyPartName(span.part)}, {QStringLiteral("ms"), qint64(span.length.count())}};
+        if (!span.owner.isEmpty())
+            part.insert(QStringLiteral("by"), span.owner);
+        parts.append(part);
+    }
+    if (!parts.isEmpty())
+        latency.insert(QStringLiteral("parts"), parts);
     putMilliseconds(latency, QLatin1String("totalMs"), turn.latency.total);
+    if (turn.latency.filler)
+        latency.insert(QStringLiteral("filler"), true);
     return {
         {QStringLiteral("number"), turn.number},
         {QStringLiteral("input"), turnInputName(turn.input)},
@@ -88,11 +97,31 @@ Result<TurnRecord> turnFromJson(const QJsonObject& json)
     turn.interrupted = json.value(QLatin1String("interrupted")).toBool();
     turn.fallback = json.value(QLatin1String("fallback")).toBool();
     const QJsonObject latency = json.value(QLatin1String("latency")).toObject();
-    turn.latency.endOfUtterance = takeMilliseconds(latency, QLatin1String("endOfUtteranceMs"));
-    turn.latency.recognition = takeMilliseconds(latency, QLatin1String("recognitionMs"));
-    turn.latency.thinking = takeMilliseconds(latency, QLatin1String("thinkingMs"));
-    turn.latency.synthesis = takeMilliseconds(latency, QLatin1String("synthesisMs"));
     turn.latency.total = takeMilliseconds(latency, QLatin1String("totalMs"));
+    turn.latency.filler = latency.value(QLatin1String("filler")).toBool();
+    const QJsonArray parts = latency.value(QLatin1String("parts")).toArray();
+    for (const QJsonValue& value : parts) {
+        const QJsonObject part = value.toObject();
+        const auto length = takeMilliseconds(part, QLatin1String("ms"));
+        const auto name = latencyPartFromName(part.value(QLatin1String("part")).toString());
+        if (length && name)
+            turn.latency.spans.append({*name, *length, part.value(QLatin1String("by")).toString()});
+    }
+    if (turn.latency.spans.isEmpty()) {
+        // As it was written before the first token had a part of its own.
+        for (const auto& [key, part] : {std::pair(QLatin1String("endOfUtteranceMs"), LatencyPart::EndOfUtterance),
+                 {QLatin1String("recognitionMs"), LatencyPart::Recognition},
+                 {QLatin1String("thinkingMs"), LatencyPart::FirstSentence},
+                 {QLatin1String("synthesisMs"), LatencyPart::FirstAudio}}) {
+            if (const auto length = takeMilliseconds(latency, key))
+                turn.latency.spans.append({part, *length, {}});
+        }
+        auto rest = turn.latency.total.value_or(std::chrono::milliseconds(0));
+        for (const LatencySpan& span : turn.latency.spans)
+            rest -= span.length;
+        if (turn.latency.total && rest >= std::chrono::milliseconds(0))
+            turn.latency.spans.append({LatencyPart::Playout, rest, {}});
+    }
     return turn;
 }
 

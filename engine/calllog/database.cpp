@@ -161,18 +161,25 @@ Result<void> Database::prepare()
             QStringLiteral(
                 "INSERT INTO turns (call_id, turn_number, run_id, entry_number, at, input, caller_text, confidence, "
                 "agent_text, "
-                "heard_text, interrupted, fallback, end_of_utterance_ms, recognition_ms, thinking_ms, synthesis_ms, "
-                "total_ms) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (call_id, turn_number) DO "
+                "heard_text, interrupted, fallback, total_ms, filler, end_of_utterance_ms, end_of_utterance_by, "
+                "recognition_ms, recognition_by, first_token_ms, first_token_by, first_sentence_ms, first_sentence_by, "
+                "first_audio_ms, first_audio_by, playout_ms, playout_by) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT "
+                "(call_id, turn_number) DO "
                 "UPDATE SET "
                 "run_id = excluded.run_id, entry_number = excluded.entry_number, at = excluded.at, input = "
                 "excluded.input, "
                 "caller_text = excluded.caller_text, confidence = excluded.confidence, agent_text = "
                 "excluded.agent_text, "
                 "heard_text = excluded.heard_text, interrupted = excluded.interrupted, fallback = excluded.fallback, "
-                "end_of_utterance_ms = excluded.end_of_utterance_ms, recognition_ms = excluded.recognition_ms, "
-                "thinking_ms = excluded.thinking_ms, synthesis_ms = excluded.synthesis_ms, total_ms = "
-                "excluded.total_ms "
+                "total_ms = excluded.total_ms, filler = excluded.filler, "
+                "end_of_utterance_ms = excluded.end_of_utterance_ms, "
+                "end_of_utterance_by = excluded.end_of_utterance_by, recognition_ms = excluded.recognition_ms, "
+                "recognition_by = excluded.recognition_by, first_token_ms = excluded.first_token_ms, "
+                "first_token_by = excluded.first_token_by, first_sentence_ms = excluded.first_sentence_ms, "
+                "first_sentence_by = excluded.first_sentence_by, first_audio_ms = excluded.first_audio_ms, "
+                "first_audio_by = excluded.first_audio_by, playout_ms = excluded.playout_ms, "
+                "playout_by = excluded.playout_by "
                 "WHERE excluded.entry_number >= turns.entry_number OR excluded.run_id <> turns.run_id"))
         && make(m_event,
             QStringLiteral("INSERT INTO events (run_id, entry_number, call_id, at, token, data) VALUES (?, ?, ?, ?, ?, "
@@ -319,13 +326,22 @@ bool Database::storeOne(const JournalReader::Item& item)
         if (!parsed || callId.isEmpty())
             return storeUnstorable(item);
         const TurnRecord& turn = *parsed;
+        const LatencyParts& latency = turn.latency;
+        const auto length = [&latency](LatencyPart part) { return milliseconds(latency.length(part)); };
+        const auto owner = [&latency](LatencyPart part) {
+            const QString by = latency.owner(part);
+            return by.isEmpty() ? QVariant() : QVariant(by);
+        };
+        using Part = LatencyPart;
         return ensureCall(callId, item.run, at)
             && run(*m_turn,
                 {callId, turn.number, item.run, number, at, turnInputName(turn.input), given(turn.callerText),
                     turn.confidence, given(turn.agentText), given(turn.heardText), int(turn.interrupted),
-                    int(turn.fallback), milliseconds(turn.latency.endOfUtterance),
-                    milliseconds(turn.latency.recognition), milliseconds(turn.latency.thinking),
-                    milliseconds(turn.latency.synthesis), milliseconds(turn.latency.total)});
+                    int(turn.fallback), milliseconds(latency.total), int(latency.filler), length(Part::EndOfUtterance),
+                    owner(Part::EndOfUtterance), length(Part::Recognition), owner(Part::Recognition),
+                    length(Part::FirstToken), owner(Part::FirstToken), length(Part::FirstSentence),
+                    owner(Part::FirstSentence), length(Part::FirstAudio), owner(Part::FirstAudio),
+                    length(Part::Playout), owner(Part::Playout)});
     }
     case Entry::Kind::Event:
         return (callId.isEmpty() || ensureCall(callId, item.run, at))

@@ -183,7 +183,8 @@ Result<CallDetail> Queries::call(const QString& callId) const
 
     query.prepare(QStringLiteral(
         "SELECT at, turn_number, input, caller_text, confidence, agent_text, heard_text, interrupted, fallback, "
-        "end_of_utterance_ms, recognition_ms, thinking_ms, synthesis_ms, total_ms "
+        "total_ms, filler, end_of_utterance_ms, end_of_utterance_by, recognition_ms, recognition_by, first_token_ms, "
+        "first_token_by, first_sentence_ms, first_sentence_by, first_audio_ms, first_audio_by, playout_ms, playout_by "
         "FROM turns WHERE call_id = ? ORDER BY turn_number"));
     query.addBindValue(callId);
     if (!query.exec())
@@ -198,8 +199,14 @@ Result<CallDetail> Queries::call(const QString& callId) const
         turn.heardText = query.value(6).toString();
         turn.interrupted = query.value(7).toInt() != 0;
         turn.fallback = query.value(8).toInt() != 0;
-        turn.latency = {optionalMs(query.value(9)), optionalMs(query.value(10)), optionalMs(query.value(11)),
-            optionalMs(query.value(12)), optionalMs(query.value(13))};
+        turn.latency.total = optionalMs(query.value(9));
+        turn.latency.filler = query.value(10).toInt() != 0;
+        int column = 11;
+        for (const LatencyPart part : LatencyPartsInOrder) { // their columns are in this order
+            if (const auto length = optionalMs(query.value(column)))
+                turn.latency.spans.append({part, *length, query.value(column + 1).toString()});
+            column += 2;
+        }
         detail.turns.append({turn, utc(query.value(0)), false, true});
     }
 

@@ -23,6 +23,11 @@ using prometheus::MetricType;
 constexpr std::array StageNames{"stt", "llm", "tts"};
 constexpr std::array StateNames{"cold", "warming", "ready", "failed"};
 constexpr std::array ProviderNames{"google", "google-rest", "openai", "deepgram", "elevenlabs", "realtime", "embedded"};
+/// What is measured of a provider of each stage.
+constexpr std::array MeasureNames{"final", "first_token", "first_audio"};
+constexpr std::array PartNames{
+    "end_of_utterance", "recognition", "first_token", "first_sentence", "first_audio", "playout"};
+static_assert(PartNames.size() == LatencyPartsInOrder.size());
 constexpr std::array OutcomeNames{"confirmed", "resumed"};
 constexpr std::array RouteNames{"healthz", "readyz", "version", "metrics", "incoming_call", "stream_status",
     "stream_ended", "call_status", "media", "console", "other"};
@@ -99,6 +104,7 @@ struct Metrics::Private final {
     prometheus::Counter* fallbacks = nullptr;
     prometheus::Histogram* answer = nullptr;
     prometheus::Histogram* endOfUtterance = nullptr;
+    std::array<prometheus::Histogram*, PartNames.size()> gap{};
     std::array<prometheus::Histogram*, StageNames.size()> stages{};
     std::array<std::array<prometheus::Gauge*, StateNames.size()>, StageNames.size()> providers{};
     prometheus::Family<prometheus::Counter>* failovers = nullptr;
@@ -139,7 +145,12 @@ Metrics::Private::Private(const QString& version, const QString& commit)
     endOfUtterance = &build(
         registry, BuildHistogram, "kav_endofutterance_seconds", "Pause waited after the caller's last voiced frame.")
                           .Add({}, UtteranceBuckets);
-    auto& stageFamily = build(registry, BuildHistogram, "kav_stage_seconds", "Time of one stage of an answer.");
+    auto& gapFamily = build(registry, BuildHistogram, "kav_turn_gap_seconds",
+        "Part of the wait from the end of the caller's words to the first sound; the parts of a turn sum to it.");
+    for (size_t i = 0; i < PartNames.size(); ++i)
+        gap[i] = &gapFamily.Add({{"part", PartNames[i]}}, StageBuckets);
+    auto& stageFamily = build(registry, BuildHistogram, "kav_stage_seconds",
+        "Time of one stage of an answer, as far as the caller waited for it.");
     auto& providerFamily =
         build(registry, BuildGauge, "kav_provider_state", "1 for the state that the stage's provider is in, else 0.");
     for (size_t stage = 0; stage < StageNames.size(); ++stage) {
@@ -298,16 +309,24 @@ void Metrics::setCapacity(int calls)
 void Metrics::turnEnded(TurnInput input, const LatencyParts& latency)
 {
     d->turns[static_cast<size_t>(input)]->Increment();
-    if (latency.total)
-        d->answer->Observe(seconds(*latency.total));
-    if (latency.endOfUtterance)
-        d->endOfUtterance->Observe(seconds(*latency.endOfUtterance));
-    if (latency.recognition)
-        observeStage(Stage::Stt, *latency.recognition);
-    if (latency.thinking)
-        observeStage(Stage::Llm, *latency.thinking);
-    if (latency.synthesis)
-        observeStage(Stage::Tts, *latency.synthesis);
+    const auto pause = latency.length(LatencyPart::EndOfUtterance);
+    if (latency.answer && latency.total)
+        d->answer->Observe(
+            std::chrono::duration<double>(*latency.answer + pause.value_or(std::chrono::milliseconds(0))).count());
+    if (pause && input != TurnInput::Keypad)
+        d->endOfUtterance->Observe(seconds(*pause));
+    if (latency.total) {
+        for (const LatencySpan& span : latency.spans)
+            d->gap[static_cast<size_t>(span.part)]->Observe(seconds(span.length));
+    }
+    if (const auto recognition = latency.length(LatencyPart::Recognition))
+        observeStage(Stage::Stt, *recognition);
+    const auto token = latency.length(LatencyPart::FirstToken), sentence = latency.length(LatencyPart::FirstSentence);
+    if (token || sentence)
+        observeStage(
+            Stage::Llm, token.value_or(std::chrono::milliseconds(0)) + sentence.value_or(std::chrono::milliseconds(0)));
+    if (const auto audio = latency.length(LatencyPart::FirstAudio))
+        observeStage(Stage::Tts, *audio);
 }
 
 void Metrics::interruption(InterruptionOutcome outcome)
@@ -342,7 +361,10 @@ void Metrics::providerLeft(Stage stage, const QString& provider, const QString& 
 
 void Metrics::providerAnswered(Stage stage, const QString& provider, std::chrono::milliseconds took)
 {
-    d->answered->Add({{"stage", labelOf(StageNames, stage)}, {"provider", providerLabel(provider)}}, StageBuckets)
+    d->answered
+        ->Add({{"stage", labelOf(StageNames, stage)}, {"provider", providerLabel(provider)},
+                  {"measure", labelOf(MeasureNames, stage)}},
+            StageBuckets)
         .Observe(seconds(took));
 }
 

@@ -129,6 +129,7 @@ void CallSession::onMessage(const media::DtmfMessage& message)
         return;
     // The digit itself may be part of a telephone number or a code: it stays out of log lines.
     logEvent(QStringLiteral("DTMF"));
+    m_lastKey = m_now;
     dispatch(turn::event::KeyPressed{});
     if (const auto entry = m_keypad.press(message.digit, m_now))
         dispatch(turn::event::Keypad{*entry});
@@ -210,17 +211,23 @@ void CallSession::sendMedia(std::span<const quint8> mulaw)
     m_channel->send(m_writer->media(mulaw));
     m_lastSent = m_now;
     m_context.counters->countFrame(metrics::Direction::Outbound);
-    if (m_turn && !m_turn->sent && m_speaking != Speaking::Nothing
-        && (m_speaking == Speaking::Answer || m_lineIsTurns)) {
-        m_turn->sent = true;
-        // The clock is read again: the work since the decision is just what is measured.
-        const Instant sent = m_context.clock->now();
-        m_turn->record.latency.answer =
-            std::chrono::duration_cast<std::chrono::microseconds>(sent - *m_turn->committed);
-        if (m_turn->record.input != TurnInput::Opening)
-            m_turn->record.latency.total = m_lastGap = elapsed(m_turn->lastVoice, sent);
-        m_turnsStale = true;
-    }
+    if (!m_turn || m_speaking == Speaking::Nothing)
+        return;
+    TurnLatency& latency = m_turn->latency;
+    const bool heardBefore = latency.hasSounded();
+    if (heardBefore && latency.answeredAfter())
+        return;
+    // What sounds before the first sentence of an answer is said while a tool is waited for.
+    const bool standsIn = m_speaking == Speaking::Line && m_lineIsTurns;
+    const bool answers = m_speaking == Speaking::Answer && latency.has(LatencyPart::FirstSentence);
+    // The clock is read again: the work since the decision is just what is measured.
+    latency.sounded(m_context.clock->now(),
+        answers        ? TurnLatency::Sound::Answer
+            : standsIn ? TurnLatency::Sound::StandIn
+                       : TurnLatency::Sound::WaitingLine);
+    if (!heardBefore && m_turn->record.input != TurnInput::Opening)
+        m_lastGap = latency.parts().total;
+    m_turnsStale = true;
 }
 
 void CallSession::sendMark(const QString& name)

@@ -12,6 +12,7 @@
 #include "engine/session/operatorcommand.h"
 #include "engine/session/sessioncontext.h"
 #include "engine/session/toolrunner.h"
+#include "engine/session/turnlatency.h"
 #include "engine/turn/turnmachine.h"
 #include "engine/turn/voicedetector.h"
 
@@ -22,6 +23,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <utility>
 
 namespace kav::session {
 
@@ -54,8 +56,10 @@ struct ToolsOfAnswer final {
 struct OpenTurn final {
     TurnRecord record;
     Instant lastVoice;
-    std::optional<Instant> committed, wordsKnown, firstSentence, firstAudio;
-    bool asked = false, sent = false, speechLogged = false;
+    std::optional<Instant> committed, wordsKnown;
+    TurnLatency latency;
+    bool asked = false, speechLogged = false;
+    bool voiceAsked = false; // a synthesiser, for a sentence of the answer
     quint64 framesBefore = 0;
     QDateTime startedAt; // UTC: of the caller's words, or of the agent's
     QString heardSoFar; // as of the last mark
@@ -143,11 +147,15 @@ private:
     void perform(const turn::action::EndCall& action);
     void perform(const turn::action::Note& action);
 
+    std::pair<Instant, QString> waitOf(const turn::action::CommitTurn& action) const;
+
     // recogniser and conversation
     bool haveRecogniser();
     bool haveConversation();
-    providers::FailoverReporter reporter();
-    void onProviderNews(const providers::FailoverNews& news);
+    /// `speechOf`: the turn that a speech belongs to; 0: none.
+    providers::FailoverReporter reporter(int speechOf = 0);
+    void onProviderNews(const providers::FailoverNews& news, int speechOf);
+    void noteOwner(const providers::FailoverNews& news, int speechOf);
     void ask();
     void onFinal(int utterance, const providers::Transcript& transcript);
     void onAnswerText(int turn, const QString& delta);
@@ -157,6 +165,7 @@ private:
     void expect(const providers::Expectation& next);
     std::unique_ptr<Answer> makeAnswer(int turn);
     void wordsKnown(const QString& text, double confidence);
+    void noteFirstAudio();
 
     // speaking
     void playLine(const QString& text, bool belongsToTurn);
@@ -217,9 +226,10 @@ private:
     static constexpr size_t PreRollFrames = 50;
     std::array<media::PcmFrame, PreRollFrames> m_recent{};
     size_t m_recentCount = 0;
-    Instant m_lastVoice;
+    Instant m_lastVoice, m_lastKey;
 
     std::unique_ptr<providers::SpeechToTextStream> m_recogniser;
+    QString m_heardBy; // the recogniser that the latest words were given by, or are waited for from
     int m_openUtterance = 0; // fed to the recogniser; 0: none
     std::unique_ptr<providers::Conversation> m_conversation;
     std::unique_ptr<ToolRunner> m_tools; // from `start` on

@@ -95,6 +95,27 @@ void CallSession::perform(const turn::action::DropUtterance& action)
         m_recogniser->dropUtterance(action.utterance);
 }
 
+/// When the caller began to wait for a turn that is committed now, and which setting asked for the pause.
+std::pair<Instant, QString> CallSession::waitOf(const turn::action::CommitTurn& action) const
+{
+    const turn::Settings& limits = m_context.settings.turn;
+    switch (action.input) {
+    case TurnInput::Voice:
+        return {m_now - action.pause,
+            action.pause < (limits.endOfUtteranceMin + limits.endOfUtteranceMax) / 2
+                ? QStringLiteral("turn.end_of_utterance_min")
+                : QStringLiteral("turn.end_of_utterance_max")};
+    case TurnInput::Message:
+        return {m_now - action.pause, QStringLiteral("turn.message_end")};
+    case TurnInput::Keypad: // the dialog says what completes an entry
+        return {m_lastKey, QStringLiteral("dialog")};
+    case TurnInput::Opening:
+    case TurnInput::Silence:
+        break;
+    }
+    return {m_now, QString()};
+}
+
 void CallSession::perform(const turn::action::CommitTurn& action)
 {
     closeTurn();
@@ -106,9 +127,10 @@ void CallSession::perform(const turn::action::CommitTurn& action)
     const QDateTime since = std::exchange(m_wordsSince, {});
     m_turn->startedAt = words && since.isValid() ? since : m_context.clock->wallNow();
     m_wordsShown = {}; // they are this turn's now
-    m_turn->lastVoice = action.input == TurnInput::Voice || action.input == TurnInput::Message ? m_lastVoice : m_now;
-    if (action.input == TurnInput::Voice || action.input == TurnInput::Message)
-        m_turn->record.latency.endOfUtterance = action.pause;
+    const auto [waitingSince, setting] = waitOf(action);
+    m_turn->lastVoice = action.input == TurnInput::Keypad ? m_now : waitingSince;
+    m_turn->latency.committed(action.input, waitingSince, m_now, setting);
+    m_turn->latency.setOwner(LatencyPart::Recognition, m_heardBy);
     m_answer = makeAnswer(action.turn);
     m_answerWaits = m_answerEndsCall = m_completeSent = false;
     m_asked = {};
@@ -150,6 +172,8 @@ void CallSession::perform(const turn::action::ReplaceTurn& action)
     m_answer = makeAnswer(action.turn);
     m_answerWaits = m_answerEndsCall = m_completeSent = false;
     m_asked = {};
+    m_turn->voiceAsked = false;
+    m_turn->latency.replaced(m_now);
     m_unasked = user;
     wordsKnown(action.text, action.confidence);
     ask();

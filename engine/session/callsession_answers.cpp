@@ -63,6 +63,7 @@ bool CallSession::haveConversation()
         if (!m_answer || m_answer->turn() != turn || !m_turn || !m_turn->asked)
             return;
         m_asked.isGap = false;
+        m_turn->latency.firstToken(m_now);
         m_answer->addAudio(mulaw);
     });
     connect(m_conversation.get(), &providers::Conversation::toolCalled, this, &CallSession::onToolCalled);
@@ -71,16 +72,16 @@ bool CallSession::haveConversation()
     return true;
 }
 
-providers::FailoverReporter CallSession::reporter()
+providers::FailoverReporter CallSession::reporter(int speechOf)
 {
     // A speech that is on its way to deletion may outlive us by a turn of the event loop.
-    return [self = QPointer<CallSession>(this)](const providers::FailoverNews& news) {
+    return [self = QPointer<CallSession>(this), speechOf](const providers::FailoverNews& news) {
         if (self)
-            self->onProviderNews(news);
+            self->onProviderNews(news, speechOf);
     };
 }
 
-void CallSession::onProviderNews(const providers::FailoverNews& news)
+void CallSession::onProviderNews(const providers::FailoverNews& news, int speechOf)
 {
     if (m_phase == Phase::Ended)
         return;
@@ -92,7 +93,41 @@ void CallSession::onProviderNews(const providers::FailoverNews& news)
                 {QStringLiteral("reason"), providers::safeReason(toString(news.error))},
                 {QStringLiteral("ms"), qint64(news.took.count())}});
     }
+    noteOwner(news, speechOf);
     Q_EMIT providerUsed(news);
+}
+
+/// Who is at work on the part of the wait that is under way: the time is the one's that served in the end.
+void CallSession::noteOwner(const providers::FailoverNews& news, int speechOf)
+{
+    const bool began = news.what == providers::FailoverNews::What::Began;
+    const QString& owner = began || news.next.isEmpty() ? news.provider : news.next;
+    if (news.stage == providers::Stage::SpeechToText)
+        m_heardBy = owner;
+    if (!m_turn)
+        return;
+    TurnLatency& latency = m_turn->latency;
+    switch (news.stage) {
+    case providers::Stage::SpeechToText:
+        if (m_turn->record.input == TurnInput::Voice && !latency.hasSounded())
+            latency.setOwner(LatencyPart::Recognition, owner);
+        break;
+    case providers::Stage::LanguageModel:
+        if (!m_turn->asked || latency.has(LatencyPart::FirstSentence))
+            return;
+        // Text is held back until it is a sentence that stands; that there is some is known here.
+        if (began)
+            latency.firstToken(m_now);
+        else
+            latency.modelLeft();
+        latency.setOwner(LatencyPart::FirstToken, owner);
+        latency.setOwner(LatencyPart::FirstSentence, owner);
+        break;
+    case providers::Stage::TextToSpeech:
+        if (speechOf == m_turn->record.number && !latency.has(LatencyPart::FirstAudio))
+            latency.setOwner(LatencyPart::FirstAudio, owner);
+        break;
+    }
 }
 
 void CallSession::ask()
@@ -123,14 +158,14 @@ void CallSession::wordsKnown(const QString& text, double confidence)
     if (m_turn->wordsKnown)
         return;
     m_turn->wordsKnown = m_now;
+    m_turn->latency.wordsKnown(m_now);
     if (m_turn->record.input != TurnInput::Voice)
         return;
-    m_turn->record.latency.recognition = elapsed(*m_turn->committed, m_now);
     logEvent(QStringLiteral("STT_FINAL"),
         {{QStringLiteral("chars"), text.size()}, {QStringLiteral("confidence"), confidence},
-            {QStringLiteral("ms"), qint64(m_turn->record.latency.recognition->count())}});
-    logEvent(
-        QStringLiteral("EoU_ms"), {{QStringLiteral("ms"), qint64(m_turn->record.latency.endOfUtterance->count())}});
+            {QStringLiteral("ms"), qint64(elapsed(*m_turn->committed, m_now).count())}});
+    logEvent(QStringLiteral("EoU_ms"),
+        {{QStringLiteral("ms"), qint64(elapsed(m_turn->lastVoice, *m_turn->committed).count())}});
 }
 
 void CallSession::onFinal(int utterance, const providers::Transcript& transcript)
@@ -146,23 +181,21 @@ std::unique_ptr<Answer> CallSession::makeAnswer(int turn)
 {
     auto answer = std::make_unique<Answer>(
         turn, *m_context.rendered,
-        [this](const QString& sentence) {
-            return m_context.providers->hasVoice(m_info) ? m_context.providers->speak(sentence, m_info, reporter())
+        [this, turn](const QString& sentence) {
+            if (m_turn && m_turn->record.number == turn)
+                m_turn->voiceAsked = true;
+            return m_context.providers->hasVoice(m_info) ? m_context.providers->speak(sentence, m_info, reporter(turn))
                                                          : nullptr;
         },
         [this] { return m_playout.queued(); });
-    connect(answer.get(), &Answer::firstSentence, this, [this] {
-        if (m_turn && m_turn->wordsKnown && !m_turn->firstSentence) {
-            m_turn->firstSentence = m_now;
-            m_turn->record.latency.thinking = elapsed(*m_turn->wordsKnown, m_now);
-        }
+    connect(answer.get(), &Answer::firstSentence, this, [this, turn] {
+        if (m_turn && m_turn->record.number == turn && m_turn->wordsKnown)
+            m_turn->latency.firstSentence(m_now);
     });
     connect(answer.get(), &Answer::audioReady, this, [this, turn] {
         m_now = m_context.clock->now();
-        if (m_turn && m_turn->record.number == turn && m_turn->firstSentence && !m_turn->firstAudio) {
-            m_turn->firstAudio = m_now;
-            m_turn->record.latency.synthesis = elapsed(*m_turn->firstSentence, m_now);
-        }
+        if (m_turn && m_turn->record.number == turn)
+            noteFirstAudio();
         dispatch(turn::event::AnswerReady{turn});
     });
     connect(answer.get(), &Answer::progressed, this, [this] {
@@ -177,12 +210,26 @@ std::unique_ptr<Answer> CallSession::makeAnswer(int turn)
     return answer;
 }
 
+void CallSession::noteFirstAudio()
+{
+    TurnLatency& latency = m_turn->latency;
+    if (!latency.has(LatencyPart::FirstSentence) || latency.has(LatencyPart::FirstAudio))
+        return; // what is heard before a sentence is said while a tool is waited for
+    latency.firstAudio(m_now);
+    if (m_conversation && m_conversation->speaks())
+        latency.setOwner(LatencyPart::FirstAudio, latency.owner(LatencyPart::FirstToken));
+    else if (!m_turn->voiceAsked)
+        latency.setOwner(LatencyPart::FirstAudio, QStringLiteral("rendered"));
+}
+
 void CallSession::onAnswerText(int turn, const QString& delta)
 {
     m_now = m_context.clock->now();
     if (!m_answer || m_answer->turn() != turn || !m_turn || !m_turn->asked)
         return;
     m_asked.isGap = m_asked.isGap && delta.isEmpty();
+    if (!delta.isEmpty())
+        m_turn->latency.firstToken(m_now);
     if (m_conversation && m_conversation->speaks())
         m_answer->addSpokenText(delta);
     else

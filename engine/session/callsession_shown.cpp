@@ -93,6 +93,7 @@ void CallSession::showTurn(const Answer* answer)
 {
     if (!m_turn)
         return;
+    m_turn->record.latency = m_turn->latency.parts();
     TranscriptTurn shown{m_turn->record, m_turn->startedAt, true, true};
     if (!m_turn->wordsKnown)
         shown.record.callerText = m_machine.committedWords();

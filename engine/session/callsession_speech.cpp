@@ -98,7 +98,9 @@ void CallSession::speechOver(const std::vector<media::HeardSentence>& heard, boo
             {{QStringLiteral("turn"), m_turn->record.number},
                 {QStringLiteral("frames"), qint64(m_playout.counters().framesSent - m_turn->framesBefore)},
                 {QStringLiteral("first_ms"),
-                    m_turn->record.latency.total ? qint64(m_turn->record.latency.total->count()) : 0}});
+                    m_turn->record.input == TurnInput::Opening
+                        ? 0
+                        : qint64(m_turn->latency.answeredAfter().value_or(Milliseconds(0)).count())}});
         if (m_conversation)
             m_conversation->heard(m_turn->record.number, m_turn->record.heardText, cut, m_answer->heardLength(heard));
         // The object may be on the stack of its own signal.
@@ -116,7 +118,8 @@ void CallSession::closeTurn()
 {
     if (!m_turn)
         return;
-    const OpenTurn turn = *std::exchange(m_turn, std::nullopt);
+    OpenTurn turn = *std::exchange(m_turn, std::nullopt);
+    turn.record.latency = turn.latency.parts();
     ++m_turnsDone;
     m_context.log({calllog::Entry::Kind::Turn, m_callId, turn.startedAt, calllog::turnToJson(turn.record)});
     showTurnClosed(turn);

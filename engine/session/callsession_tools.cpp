@@ -34,6 +34,9 @@ void CallSession::onToolCalled(int turn, const providers::ToolCall& call)
         m_tools->refuse(turn, call, QStringLiteral("the caller has gone on; nothing was done"));
         return;
     }
+    m_turn->latency.firstToken(m_now);
+    if (!m_turn->latency.has(LatencyPart::FirstSentence))
+        m_turn->latency.setOwner(LatencyPart::FirstSentence, QStringLiteral("tool:") + logSafe(call.name, 40));
     if (!std::exchange(m_asked.isGap, true))
         m_asked.asides = 0;
     if (mayRunTools() && m_asked.held.isEmpty())

@@ -12,10 +12,8 @@
 <context>
     <name>kav::console::BarDelegate</name>
     <message>
-        <source>%1: %2 of %3
-Spent by %4.</source>
-        <translation>%1: %2 מתוך %3
-הזמן הלך על: %4.</translation>
+        <source>%1: %2 of %3</source>
+        <translation>%1: %2 מתוך %3</translation>
     </message>
 </context>
 <context>
@@ -675,6 +673,15 @@ Spent by %4.</source>
         <source>Turn %1: the caller waited %2: %3.</source>
         <translation>תור %1: המתקשר המתין %2: %3.</translation>
     </message>
+    <message>
+        <source>%1 (%2)</source>
+        <extracomment>A part of a wait with its length, and whose it was: a provider&apos;s name or a setting&apos;s</extracomment>
+        <translation>%1 (%2)</translation>
+    </message>
+    <message>
+        <source>Turn %1: the caller waited %2 for a waiting line: %3.</source>
+        <translation>תור %1: המתקשר המתין %2 למשפט המתנה: %3.</translation>
+    </message>
 </context>
 <context>
     <name>kav::console::LatencyView</name>
@@ -686,43 +693,6 @@ Spent by %4.</source>
     <message>
         <source>Recognition</source>
         <translation>זיהוי</translation>
-    </message>
-    <message>
-        <source>Thinking</source>
-        <translation>חשיבה</translation>
-    </message>
-    <message>
-        <source>Synthesis</source>
-        <translation>הקראה</translation>
-    </message>
-    <message>
-        <source>Delivery</source>
-        <translation>מסירה</translation>
-    </message>
-    <message>
-        <source>a setting, the pause that ends a turn</source>
-        <extracomment>Completes &quot;Spent by %1.&quot;</extracomment>
-        <translation>הגדרה, ההפוגה שמסיימת תור</translation>
-    </message>
-    <message>
-        <source>speech recognition, to finish the words</source>
-        <extracomment>Completes &quot;Spent by %1.&quot;</extracomment>
-        <translation>זיהוי הדיבור, להשלמת המילים</translation>
-    </message>
-    <message>
-        <source>the dialog, to its first sentence</source>
-        <extracomment>Completes &quot;Spent by %1.&quot;</extracomment>
-        <translation>הדו־שיח, עד המשפט הראשון שלו</translation>
-    </message>
-    <message>
-        <source>speech synthesis, to its first sound</source>
-        <extracomment>Completes &quot;Spent by %1.&quot;</extracomment>
-        <translation>הקראת הדיבור, עד הצליל הראשון שלה</translation>
-    </message>
-    <message>
-        <source>the engine and the line, until the sound was sent</source>
-        <extracomment>Completes &quot;Spent by %1.&quot;</extracomment>
-        <translation>המנוע והקו, עד שהצליל נשלח</translation>
     </message>
     <message>
         <source>What the caller waits for:</source>
@@ -740,6 +710,50 @@ Spent by %4.</source>
     <message>
         <source>Show the figures of every part beside the bars.</source>
         <translation>הצגת המספרים של כל חלק לצד הפסים.</translation>
+    </message>
+    <message>
+        <source>First word</source>
+        <extracomment>A stretch of the caller&apos;s wait: until the model begins to answer</extracomment>
+        <translation>מילה ראשונה</translation>
+    </message>
+    <message>
+        <source>Sentence</source>
+        <extracomment>A stretch of the caller&apos;s wait: from the model&apos;s first word to its first whole sentence</extracomment>
+        <translation>משפט</translation>
+    </message>
+    <message>
+        <source>First sound</source>
+        <extracomment>A stretch of the caller&apos;s wait: speech synthesis</extracomment>
+        <translation>צליל ראשון</translation>
+    </message>
+    <message>
+        <source>Sending</source>
+        <extracomment>A stretch of the caller&apos;s wait: until the sound was sent</extracomment>
+        <translation>שליחה</translation>
+    </message>
+    <message>
+        <source>A setting: the pause that ends a turn.</source>
+        <translation>הגדרה: ההפוגה שמסיימת תור.</translation>
+    </message>
+    <message>
+        <source>Speech recognition, to finish the words.</source>
+        <translation>זיהוי הדיבור, להשלמת המילים.</translation>
+    </message>
+    <message>
+        <source>The model, to the first of its answer.</source>
+        <translation>המודל, עד תחילת תשובתו.</translation>
+    </message>
+    <message>
+        <source>The model, or a tool that it called, to its first sentence.</source>
+        <translation>המודל, או כלי שהפעיל, עד המשפט הראשון שלו.</translation>
+    </message>
+    <message>
+        <source>Speech synthesis, to its first sound.</source>
+        <translation>הקראת הדיבור, עד הצליל הראשון שלה.</translation>
+    </message>
+    <message>
+        <source>The engine, until the sound was sent.</source>
+        <translation>המנוע, עד שהצליל נשלח.</translation>
     </message>
 </context>
 <context>
@@ -1315,6 +1329,21 @@ Apache-2.0. Uses Qt %1 under the LGPL.</source>
         <extracomment>State of a service of the engine: nothing is known of it now</extracomment>
         <translation>לא ידוע</translation>
     </message>
+    <message>
+        <source>Answers: none; errors: %1</source>
+        <extracomment>How a provider has served of late. %1: a number</extracomment>
+        <translation>תשובות: אין; שגיאות: %1</translation>
+    </message>
+    <message>
+        <source>Answers: %1; p50 %2, p95 %3, p99 %4; errors: %5</source>
+        <extracomment>How a provider has served of late. %1 and %5: numbers; p50: half of the answers began within %2</extracomment>
+        <translation>תשובות: %1; p50 %2, p95 %3, p99 %4; שגיאות: %5</translation>
+    </message>
+    <message>
+        <source>Lately</source>
+        <extracomment>Column: how a provider has served in the last minutes</extracomment>
+        <translation>לאחרונה</translation>
+    </message>
 </context>
 <context>
     <name>kav::console::Settings</name>
@@ -1598,20 +1627,8 @@ Apache-2.0. Uses Qt %1 under the LGPL.</source>
         <translation>משם ועד שדברי המתקשר היו ידועים</translation>
     </message>
     <message>
-        <source>From there to the first sentence of the answer</source>
-        <translation>משם ועד המשפט הראשון של התשובה</translation>
-    </message>
-    <message>
         <source>From there to the first sound of that sentence</source>
         <translation>משם ועד הצליל הראשון של המשפט</translation>
-    </message>
-    <message>
-        <source>The rest of the wait: pacing, and the line</source>
-        <translation>יתרת ההמתנה: קצב השליחה והקו</translation>
-    </message>
-    <message>
-        <source>From the end of the caller&apos;s words to the first sound of the answer: the sum of the others</source>
-        <translation>מסוף דברי המתקשר עד הצליל הראשון של התשובה: סכום כל השאר</translation>
     </message>
     <message>
         <source>Turn</source>
@@ -1637,21 +1654,6 @@ Apache-2.0. Uses Qt %1 under the LGPL.</source>
         <source>Recognition</source>
         <extracomment>Part of the caller&apos;s wait: speech recognition</extracomment>
         <translation>זיהוי</translation>
-    </message>
-    <message>
-        <source>Thinking</source>
-        <extracomment>Part of the caller&apos;s wait: making the answer</extracomment>
-        <translation>חשיבה</translation>
-    </message>
-    <message>
-        <source>Synthesis</source>
-        <extracomment>Part of the caller&apos;s wait: speech synthesis</extracomment>
-        <translation>הקראה</translation>
-    </message>
-    <message>
-        <source>Delivery</source>
-        <extracomment>Part of the caller&apos;s wait: until the sound was sent</extracomment>
-        <translation>מסירה</translation>
     </message>
     <message>
         <source>Wait</source>
@@ -1691,6 +1693,46 @@ Apache-2.0. Uses Qt %1 under the LGPL.</source>
         <source>Turn %1. Caller: %2. Agent: %3. The wait was %4.</source>
         <extracomment>Read out. %3: what the agent answered; %4: how long the caller waited for it</extracomment>
         <translation>תור %1. מתקשר: %2. סוכן: %3. ההמתנה הייתה %4.</translation>
+    </message>
+    <message>
+        <source>From there until the model gave the first of its answer</source>
+        <translation>משם ועד שהמודל החל לענות</translation>
+    </message>
+    <message>
+        <source>From there to the first whole sentence of the answer</source>
+        <translation>משם ועד המשפט השלם הראשון של התשובה</translation>
+    </message>
+    <message>
+        <source>From there until that sound was sent to the caller</source>
+        <translation>משם ועד שהצליל הזה נשלח אל המתקשר</translation>
+    </message>
+    <message>
+        <source>From the end of the caller&apos;s words to the first sound that followed: the sum of the others</source>
+        <translation>מסוף דברי המתקשר עד הצליל הראשון שבא אחריהם: סכום כל השאר</translation>
+    </message>
+    <message>
+        <source>First word</source>
+        <extracomment>Part of the caller&apos;s wait: until the model begins to answer</extracomment>
+        <translation>מילה ראשונה</translation>
+    </message>
+    <message>
+        <source>Sentence</source>
+        <extracomment>Part of the caller&apos;s wait: from the model&apos;s first word to its first whole sentence</extracomment>
+        <translation>משפט</translation>
+    </message>
+    <message>
+        <source>First sound</source>
+        <extracomment>Part of the caller&apos;s wait: speech synthesis</extracomment>
+        <translation>צליל ראשון</translation>
+    </message>
+    <message>
+        <source>Sending</source>
+        <extracomment>Part of the caller&apos;s wait: until the sound was sent</extracomment>
+        <translation>שליחה</translation>
+    </message>
+    <message>
+        <source>A waiting line was heard first; the answer came later.</source>
+        <translation>תחילה נשמע משפט המתנה; התשובה באה אחריו.</translation>
     </message>
 </context>
 <context>
@@ -2158,6 +2200,29 @@ State of the line to the engine</extracomment>
         <comment>fraction</comment>
         <extracomment>Seconds, with a fraction</extracomment>
         <translation>%1 s</translation>
+    </message>
+    <message>
+        <source>The line was rendered ahead.</source>
+        <translation>המשפט הוקרא מראש.</translation>
+    </message>
+    <message>
+        <source>The dialog says when the keys are complete.</source>
+        <translation>הדו־שיח קובע מתי ההקשות הושלמו.</translation>
+    </message>
+    <message>
+        <source>Spent by the tool %1.</source>
+        <extracomment>%1: name of a tool that the model called</extracomment>
+        <translation>הזמן הלך על הכלי %1.</translation>
+    </message>
+    <message>
+        <source>Set by %1.</source>
+        <extracomment>%1: name of a setting of the engine, such as turn.message_end</extracomment>
+        <translation>נקבע בידי %1.</translation>
+    </message>
+    <message>
+        <source>Spent by %1.</source>
+        <extracomment>%1: name of a provider, such as google</extracomment>
+        <translation>הזמן הלך על %1.</translation>
     </message>
 </context>
 </TS>

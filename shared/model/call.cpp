@@ -129,4 +129,50 @@ std::optional<TurnInput> turnInputFromName(QStringView name)
     return std::nullopt;
 }
 
+QString latencyPartName(LatencyPart part)
+{
+    switch (part) {
+    case LatencyPart::EndOfUtterance:
+        return QStringLiteral("end-of-utterance");
+    case LatencyPart::Recognition:
+        return QStringLiteral("recognition");
+    case LatencyPart::FirstToken:
+        return QStringLiteral("first-token");
+    case LatencyPart::FirstSentence:
+        return QStringLiteral("first-sentence");
+    case LatencyPart::FirstAudio:
+        return QStringLiteral("first-audio");
+    case LatencyPart::Playout:
+        return QStringLiteral("playout");
+    }
+    Q_UNREACHABLE();
+}
+
+std::optional<LatencyPart> latencyPartFromName(QStringView name)
+{
+    for (const LatencyPart part : LatencyPartsInOrder) {
+        if (latencyPartName(part) == name)
+            return part;
+    }
+    return std::nullopt;
+}
+
+std::optional<std::chrono::milliseconds> LatencyParts::length(LatencyPart part) const
+{
+    for (const LatencySpan& span : spans) {
+        if (span.part == part)
+            return span.length;
+    }
+    return std::nullopt;
+}
+
+QString LatencyParts::owner(LatencyPart part) const
+{
+    for (const LatencySpan& span : spans) {
+        if (span.part == part)
+            return span.owner;
+    }
+    return {};
+}
+
 } // namespace kav

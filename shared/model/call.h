@@ -3,9 +3,11 @@
 
 #include <QDateTime>
 #include <QJsonObject>
+#include <QList>
 #include <QMetaType>
 #include <QString>
 
+#include <array>
 #include <chrono>
 #include <optional>
 
@@ -67,20 +69,50 @@ Q_ENUM_NS(CallState)
 QString callStateName(CallState state);
 std::optional<CallState> callStateFromName(QStringView name);
 
-/// Where the time of one answer went. Each part is absent when it did not happen; all on the monotonic clock.
+/// The parts of what a caller waits, in their order. Each ends where the next begins.
+enum class LatencyPart {
+    EndOfUtterance, ///< from the caller's last voice (or key) to the commit: a pause that a setting asks for
+    Recognition, ///< to the words that were answered
+    FirstToken, ///< to the first the model gave: a text, a tool call, a sound
+    FirstSentence, ///< to the first whole sentence
+    FirstAudio, ///< to the first sound of that sentence
+    Playout, ///< to that sound on the wire
+};
+Q_ENUM_NS(LatencyPart)
+inline constexpr std::array LatencyPartsInOrder{LatencyPart::EndOfUtterance, LatencyPart::Recognition,
+    LatencyPart::FirstToken, LatencyPart::FirstSentence, LatencyPart::FirstAudio, LatencyPart::Playout};
+/// "end-of-utterance", "recognition", "first-token", ...: the stored and the wire form.
+QString latencyPartName(LatencyPart part);
+std::optional<LatencyPart> latencyPartFromName(QStringView name);
+
+/// One part of a wait, and whom it is owed to.
+struct LatencySpan final {
+    LatencyPart part = LatencyPart::Playout;
+    std::chrono::milliseconds length{0};
+    /// A provider's word ("google"), the one that served after failover; a setting's name ("media.lead"); "rendered", a
+    /// line made ahead; "dialog", which says when keys are complete; "tool:book", a tool of the persona. Empty: not
+    /// known.
+    QString owner;
+
+    bool operator==(const LatencySpan&) const = default;
+};
+
+/// Where the time of one turn went, on the monotonic clock.
 struct LatencyParts final {
-    /// Pause waited after the caller's last voiced frame before the turn was committed (logged as EoU_ms).
-    std::optional<std::chrono::milliseconds> endOfUtterance;
-    /// Commit -> the words that were answered were known.
-    std::optional<std::chrono::milliseconds> recognition;
-    /// Words known -> first sentence of the answer.
-    std::optional<std::chrono::milliseconds> thinking;
-    /// First sentence -> its first audio.
-    std::optional<std::chrono::milliseconds> synthesis;
-    /// End of the caller's words -> first media frame of the answer on the wire: what the caller waits.
+    /// Contiguous, in order, each at most once. With a `total` they sum to it exactly; a part that did not happen has
+    /// no span, and its time is the next one's.
+    QList<LatencySpan> spans;
+    /// End of the caller's words -> the first sound that followed: what the caller waits. Absent when nobody waited.
     std::optional<std::chrono::milliseconds> total;
-    /// Commit -> first media frame: all that engine and providers took, the caller's pause left out. Not stored.
+    /// That sound was a waiting line, not the answer. The last span is then the part that was waited for.
+    bool filler = false;
+    /// Commit -> first media frame of the answer itself (or of the line that stood in for it): all that engine and
+    /// providers took, the caller's pause left out. Not stored.
     std::optional<std::chrono::microseconds> answer{};
+
+    /// Of that part; nothing when it did not happen.
+    std::optional<std::chrono::milliseconds> length(LatencyPart part) const;
+    QString owner(LatencyPart part) const;
 
     bool operator==(const LatencyParts&) const = default;
 };

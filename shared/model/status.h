@@ -23,9 +23,20 @@ enum class ServiceState {
 QString serviceStateName(ServiceState state);
 std::optional<ServiceState> serviceStateFromName(QStringView name);
 
-/// One dependency: a provider stage, the store, the media workers.
+/// How a provider has served of late: within a bounded window, the engine's to choose.
+struct ServiceUse final {
+    int answers = 0; ///< it gave the first of what was asked for
+    int errors = 0; ///< it was left for the next
+    /// From what was asked to the first of the answer; absent without answers.
+    std::optional<std::chrono::milliseconds> p50, p95, p99;
+
+    bool operator==(const ServiceUse&) const = default;
+};
+
+/// One dependency: a provider stage, one provider of it, the store, the media workers.
 struct ServiceStatus final {
-    QString id; ///< "stt", "llm", "tts", "store", "media": stable, never renamed; unknown ones are shown as they are
+    /// "stt", "llm", "tts", "store", "media", "tts/google": stable, never renamed; unknown ones are shown as they are.
+    QString id;
     QString name; ///< of what serves now ("pocketsphinx"); empty when nothing does
     ServiceState state = ServiceState::Off;
     QString reason; ///< why Degraded or Failed, for an operator
@@ -33,6 +44,9 @@ struct ServiceStatus final {
     QDateTime checkedAt; ///< UTC: the last time the engine looked
     std::optional<std::chrono::milliseconds> took; ///< the last attempt to make it
     QDateTime retryAt; ///< UTC: the next attempt, when Failed; else not valid
+    /// Of one provider: the id of the stage it is in the list of; its own is "stt/google". Empty for all others.
+    QString stage{};
+    std::optional<ServiceUse> use{}; ///< of one provider
 
     bool operator==(const ServiceStatus&) const = default;
 };

@@ -11,7 +11,8 @@
 
 // What every struct looks like in JSON: one list of fields each, which the writer and the reader both go through, so
 // that they cannot differ. `field` is mandatory; `optional` is left out when empty, and when it does not come the
-// struct's own default stays. A field is called as its member is, but for `operatorName`, which is "operator".
+// struct's own default stays. A field is called as its member is, but for `operatorName`, which is "operator", and the
+// shorter ones of a latency.
 namespace kav::protocol {
 
 /// The word in "type" or "kind" that tells a struct apart.
@@ -62,6 +63,15 @@ template <typename A> void fields(A& a, typename A::template Ref<EngineStatus> s
     a.field("consoles", s.consoles);
 }
 
+template <typename A> void fields(A& a, typename A::template Ref<ServiceUse> u)
+{
+    a.field("answers", u.answers);
+    a.field("errors", u.errors);
+    a.optional("p50", u.p50);
+    a.optional("p95", u.p95);
+    a.optional("p99", u.p99);
+}
+
 template <typename A> void fields(A& a, typename A::template Ref<ServiceStatus> s)
 {
     a.field("id", s.id);
@@ -72,6 +82,8 @@ template <typename A> void fields(A& a, typename A::template Ref<ServiceStatus> 
     a.optional("checkedAt", s.checkedAt);
     a.optional("took", s.took);
     a.optional("retryAt", s.retryAt);
+    a.optional("stage", s.stage);
+    a.optional("use", s.use);
 }
 
 template <typename A> void fields(A& a, typename A::template Ref<CallSummary> c)
@@ -92,13 +104,18 @@ template <typename A> void fields(A& a, typename A::template Ref<CallSummary> c)
     a.optional("endedAt", c.endedAt);
 }
 
+template <typename A> void fields(A& a, typename A::template Ref<LatencySpan> l)
+{
+    a.field("part", l.part);
+    a.field("ms", l.length);
+    a.optional("by", l.owner);
+}
+
 template <typename A> void fields(A& a, typename A::template Ref<LatencyParts> l)
 {
-    a.optional("endOfUtterance", l.endOfUtterance);
-    a.optional("recognition", l.recognition);
-    a.optional("thinking", l.thinking);
-    a.optional("synthesis", l.synthesis);
+    a.optional("parts", l.spans);
     a.optional("total", l.total);
+    a.optional("filler", l.filler);
     a.optional("answerUs", l.answer);
 }
 

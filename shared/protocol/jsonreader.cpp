@@ -126,6 +126,13 @@ void JsonReader::read(const QJsonValue& json, const JsonPlace& place, EndReason&
     value = endReasonFromName(word).value_or(EndReason::None);
 }
 
+void JsonReader::read(const QJsonValue& json, const JsonPlace& place, LatencyPart& value)
+{
+    QString word;
+    read(json, place, word);
+    value = latencyPartFromName(word).value_or(LatencyPart::Playout); // the parts sum up all the same
+}
+
 void JsonReader::read(const QJsonValue& json, const JsonPlace& place, TurnInput& value)
 {
     QString word;

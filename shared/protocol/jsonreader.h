@@ -86,6 +86,7 @@ private:
     // tells what is taken in its place.
     void read(const QJsonValue& json, const JsonPlace& place, CallState& value);
     void read(const QJsonValue& json, const JsonPlace& place, EndReason& value);
+    void read(const QJsonValue& json, const JsonPlace& place, LatencyPart& value);
     void read(const QJsonValue& json, const JsonPlace& place, TurnInput& value);
     void read(const QJsonValue& json, const JsonPlace& place, ServiceState& value);
     void read(const QJsonValue& json, const JsonPlace& place, ErrorCode& value);

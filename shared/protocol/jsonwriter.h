@@ -69,6 +69,7 @@ public:
     void write(std::chrono::microseconds value) { write(qMax(qint64(0), qint64(value.count()))); }
     void write(CallState value) { write(callStateName(value)); }
     void write(EndReason value) { write(endReasonName(value)); }
+    void write(LatencyPart value) { write(latencyPartName(value)); }
     void write(TurnInput value) { write(turnInputName(value)); }
     void write(ServiceState value) { write(serviceStateName(value)); }
     void write(ErrorCode value) { write(errorCodeName(value)); }
@@ -88,6 +89,7 @@ public:
     QByteArray text() const { return QByteArray(m_buffer.constData(), m_size); }
 
 private:
+    static bool isThere(bool value) { return value; }
     static bool isThere(EndReason value) { return value != EndReason::None; }
     static bool isThere(const QString& value) { return !value.isEmpty(); }
     static bool isThere(const QByteArray& value) { return !value.isEmpty(); }

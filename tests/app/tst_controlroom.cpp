@@ -124,7 +124,15 @@ void tst_ControlRoom::theEngineAndItsServicesAreShown()
     QCOMPARE(console.services.value(u"store"_s).name, u"sqlite"_s);
     QCOMPARE(console.services.value(u"media"_s).state, ServiceState::Ready);
     QCOMPARE(console.services.value(u"media"_s).name, u"2 threads"_s);
-    QCOMPARE(console.services.size(), 5);
+    // Beside its stage, each provider: not used yet.
+    for (const QString& stage : {u"stt"_s, u"llm"_s, u"tts"_s}) {
+        const ServiceStatus provider = console.services.value(stage + u"/stand-in"_s);
+        QCOMPARE(provider.stage, stage);
+        QCOMPARE(provider.state, ServiceState::Ready);
+        QCOMPARE(provider.use, std::optional(ServiceUse()));
+    }
+    QCOMPARE(console.services.size(), 8);
+    QCOMPARE(errorOf(console.ask(protocol::WarmService{0, u"stt/elsewhere"_s})), u"not-possible"_s);
     QVERIFY(console.calls.isEmpty());
     QCOMPARE(console.faults, QStringList());
 }

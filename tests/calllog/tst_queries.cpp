@@ -42,7 +42,11 @@ void TestQueries::initTestCase()
     const QString call = QStringLiteral("CA3");
     m_turn = {1, TurnInput::Voice, QStringLiteral("I want the Sales 50% team"), 0.5, QStringLiteral("Of course."),
         QStringLiteral("Of"), true, false,
-        {std::chrono::milliseconds(400), {}, {}, {}, std::chrono::milliseconds(700)}};
+        {{{LatencyPart::EndOfUtterance, std::chrono::milliseconds(400), QStringLiteral("turn.end_of_utterance_min")},
+             {LatencyPart::FirstToken, std::chrono::milliseconds(250), QStringLiteral("openai")},
+             {LatencyPart::FirstSentence, std::chrono::milliseconds(0), {}},
+             {LatencyPart::Playout, std::chrono::milliseconds(50), QStringLiteral("media.lead")}},
+            std::chrono::milliseconds(700), true}};
     log.append(eventEntry(call, QStringLiteral("WS_START"), 2));
     log.append({Entry::Kind::Turn, call, at(3), turnToJson(m_turn)});
     log.append(eventEntry(call, QStringLiteral("STT_FINAL"), 3, {{QStringLiteral("n"), 5}}));

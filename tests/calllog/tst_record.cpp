@@ -16,6 +16,7 @@ private Q_SLOTS:
     void everyPrefixIsShortAndNeverWhole();
     void everyFlippedBitIsNoticed();
     void turnsSurviveJson();
+    void aTurnOfAnOlderEngineKeepsItsParts();
     void aTurnWithoutNumberOrWithUnknownInputIsRefused();
 
 private:
@@ -108,10 +109,27 @@ void TestRecord::turnsSurviveJson()
     using std::chrono::milliseconds;
     kav::TurnRecord turn{3, kav::TurnInput::Keypad, QStringLiteral("5 5"), 0.75, QStringLiteral("Thank you."),
         QStringLiteral("Thank"), true, false,
-        {milliseconds(420), std::nullopt, milliseconds(12), milliseconds(0), milliseconds(600)}};
+        {{{kav::LatencyPart::EndOfUtterance, milliseconds(420), QStringLiteral("turn.end_of_utterance_max")},
+             {kav::LatencyPart::FirstToken, milliseconds(180), QStringLiteral("google")},
+             {kav::LatencyPart::Playout, milliseconds(0), {}}},
+            milliseconds(600), true}};
     const auto back = turnFromJson(turnToJson(turn));
     QVERIFY(back);
     QCOMPARE(*back, turn);
+}
+
+void TestRecord::aTurnOfAnOlderEngineKeepsItsParts()
+{
+    using std::chrono::milliseconds;
+    const QJsonObject latency{{QStringLiteral("endOfUtteranceMs"), 300}, {QStringLiteral("recognitionMs"), 40},
+        {QStringLiteral("thinkingMs"), 200}, {QStringLiteral("synthesisMs"), 50}, {QStringLiteral("totalMs"), 600}};
+    const auto turn = turnFromJson({{QStringLiteral("number"), 1}, {QStringLiteral("input"), QStringLiteral("voice")},
+        {QStringLiteral("latency"), latency}});
+    QVERIFY(turn);
+    QCOMPARE(turn->latency.length(kav::LatencyPart::FirstToken), std::optional<milliseconds>());
+    QCOMPARE(turn->latency.length(kav::LatencyPart::FirstSentence), std::optional(milliseconds(200)));
+    QCOMPARE(turn->latency.length(kav::LatencyPart::Playout), std::optional(milliseconds(10)));
+    QCOMPARE(turn->latency.total, std::optional(milliseconds(600)));
 }
 
 void TestRecord::aTurnWithoutNumberOrWithUnknownInputIsRefused()

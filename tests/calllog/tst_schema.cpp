@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "engine/calllog/queries.h"
 #include "engine/calllog/schema.h"
 #include "tests/calllog/calllogsupport.h"
 
@@ -16,6 +17,7 @@ private Q_SLOTS:
     void urls();
     void migrationsAreNumberedWithoutGaps();
     void migratingTwiceChangesNothing();
+    void turnsOfTheFirstSchemaKeepTheirParts();
     void aNewerSchemaIsLeftAlone();
     void aFileThatIsNoDatabaseIsRefused();
     void theParserSplitsStatements();
@@ -86,6 +88,45 @@ void TestSchema::migratingTwiceChangesNothing()
     QVERIFY(account->endsWith(QStringLiteral("is up to date")));
     QCOMPARE(sql(path, QStringLiteral("SELECT COUNT(*) FROM schema_version")),
         QStringList{QString::number(migrations().size())});
+}
+
+void TestSchema::turnsOfTheFirstSchemaKeepTheirParts()
+{
+    const QTemporaryDir dir;
+    Settings settings;
+    settings.dataDir = dir.path();
+    const QString path = dir.filePath(QStringLiteral("calls.db"));
+    for (const QString& statement : migrations().first().statements)
+        sql(path, statement);
+    sql(path,
+        QStringLiteral("CREATE TABLE schema_version (version INTEGER PRIMARY KEY, title TEXT NOT NULL, applied_at TEXT "
+                       "NOT NULL)"));
+    sql(path, QStringLiteral("INSERT INTO schema_version VALUES (1, 'one', '')"));
+    sql(path, QStringLiteral("INSERT INTO calls (call_id, run_id, started_at) VALUES ('CA1', 'r', '2026-01-01')"));
+    const QString turn = QStringLiteral("INSERT INTO turns VALUES ('CA1', %1, 'r', %1, '2026-01-01', 'voice', '', 0, "
+                                        "'', '', 0, 0, 300, 40, %2, 60, %3)");
+    sql(path, turn.arg(1).arg(200).arg(620));
+    sql(path, turn.arg(2).arg(200).arg(599)); // rounded past the whole
+    sql(path, turn.arg(3).arg(QStringLiteral("NULL"), QStringLiteral("NULL"))); // never answered
+    const auto account = migrate(settings);
+    QVERIFY2(account, qPrintable(account ? QString() : account.error().message));
+    const auto queries = Queries::open(settings);
+    QVERIFY(queries);
+    const auto detail = (*queries)->call(QStringLiteral("CA1"));
+    QVERIFY(detail);
+    QStringList shown;
+    for (const TranscriptTurn& one : detail->turns) {
+        QStringList words;
+        for (const LatencySpan& span : one.record.latency.spans)
+            words += latencyPartName(span.part) + QLatin1Char(' ') + QString::number(span.length.count());
+        shown += words.join(QStringLiteral(", "));
+    }
+    QCOMPARE(shown,
+        (QStringList{
+            QStringLiteral("end-of-utterance 300, recognition 40, first-sentence 200, first-audio 60, playout 20"),
+            QStringLiteral("end-of-utterance 300, recognition 40, first-sentence 200, first-audio 60"),
+            QStringLiteral("end-of-utterance 300, recognition 40, first-audio 60")}));
+    QVERIFY(!detail->turns.first().record.latency.filler);
 }
 
 void TestSchema::aNewerSchemaIsLeftAlone()

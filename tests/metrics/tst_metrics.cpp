@@ -100,6 +100,7 @@ void TestMetrics::everyFamilyHasHelpTypeAndTheRightForm()
         {QStringLiteral("kav_fallbacks_total"), QStringLiteral("counter")},
         {QStringLiteral("kav_answer_seconds"), QStringLiteral("histogram")},
         {QStringLiteral("kav_endofutterance_seconds"), QStringLiteral("histogram")},
+        {QStringLiteral("kav_turn_gap_seconds"), QStringLiteral("histogram")},
         {QStringLiteral("kav_stage_seconds"), QStringLiteral("histogram")},
         {QStringLiteral("kav_provider_state"), QStringLiteral("gauge")},
         {QStringLiteral("kav_media_frames_total"), QStringLiteral("counter")},
@@ -180,9 +181,15 @@ void TestMetrics::histogramsAreCumulative()
 {
     Metrics metrics(QStringLiteral("1"), QStringLiteral("a"));
     metrics.turnEnded(TurnInput::Voice,
-        {milliseconds(420), milliseconds(80), milliseconds(300), milliseconds(15), milliseconds(820)});
-    metrics.turnEnded(
-        TurnInput::Voice, {milliseconds(600), std::nullopt, milliseconds(5000), std::nullopt, milliseconds(60000)});
+        {{{LatencyPart::EndOfUtterance, milliseconds(420), {}}, {LatencyPart::Recognition, milliseconds(80), {}},
+             {LatencyPart::FirstToken, milliseconds(220), {}}, {LatencyPart::FirstSentence, milliseconds(80), {}},
+             {LatencyPart::FirstAudio, milliseconds(15), {}}, {LatencyPart::Playout, milliseconds(5), {}}},
+            milliseconds(820), false, milliseconds(400)});
+    // A waiting line ended the wait after two seconds; the answer came after a minute.
+    metrics.turnEnded(TurnInput::Voice,
+        {{{LatencyPart::EndOfUtterance, milliseconds(600), {}}, {LatencyPart::FirstToken, milliseconds(1400), {}}},
+            milliseconds(2000), true, milliseconds(59400)});
+    metrics.turnEnded(TurnInput::Keypad, {{{LatencyPart::EndOfUtterance, milliseconds(3000), {}}}, {}, false, {}});
     WorkerCounters& worker = metrics.addWorker();
     worker.countLateness(std::chrono::microseconds(-50)); // early is on time
     worker.countLateness(std::chrono::microseconds(100)); // a bound belongs to its bucket
@@ -203,6 +210,12 @@ void TestMetrics::histogramsAreCumulative()
     QCOMPARE(scrape("kav_answer_seconds_bucket{le=\"15\"}"), 1.0);
     QCOMPARE(scrape("kav_answer_seconds_count"), 2.0);
     QCOMPARE(scrape("kav_answer_seconds_sum"), 60.82);
+    const auto near = [&scrape](const char* key, double value) { return qAbs(scrape(key) - value) < 1e-9; };
+    QVERIFY(near("kav_turn_gap_seconds_sum{part=\"end_of_utterance\"}", 1.02)); // nobody waited for the third
+    QVERIFY(near("kav_turn_gap_seconds_sum{part=\"first_token\"}", 1.62));
+    QVERIFY(near("kav_turn_gap_seconds_sum{part=\"playout\"}", 0.005));
+    QCOMPARE(scrape("kav_turn_gap_seconds_count{part=\"first_audio\"}"), 1.0);
+    QCOMPARE(scrape("kav_endofutterance_seconds_count"), 2.0); // keys are no utterance
     QCOMPARE(scrape("kav_stage_seconds_count{stage=\"stt\"}"), 1.0);
     QCOMPARE(scrape("kav_stage_seconds_count{stage=\"llm\"}"), 2.0);
     QCOMPARE(scrape("kav_pacing_lateness_seconds_bucket{le=\"0.0001\"}"), 2.0);
@@ -288,8 +301,8 @@ void TestMetrics::providersInUseAreCountedByTheNamesThatAreKnown()
     QCOMPARE(scrape("kav_failovers_total{from=\"openai\",stage=\"llm\",to=\"embedded\"}"), 2.0);
     QCOMPARE(scrape("kav_failovers_total{from=\"embedded\",stage=\"llm\",to=\"none\"}"), 1.0);
     QCOMPARE(scrape("kav_failovers_total{from=\"other\",stage=\"stt\",to=\"other\"}"), 100.0);
-    QCOMPARE(scrape("kav_provider_seconds_count{provider=\"google\",stage=\"tts\"}"), 1.0);
-    QCOMPARE(scrape("kav_provider_seconds_count{provider=\"other\",stage=\"tts\"}"), 100.0);
+    QCOMPARE(scrape("kav_provider_seconds_count{measure=\"first_audio\",provider=\"google\",stage=\"tts\"}"), 1.0);
+    QCOMPARE(scrape("kav_provider_seconds_count{measure=\"first_audio\",provider=\"other\",stage=\"tts\"}"), 100.0);
     QVERIFY(!metrics.render().contains("invented"));
 }
 

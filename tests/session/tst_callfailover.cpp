@@ -44,6 +44,20 @@ QStringList failovers(const Call& call)
     return list;
 }
 
+/// "recognition second, first-token second": whose the parts of a wait were.
+QString owners(const TurnRecord& turn)
+{
+    QStringList list;
+    Milliseconds sum{0};
+    for (const LatencySpan& span : turn.latency.spans) {
+        list += latencyPartName(span.part) + QLatin1Char(' ') + span.owner;
+        sum += span.length;
+    }
+    if (!turn.latency.total || sum != *turn.latency.total)
+        list += QStringLiteral("but not of the whole");
+    return list.join(QStringLiteral(", "));
+}
+
 /// Greeted, the caller says something.
 bool asks(Call& call, Milliseconds length = 900ms)
 {
@@ -354,6 +368,9 @@ private Q_SLOTS:
             (QStringList{QStringLiteral("STT stand-in>second"), QStringLiteral("LLM stand-in>second"),
                 QStringLiteral("TTS stand-in>second")}));
         QVERIFY(call.longestSilenceOwed < 2000ms);
+        QCOMPARE(owners(call.turns.last()),
+            QStringLiteral("end-of-utterance turn.end_of_utterance_max, recognition second, first-token second, "
+                           "first-sentence second, first-audio second, playout media.lead"));
     }
 
     // ---- a model that speaks ----
@@ -371,7 +388,9 @@ private Q_SLOTS:
         QCOMPARE(call.turns.at(0).heardText, QStringLiteral("Hello. How can I help?"));
         QCOMPARE(call.turns.at(1).heardText, QStringLiteral("Sales is closed."));
         QVERIFY(call.turns.at(1).latency.total);
-        QVERIFY(call.turns.at(1).latency.synthesis);
+        QCOMPARE(owners(call.turns.at(1)),
+            QStringLiteral("end-of-utterance turn.end_of_utterance_max, recognition stand-in, first-token stand-in, "
+                           "first-sentence stand-in, first-audio stand-in, playout media.lead"));
         QCOMPARE(call.shownTurns.value(1).record.agentText, QStringLiteral("Hello. How can I help?"));
     }
 

@@ -67,7 +67,13 @@ private Q_SLOTS:
         QCOMPARE(call.turns.at(1).callerText, QStringLiteral("sales please"));
         QCOMPARE(call.turns.at(1).heardText, QStringLiteral("Sales is closed."));
         QVERIFY(call.turns.at(1).latency.total);
-        QVERIFY(*call.turns.at(1).latency.endOfUtterance >= 300ms && *call.turns.at(1).latency.endOfUtterance <= 600ms);
+        const LatencyParts& wait = call.turns.at(1).latency;
+        const auto pause = wait.length(LatencyPart::EndOfUtterance);
+        QVERIFY(pause && *pause >= 300ms && *pause <= 600ms);
+        Milliseconds sum{0};
+        for (const LatencySpan& span : wait.spans)
+            sum += span.length;
+        QCOMPARE(sum, *wait.total);
         QCOMPARE(call.count(QStringLiteral("clear")), 0);
     }
 
@@ -247,6 +253,12 @@ private Q_SLOTS:
         QTRY_VERIFY(QFile::exists(path));
         QTRY_VERIFY(media::readWav(path).ok() && media::readWav(path)->frames() >= 8000 * 3);
         QVERIFY(call.turns.at(1).fallback);
+        // The caller waited for the model until the waiting line was heard.
+        const LatencyParts& wait = call.turns.at(1).latency;
+        QVERIFY(wait.filler);
+        QCOMPARE(wait.spans.last().part, LatencyPart::FirstToken);
+        QVERIFY(*wait.total >= 2000ms && *wait.total < 2200ms);
+        QVERIFY(*wait.answer > 3s); // the fallback line, behind it
         QCOMPARE(
             call.log.last().data.value(QStringLiteral("facts")).toObject().value(QStringLiteral("message")).toString(),
             ref);
@@ -449,6 +461,27 @@ private Q_SLOTS:
         call.press('#');
         QCOMPARE(call.conversation->asked.size(), 2);
         QCOMPARE(call.conversation->asked.last().text, QStringLiteral("5551234"));
+    }
+
+    void keysThatAreWaitedForArePartOfTheWait()
+    {
+        providers::Expectation number;
+        number.kind = providers::Expectation::Kind::Digits;
+        number.keypadMin = 1;
+        number.keypadMax = 10;
+        number.keypadPause = 1500ms;
+        Call call({.answers = {{QStringLiteral("Your number please."), number, false}, says("Thank you.")}});
+        call.start();
+        QVERIFY(call.untilAgentSpeaks());
+        QVERIFY(call.untilAgentIsSilent());
+        call.press('5');
+        QVERIFY(call.untilAgentSpeaks(1600ms));
+        QVERIFY(call.untilAgentIsSilent());
+        const LatencyParts& wait = call.turns.at(1).latency;
+        QVERIFY(wait.length(LatencyPart::EndOfUtterance) >= 1500ms);
+        QCOMPARE(wait.owner(LatencyPart::EndOfUtterance), QStringLiteral("dialog"));
+        QVERIFY(!wait.length(LatencyPart::Recognition));
+        QVERIFY(wait.total >= 1500ms && wait.total < 1700ms);
     }
 
     void aMessageIsRecordedWhole()

@@ -25,6 +25,15 @@ ServiceStatus failedService()
         QStringLiteral("the model's folder is missing"), at(1), at(61), 1840ms, at(121)};
 }
 
+ServiceStatus providerService()
+{
+    ServiceStatus service = failedService();
+    service.id = QStringLiteral("stt/deepgram");
+    service.stage = QStringLiteral("stt");
+    service.use = ServiceUse{41, 2, 180ms, 420ms, 910ms};
+    return service;
+}
+
 ServiceStatus idleService()
 {
     ServiceStatus service;
@@ -59,7 +68,13 @@ TranscriptTurn closedTurn()
 {
     return {{1, TurnInput::Voice, QStringLiteral("אני רוצה לקבוע תור \"דחוף\""), 0.75,
                 QStringLiteral("Of course.\nFor which day?"), QStringLiteral("Of course."), true, false,
-                {420ms, 130ms, 260ms, 90ms, 900ms, 480125us}},
+                {{{LatencyPart::EndOfUtterance, 420ms, QStringLiteral("turn.end_of_utterance_max")},
+                     {LatencyPart::Recognition, 130ms, QStringLiteral("deepgram")},
+                     {LatencyPart::FirstToken, 160ms, QStringLiteral("openai")},
+                     {LatencyPart::FirstSentence, 100ms, QStringLiteral("openai")},
+                     {LatencyPart::FirstAudio, 85ms, QStringLiteral("elevenlabs")},
+                     {LatencyPart::Playout, 5ms, QStringLiteral("media.lead")}},
+                    900ms, true, 480125us}},
         at(10.5), false, true};
 }
 
@@ -141,10 +156,10 @@ QList<ProtocolSample> protocolSamples()
                 QStringLiteral("Dana"), 5000ms, true}),
         toConsole("refusal", Refusal{ErrorCode::Version, QStringLiteral("this engine speaks version 2 to 3"), 2, 3}),
         toConsole("snapshot",
-            Snapshot{1041, at(95.5), engineStatus(), {failedService(), idleService()}, {endedCall(), liveCall()},
+            Snapshot{1041, at(95.5), engineStatus(), {providerService(), idleService()}, {endedCall(), liveCall()},
                 {transcript()}}),
         toConsole("delta-engine", delta(EngineChange{engineStatus()})),
-        toConsole("delta-service", delta(ServiceChange{failedService()})),
+        toConsole("delta-service", delta(ServiceChange{providerService()})),
         toConsole("delta-call", delta(CallChange{endedCall()})),
         toConsole("delta-call-gone", delta(CallGone{call})),
         toConsole("delta-turn", delta(TurnChange{call, closedTurn()})),

@@ -163,7 +163,8 @@ template <typename Unknown, typename... T> QList<int> missingFrom(const QSet<int
     return missing;
 }
 
-/// The fields that may be left out; an array's index is left away. PROTOCOL.md marks them with a question mark.
+/// The fields that may be left out; an array's index is left away, as all digits are. PROTOCOL.md marks them with a
+/// question mark.
 const QStringList OptionalFields{QStringLiteral("hello.features"), QStringLiteral("hello.client"),
     QStringLiteral("hello.token"), QStringLiteral("hello.operator"), QStringLiteral("hello.resume"),
     QStringLiteral("hello.watch"), QStringLiteral("start-test-call.say"), QStringLiteral("start-test-call.wav"),
@@ -178,8 +179,10 @@ const QStringList OptionalFields{QStringLiteral("hello.features"), QStringLitera
     QStringLiteral("call.endedAt"), QStringLiteral("calls[].lastGap"), QStringLiteral("calls[].reason"),
     QStringLiteral("calls[].endedAt"), QStringLiteral("row.reason"), QStringLiteral("row.endedAt"),
     QStringLiteral("rows[].reason"), QStringLiteral("rows[].endedAt"), QStringLiteral("result.next"),
-    QStringLiteral("latency.endOfUtterance"), QStringLiteral("latency.recognition"), QStringLiteral("latency.thinking"),
-    QStringLiteral("latency.synthesis"), QStringLiteral("latency.total"), QStringLiteral("latency.answerUs")};
+    QStringLiteral("service.stage"), QStringLiteral("service.use"), QStringLiteral("services[].stage"),
+    QStringLiteral("services[].use"), QStringLiteral("use.p"),
+    QStringLiteral("latency.parts"), QStringLiteral("parts[].by"), QStringLiteral("latency.filler"),
+    QStringLiteral("latency.total"), QStringLiteral("latency.answerUs")};
 
 /// The entry of OptionalFields that names this field; -1 for a mandatory one.
 int optionalField(QString path)
@@ -670,7 +673,7 @@ void TestProtocol::anUnknownResultIsAResult()
 void TestProtocol::anUnknownWordCostsNoMessage()
 {
     QByteArray text = encoded(sampleOf("snapshot").message);
-    for (const char* const word : {"'caller-speaking'", "'caller-hung-up'", "'failed'", "'keypad'"}) {
+    for (const char* const word : {"'caller-speaking'", "'caller-hung-up'", "'failed'", "'keypad'", "'first-token'"}) {
         QVERIFY(text.contains(json(word)));
         text.replace(json(word), "\"of-tomorrow\"");
     }
@@ -679,6 +682,7 @@ void TestProtocol::anUnknownWordCostsNoMessage()
     QCOMPARE(snapshot.calls[0].reason, EndReason::None);
     QCOMPARE(snapshot.services[0].state, ServiceState::Degraded);
     QCOMPARE(snapshot.watched[0].turns[1].record.input, TurnInput::Voice);
+    QCOMPARE(snapshot.watched[0].turns[0].record.latency.spans[2].part, LatencyPart::Playout);
     QCOMPARE(snapshot.calls[0].state, CallState::Ended); // and the others are as they were
 
     const auto refusal = decodedAs<Refusal>(json("{'type':'refusal','code':'full-moon','message':'Not tonight.'}"));
@@ -714,6 +718,11 @@ void TestProtocol::everyWordComesBack()
     TranscriptTurn turn;
     for (int i = 0; i <= int(TurnInput::Silence); ++i) {
         turn.record.input = TurnInput(i);
+        const ToConsole message = Delta{1, 2, {}, {TurnChange{QStringLiteral("CA1"), turn}}};
+        QVERIFY(decodeToConsole(encode(message)).value() == message);
+    }
+    for (const LatencyPart part : LatencyPartsInOrder) {
+        turn.record.latency.spans = {{part, 40ms, QStringLiteral("google")}};
         const ToConsole message = Delta{1, 2, {}, {TurnChange{QStringLiteral("CA1"), turn}}};
         QVERIFY(decodeToConsole(encode(message)).value() == message);
     }

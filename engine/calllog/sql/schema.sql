@@ -90,3 +90,23 @@ CREATE TABLE operator_acts (
     PRIMARY KEY (run_id, entry_number)
 );
 CREATE INDEX operator_acts_by_call ON operator_acts (call_id);
+
+-- migration 2: the parts of a turn's wait, each with its owner
+
+-- What was called thinking went to the first sentence; of old turns the first token is not known.
+ALTER TABLE turns RENAME COLUMN thinking_ms TO first_sentence_ms;
+ALTER TABLE turns RENAME COLUMN synthesis_ms TO first_audio_ms;
+ALTER TABLE turns ADD COLUMN first_token_ms BIGINT;
+ALTER TABLE turns ADD COLUMN playout_ms BIGINT;
+UPDATE turns SET playout_ms = total_ms - COALESCE(end_of_utterance_ms, 0) - COALESCE(recognition_ms, 0)
+    - COALESCE(first_sentence_ms, 0) - COALESCE(first_audio_ms, 0)
+    WHERE total_ms >= COALESCE(end_of_utterance_ms, 0) + COALESCE(recognition_ms, 0) + COALESCE(first_sentence_ms, 0)
+    + COALESCE(first_audio_ms, 0);
+ALTER TABLE turns ADD COLUMN end_of_utterance_by TEXT;
+ALTER TABLE turns ADD COLUMN recognition_by TEXT;
+ALTER TABLE turns ADD COLUMN first_token_by TEXT;
+ALTER TABLE turns ADD COLUMN first_sentence_by TEXT;
+ALTER TABLE turns ADD COLUMN first_audio_by TEXT;
+ALTER TABLE turns ADD COLUMN playout_by TEXT;
+-- The wait ended with a waiting line, not with the answer.
+ALTER TABLE turns ADD COLUMN filler INTEGER NOT NULL DEFAULT 0;

@@ -49,9 +49,12 @@ TranscriptTurn turnNumber(int number, const QString& callerText)
     turn.record.agentText =
         QStringLiteral("All right. Please leave your message now. When you are done, just stop talking.");
     turn.record.heardText = turn.record.agentText;
-    turn.record.latency.endOfUtterance = std::chrono::milliseconds(420);
-    turn.record.latency.recognition = std::chrono::milliseconds(110);
-    turn.record.latency.total = std::chrono::milliseconds(600 + number * 7 % 300);
+    const std::chrono::milliseconds total(600 + number * 7 % 300);
+    turn.record.latency.spans = {
+        {LatencyPart::EndOfUtterance, std::chrono::milliseconds(420), QStringLiteral("turn.end_of_utterance_max")},
+        {LatencyPart::Recognition, std::chrono::milliseconds(110), QStringLiteral("embedded")},
+        {LatencyPart::Playout, total - std::chrono::milliseconds(530), QStringLiteral("media.lead")}};
+    turn.record.latency.total = total;
     turn.startedAt = QDateTime::currentDateTimeUtc();
     turn.open = false;
     turn.callerTextFinal = true;

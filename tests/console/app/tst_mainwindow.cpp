@@ -67,7 +67,13 @@ TranscriptTurn turn(int number, const QString& caller, const QString& agent)
     turn.record.agentText = agent;
     turn.record.heardText = agent;
     turn.record.confidence = 0.9;
-    turn.record.latency = {400ms, 120ms, 180ms, 90ms, 830ms};
+    turn.record.latency = {{{LatencyPart::EndOfUtterance, 400ms, QStringLiteral("turn.end_of_utterance_max")},
+                               {LatencyPart::Recognition, 120ms, QStringLiteral("google")},
+                               {LatencyPart::FirstToken, 140ms, QStringLiteral("openai")},
+                               {LatencyPart::FirstSentence, 40ms, QStringLiteral("openai")},
+                               {LatencyPart::FirstAudio, 90ms, QStringLiteral("elevenlabs")},
+                               {LatencyPart::Playout, 40ms, QStringLiteral("media.lead")}},
+        830ms};
     turn.startedAt = QDateTime::currentDateTimeUtc().addSecs(number * 9 - 70);
     turn.open = false;
     turn.callerTextFinal = true;

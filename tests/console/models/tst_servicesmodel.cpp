@@ -111,7 +111,7 @@ void TestServicesModel::aChangeTouchesItsRow()
     screen.model.take({screen.status("stt"), screen.status("llm")});
     screen.ear.heard();
     screen.model.change(screen.status("llm", ServiceState::Warming));
-    QCOMPARE(screen.ear.heard(), words("~2..2/0..5"));
+    QCOMPARE(screen.ear.heard(), words("~2..2/0..6"));
     screen.model.change(screen.status("llm", ServiceState::Warming));
     QCOMPARE(screen.ear.heard(), QStringList());
     screen.model.change(screen.status("new"));
@@ -143,7 +143,7 @@ void TestServicesModel::anOldCheckIsUnknown()
     screen.ear.heard();
     screen.clock.advance(1ms);
     screen.model.tickTimes();
-    QCOMPARE(screen.ear.heard(), words("~0..2/0..5"));
+    QCOMPARE(screen.ear.heard(), words("~0..2/0..6"));
     QCOMPARE(screen.lamp(1), Lamp::Unknown);
     QCOMPARE(screen.lamp(2), Lamp::Off);
     screen.model.change(screen.status("stt"));
@@ -163,7 +163,7 @@ void TestServicesModel::nothingIsKnownWhileNotLive()
     screen.model.take({screen.status("stt")});
     screen.ear.heard();
     screen.model.setLive(false);
-    QCOMPARE(screen.ear.heard(), words("~0..1/0..5"));
+    QCOMPARE(screen.ear.heard(), words("~0..1/0..6"));
     QCOMPARE(screen.lamp(0), Lamp::Unknown);
     QCOMPARE(screen.lamp(1), Lamp::Unknown);
     QVERIFY(screen.model.index(0, 0).data(DimmedRole).toBool());

@@ -57,7 +57,6 @@ private Q_SLOTS:
     void theLogsAccountReplacesTheLiveOne();
     void anotherCallBeginsEmpty();
     void showsWhereTheTimeWent();
-    void deliveryIsTheRest();
     void saysHowATurnWithoutWordsWasGiven();
     void readsOutATurn();
     void exportsPlainValues();
@@ -87,7 +86,7 @@ void TestTranscriptModel::takesATranscriptAsDifferences()
     const QPersistentModelIndex read(screen.model.index(2, 0));
     screen.model.change(Call, turnOf(3, QStringLiteral("a partial")));
     screen.ear.heard();
-    QCOMPARE(screen.given({2, 3, 4, 5}, 2), words("-0..0 +2..3 ~1..1/0..8"));
+    QCOMPARE(screen.given({2, 3, 4, 5}, 2), words("-0..0 +2..3 ~1..1/0..9"));
     QCOMPARE(screen.model.firstTurn(), 2);
     QCOMPARE(screen.numbers(), words("2 3 4 5"));
     QCOMPARE(read.row(), 1);
@@ -104,7 +103,7 @@ void TestTranscriptModel::aTurnGrowsInItsRow()
     turn.record.callerText = QStringLiteral("good morning");
     screen.model.change(Call, turn);
     screen.model.change(Call, turn);
-    QCOMPARE(screen.ear.heard(), words("+0..0 ~0..0/0..8"));
+    QCOMPARE(screen.ear.heard(), words("+0..0 ~0..0/0..9"));
     QCOMPARE(screen.text(0, Transcript::CallerText), QStringLiteral("good morning"));
     QVERIFY(screen.model.at(0).open);
     QCOMPARE(screen.model.index(0, 0).data(ItemRole).value<TranscriptTurn>(), turn);
@@ -137,7 +136,7 @@ void TestTranscriptModel::theLogsAccountReplacesTheLiveOne()
         {turnOf(1, QStringLiteral("words 1")), turnOf(2, QStringLiteral("words 2")),
             turnOf(3, QStringLiteral("corrected"))},
         {}});
-    QCOMPARE(screen.ear.heard(), words("+0..0 ~2..2/0..8"));
+    QCOMPARE(screen.ear.heard(), words("+0..0 ~2..2/0..9"));
     QCOMPARE(screen.model.firstTurn(), 1);
 }
 
@@ -155,30 +154,27 @@ void TestTranscriptModel::showsWhereTheTimeWent()
 {
     TranscriptScreen screen;
     auto turn = turnOf(1, QStringLiteral("hello"), QStringLiteral("Good day."));
-    turn.record.latency = {700ms, 120ms, {}, 80ms, 1040ms, {}};
+    turn.record.latency = {
+        {{LatencyPart::EndOfUtterance, 700ms, QStringLiteral("turn.end_of_utterance_max")},
+            {LatencyPart::Recognition, 120ms, QStringLiteral("deepgram")},
+            {LatencyPart::FirstSentence, 80ms, QStringLiteral("tool:book")},
+            {LatencyPart::FirstAudio, 100ms, QStringLiteral("rendered")}, {LatencyPart::Playout, 40ms, {}}},
+        1040ms, true, {}};
     screen.model.change(Call, turn);
     QStringList texts;
     for (int column = Transcript::Pause; column < Transcript::ColumnCount; ++column)
         texts.append(screen.text(0, column));
     QCOMPARE(texts,
         QStringList({QStringLiteral("700 ms"), QStringLiteral("120 ms"), QString(QChar(0x2013)),
-            QStringLiteral("80 ms"), QStringLiteral("140 ms"), QStringLiteral("1.04 s")}));
-}
-
-void TestTranscriptModel::deliveryIsTheRest()
-{
-    LatencyParts parts;
-    QVERIFY(!deliveryOf(parts));
-    parts.thinking = 300ms;
-    QVERIFY(!deliveryOf(parts));
-    parts.total = 500ms;
-    QCOMPARE(*deliveryOf(parts), 200ms);
-    parts.endOfUtterance = 100ms;
-    parts.recognition = 60ms;
-    parts.synthesis = 40ms;
-    QCOMPARE(*deliveryOf(parts), 0ms);
-    parts.total = 499ms; // each part was rounded by itself
-    QCOMPARE(*deliveryOf(parts), 0ms);
+            QStringLiteral("80 ms"), QStringLiteral("100 ms"), QStringLiteral("40 ms"), QStringLiteral("1.04 s")}));
+    const auto tip = [&](int column) { return screen.text(0, column, Qt::ToolTipRole).section(QLatin1Char('\n'), 1); };
+    QCOMPARE(tip(Transcript::Pause), QStringLiteral("Set by turn.end_of_utterance_max."));
+    QCOMPARE(tip(Transcript::Recognition), QStringLiteral("Spent by deepgram."));
+    QCOMPARE(tip(Transcript::FirstToken), QString());
+    QCOMPARE(tip(Transcript::FirstSentence), QStringLiteral("Spent by the tool book."));
+    QCOMPARE(tip(Transcript::FirstAudio), QStringLiteral("The line was rendered ahead."));
+    QCOMPARE(tip(Transcript::Playout), QString());
+    QVERIFY(tip(Transcript::Gap).contains(QStringLiteral("waiting line")));
 }
 
 void TestTranscriptModel::saysHowATurnWithoutWordsWasGiven()
@@ -224,7 +220,7 @@ void TestTranscriptModel::exportsPlainValues()
     QCOMPARE(exported(Transcript::CallerText), QVariant(QString()));
     QCOMPARE(exported(Transcript::AgentText), QVariant(QStringLiteral("Good day.")));
     QCOMPARE(exported(Transcript::Gap), QVariant(qint64(1500)));
-    QVERIFY(!exported(Transcript::Thinking).isValid());
+    QVERIFY(!exported(Transcript::FirstToken).isValid());
 }
 
 void TestTranscriptModel::longGapsAreMarked()
@@ -247,7 +243,7 @@ void TestTranscriptModel::isDimmedWhileNotLive()
     TranscriptScreen screen;
     screen.given({1, 2});
     screen.model.setLive(false);
-    QCOMPARE(screen.ear.heard(), words("~0..1/0..8"));
+    QCOMPARE(screen.ear.heard(), words("~0..1/0..9"));
     QVERIFY(screen.model.index(1, 0).data(DimmedRole).toBool());
     screen.model.setLive(false);
     QCOMPARE(screen.ear.heard(), QStringList());

@@ -23,10 +23,18 @@ TranscriptTurn turn(int number, const QString& caller, const QString& agent, con
     result.record.heardText = agent;
     result.record.confidence = 0.87;
     if (total) {
-        result.record.latency.endOfUtterance = 480ms;
-        result.record.latency.recognition = *total / 12;
-        result.record.latency.thinking = *total / 5;
-        result.record.latency.synthesis = *total / 9;
+        Milliseconds rest = *total;
+        const auto add = [&](LatencyPart part, Milliseconds length, const QString& owner) {
+            length = std::min(length, rest);
+            rest -= length;
+            result.record.latency.spans.append({part, length, owner});
+        };
+        add(LatencyPart::EndOfUtterance, 480ms, QStringLiteral("turn.end_of_utterance_max"));
+        add(LatencyPart::Recognition, *total / 12, QStringLiteral("google"));
+        add(LatencyPart::FirstToken, *total / 8, QStringLiteral("openai"));
+        add(LatencyPart::FirstSentence, *total / 16, QStringLiteral("openai"));
+        add(LatencyPart::FirstAudio, *total / 9, QStringLiteral("elevenlabs"));
+        add(LatencyPart::Playout, rest, QStringLiteral("media.lead"));
         result.record.latency.total = *total;
     }
     result.startedAt = at;

@@ -14,7 +14,7 @@
 using namespace kav;
 using namespace kav::console;
 using namespace std::chrono_literals;
-using Part = LatencySegment::Part;
+using Part = LatencyPart;
 
 namespace {
 
@@ -23,15 +23,17 @@ const QRegularExpression AnyWarning(QStringLiteral("^(?!This plugin does not sup
 
 using Wait = std::optional<std::chrono::milliseconds>;
 
-LatencyParts waits(Wait pause, Wait recognition, Wait thinking, Wait synthesis, Wait total)
+LatencyParts waits(const QList<LatencySpan>& spans, Wait total)
 {
     LatencyParts parts;
-    parts.endOfUtterance = pause;
-    parts.recognition = recognition;
-    parts.thinking = thinking;
-    parts.synthesis = synthesis;
+    parts.spans = spans;
     parts.total = total;
     return parts;
+}
+
+LatencySpan span(Part part, std::chrono::milliseconds length, const char* owner = "")
+{
+    return {part, length, QString::fromLatin1(owner)};
 }
 
 TranscriptTurn turnWith(int number, const LatencyParts& latency)
@@ -46,7 +48,11 @@ TranscriptTurn turnWith(int number, const LatencyParts& latency)
     return turn;
 }
 
-const LatencyParts Usual = waits(500ms, 40ms, 90ms, 70ms, 740ms);
+const LatencyParts Usual =
+    waits({span(Part::EndOfUtterance, 500ms, "turn.end_of_utterance_max"), span(Part::Recognition, 40ms, "google"),
+              span(Part::FirstToken, 60ms, "openai"), span(Part::FirstSentence, 30ms, "openai"),
+              span(Part::FirstAudio, 70ms, "elevenlabs"), span(Part::Playout, 40ms, "media.lead")},
+        740ms);
 
 } // namespace
 
@@ -59,12 +65,15 @@ private Q_SLOTS:
     {
         QTest::addColumn<LatencyParts>("parts");
         QTest::addColumn<int>("segments");
-        QTest::newRow("all known, the rest is delivery") << Usual << 5;
-        QTest::newRow("nothing known but the gap") << waits({}, {}, {}, {}, 900ms) << 1;
-        QTest::newRow("rounded past the gap") << waits(500ms, 241ms, {}, {}, 740ms) << 2;
-        QTest::newRow("far past the gap") << waits(500ms, 500ms, 500ms, {}, 740ms) << 2;
-        QTest::newRow("a part below nothing") << waits(-5ms, 40ms, {}, {}, 740ms) << 2;
-        QTest::newRow("no wait at all") << waits({}, {}, {}, {}, 0ms) << 0;
+        const LatencySpan pause = span(Part::EndOfUtterance, 500ms);
+        QTest::newRow("all known") << Usual << 6;
+        QTest::newRow("nothing known but the gap") << waits({}, 900ms) << 1;
+        QTest::newRow("past the gap") << waits({pause, span(Part::Recognition, 241ms)}, 740ms) << 2;
+        QTest::newRow("far past the gap")
+            << waits({pause, span(Part::Recognition, 500ms), span(Part::FirstToken, 500ms)}, 740ms) << 2;
+        QTest::newRow("a part below nothing")
+            << waits({span(Part::EndOfUtterance, -5ms), span(Part::Recognition, 40ms)}, 740ms) << 2;
+        QTest::newRow("no wait at all") << waits({}, 0ms) << 0;
     }
     void thePartsSumToTheGap()
     {
@@ -73,7 +82,7 @@ private Q_SLOTS:
         const auto result = segmentsOf(parts);
         QCOMPARE(int(result.size()), segments);
         std::chrono::milliseconds sum{0};
-        for (const LatencySegment& segment : result) {
+        for (const LatencySpan& segment : result) {
             QVERIFY(segment.length > 0ms);
             sum += segment.length;
         }
@@ -82,8 +91,9 @@ private Q_SLOTS:
 
     void anAnswerThatNeverCameShowsWhatIsKnown()
     {
-        const auto segments = segmentsOf(waits(500ms, {}, 90ms, {}, {}));
-        QCOMPARE(segments, (std::vector<LatencySegment>{{Part::Pause, 500ms}, {Part::Thinking, 90ms}}));
+        const QList<LatencySpan> known{span(Part::EndOfUtterance, 500ms), span(Part::FirstToken, 90ms, "openai")};
+        const auto segments = segmentsOf(waits(known, {}));
+        QCOMPARE(segments, std::vector<LatencySpan>(known.cbegin(), known.cend()));
         QVERIFY(segmentsOf({}).empty());
     }
 
@@ -136,9 +146,14 @@ private Q_SLOTS:
         const auto said = [&](int row) {
             return view.table().model()->index(row, TranscriptModel::AgentText).data(Qt::AccessibleTextRole).toString();
         };
-        for (const char* word : {"Turn 1", "740", "Pause", "500", "Delivery", "40"})
+        for (const char* word : {"Turn 1", "740", "Pause", "500", "turn.end_of_utterance_max", "First word", "60",
+                 "openai", "Sending", "40"})
             QVERIFY2(said(0).contains(QLatin1String(word)), qPrintable(said(0)));
         QVERIFY2(said(1).contains(QStringLiteral("no answer")), qPrintable(said(1)));
+        LatencyParts filled = Usual;
+        filled.filler = true;
+        model.change(QStringLiteral("CA1"), turnWith(2, filled));
+        QVERIFY2(said(1).contains(QStringLiteral("for a waiting line")), qPrintable(said(1)));
     }
 
     void figuresComeOnDemand()
@@ -146,13 +161,13 @@ private Q_SLOTS:
         TranscriptModel model;
         LatencyView view(model);
         QVERIFY(!view.showsNumbers());
-        QVERIFY(view.table().isColumnHidden(TranscriptModel::Thinking));
+        QVERIFY(view.table().isColumnHidden(TranscriptModel::FirstToken));
         QVERIFY(!view.table().isColumnHidden(TranscriptModel::Gap));
         auto* button = view.findChild<QToolButton*>();
         QVERIFY(button);
         QTest::keyClick(button, Qt::Key_Space);
         QVERIFY(view.showsNumbers());
-        QVERIFY(!view.table().isColumnHidden(TranscriptModel::Thinking));
+        QVERIFY(!view.table().isColumnHidden(TranscriptModel::FirstToken));
     }
 
     void timeRunsLeftToRightInEveryLanguage()
@@ -161,7 +176,7 @@ private Q_SLOTS:
         model.clear(QStringLiteral("CA1"));
         LatencyView view(model);
         view.resize(600, 200);
-        model.change(QStringLiteral("CA1"), turnWith(1, waits(250ms, {}, {}, {}, 250ms)));
+        model.change(QStringLiteral("CA1"), turnWith(1, waits({span(Part::EndOfUtterance, 250ms)}, 250ms)));
         const auto bar = [&] {
             const QRect cell = view.table().visualRect(view.table().model()->index(0, TranscriptModel::AgentText));
             return view.table().viewport()->grab(cell).toImage();

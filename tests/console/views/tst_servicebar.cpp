@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "console/models/words.h"
 #include "console/views/servicebar.h"
 #include "tests/console/views/benchdesk.h"
 
@@ -110,6 +111,42 @@ private Q_SLOTS:
         QVERIFY(popup);
         for (const char* word : {"Call log: Failed", "the disk is full", "Since:", "4 s", "0:12", "1.83 s"})
             QVERIFY2(wordsOf(*popup).contains(QLatin1String(word)), qPrintable(wordsOf(*popup)));
+    }
+
+    void theProvidersOfAStageAreInItsPopup()
+    {
+        BenchDesk bench;
+        Shown shown(bench);
+        protocol::Snapshot busy = bench.busy();
+        ServiceStatus first;
+        first.id = QStringLiteral("stt/google");
+        first.stage = QStringLiteral("stt");
+        first.state = ServiceState::Degraded;
+        first.reason = QStringLiteral("no final within 1800 ms");
+        first.checkedAt = bench.at();
+        first.use = ServiceUse{41, 2, 180ms, 420ms, 1910ms};
+        ServiceStatus second = first;
+        second.id = QStringLiteral("stt/embedded");
+        second.state = ServiceState::Ready;
+        second.reason.clear();
+        second.use = ServiceUse{};
+        busy.services.append({first, second});
+        bench.goLive(busy);
+        QCOMPARE(shown.bar.findChildren<QToolButton*>().size(), 6); // a lamp a service, none for its providers
+        QWidget* popup = shown.open("stt");
+        QVERIFY(popup);
+        const QString words = withoutIsolates(wordsOf(*popup));
+        for (const char* word :
+            {"google: Degraded\nAnswers: 41; p50 180 ms, p95 420 ms, p99 1.91 s; errors: 2\nno final",
+                "embedded: Ready\nAnswers: none; errors: 0"})
+            QVERIFY2(words.contains(QLatin1String(word)), qPrintable(words));
+        QVERIFY(words.indexOf(QLatin1String("google")) < words.indexOf(QLatin1String("embedded")));
+        second.use = ServiceUse{1, 0, 90ms, 90ms, 90ms};
+        bench.change({protocol::ServiceChange{second}});
+        QVERIFY(withoutIsolates(wordsOf(*popup)).contains(QStringLiteral("Answers: 1; p50 90 ms")));
+        popup->close();
+        popup = shown.open("llm");
+        QVERIFY(!wordsOf(*popup).contains(QStringLiteral("errors: ")));
     }
 
     void warmAgainIsPendingUntilTheEngineAnswers()
