@@ -156,6 +156,7 @@ void LoopbackCaller::takeTwiml(const QUrl& url, const QByteArray& body)
     for (const QString& warning : document->warnings())
         add(QStringLiteral("line"), QStringLiteral("twiml-warning"), warning);
     m_documentUrl = url;
+    m_answered = true;
     m_interpreter.obey(*document, url, m_clock.now());
 }
 
@@ -437,7 +438,7 @@ void LoopbackCaller::tick()
 /// not yet the conversation. A person who was called listens from the beginning.
 bool LoopbackCaller::scriptRunsOnLine() const
 {
-    return m_phase == Phase::Line && (m_interpreter.hasConversed() || m_settings.exchange != nullptr);
+    return m_phase == Phase::Line && (m_interpreter.hasConversed() || (m_settings.exchange != nullptr && m_answered));
 }
 
 /// The caller's words where no stream carries them: they take their time, and Twilio hears the text.

@@ -209,6 +209,7 @@ private:
     int m_generation = 0; ///< of the document: an answer for an older one comes too late
     std::function<void()> m_replacement; ///< to be done when the stream is closed
     bool m_streamWasOpen = false;
+    bool m_answered = false; ///< there was a document
     bool m_hangingUp = false;
     bool m_callEnded = false;
 
