@@ -96,6 +96,13 @@ struct Config final {
     providers::FailoverSettings failover;
     providers::Health::Settings health;
 
+    /// Sentences that are kept as sound.
+    struct Lines final {
+        qint64 memoryBytes = 32 * 1024 * 1024;
+        qint64 diskBytes = 64 * 1024 * 1024; ///< 0: nothing on disk
+    };
+    Lines lines;
+
     /// From the highest precedence to the lowest: flags (`args`, without program and command), environment, the TOML
     /// file
     /// (--config, else $KAV_CONFIG, else /etc/kav/kav.toml where there is one), defaults.

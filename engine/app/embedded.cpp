@@ -34,7 +34,8 @@ Engine::MakersSource embeddedMakers(const std::shared_ptr<QThreadPool>& speechPo
             },
             {}});
         makers.textToSpeech.push_back(
-            {name, [speechPool] { return providers::FliteTextToSpeech::create(*speechPool); }, {}});
+            {name, [speechPool] { return providers::FliteTextToSpeech::create(*speechPool); }, {},
+                QStringLiteral("flite cmu_us_rms")});
         return makers;
     };
 }

@@ -32,6 +32,12 @@ constexpr Milliseconds GoodbyeTime{20000};
 constexpr Milliseconds TestLineTime{4000};
 // How often a drain looks at its deadlines: a handshake that fails ends in nobody's signal.
 constexpr Milliseconds DrainCheck{250};
+
+ReadyLines::Settings linesSettings(const Config& config)
+{
+    return {config.lines.memoryBytes, config.lines.diskBytes,
+        config.dataDir.isEmpty() ? QString() : config.dataDir + QLatin1String("/lines")};
+}
 } // namespace
 
 Engine::Engine(const Config& config, const Clock& clock, MakersSource makers)
@@ -42,6 +48,7 @@ Engine::Engine(const Config& config, const Clock& clock, MakersSource makers)
     , m_room(m_config, clock, roomHooks())
     , m_listener(config.http, clock)
     , m_toolHttp(clock)
+    , m_lines(linesSettings(config), clock)
     , m_phone(config, clock, phoneHooks())
 {
     m_personas.set(config.personaBook());
@@ -189,8 +196,10 @@ void Engine::reload(const LoadedConfig& loaded)
         qCWarning(lcApp).noquote() << warning;
     const auto book = loaded.config.personaBook();
     m_personas.set(book);
-    if (m_registry)
+    if (m_registry) {
         warmUp(*m_registry, *book);
+        m_lines.prepare(*m_registry, *m_providers, book, script());
+    }
     QStringList names;
     for (const auto& persona : book->all())
         names += persona->name;
@@ -211,38 +220,27 @@ void Engine::startProviders()
     m_registry = std::make_unique<providers::ProviderRegistry>(
         m_makersSource([slot = m_script] { return slot->get(); }), m_config.providers, m_clock);
     m_health = std::make_shared<providers::Health>(m_config.health, m_clock);
-    m_providers = std::make_unique<providers::CallProviders>(*m_registry, m_health, m_config.failover, m_clock);
-    m_renderer = std::make_unique<providers::LineRenderer>(m_rendered, providers::LineRenderer::Settings{}, m_clock);
-    connect(m_renderer.get(), &providers::LineRenderer::finished, this, [this](int rendered, int failed) {
-        qCInfo(lcTts) << "lines rendered:" << rendered << "failed:" << failed;
-        m_linesDone = true;
-        checkWarm();
-    });
+    m_providers = std::make_unique<providers::CallProviders>(
+        *m_registry, m_health, m_config.failover, m_clock, &m_lines.cache());
+    connect(&m_lines, &ReadyLines::settled, this, &Engine::checkWarm);
     connect(m_registry.get(), &providers::ProviderRegistry::statusChanged, this, &Engine::onProviderStatus);
     warmUp(*m_registry, *m_personas.get());
+    m_lines.prepare(*m_registry, *m_providers, m_personas.get(), script());
 }
 
 void Engine::onProviderStatus(const providers::ProviderStatus& status)
 {
     // The stage is in the state of the best it has.
     m_metrics->setProviderState(stageOf(status.stage), stateOf(m_registry->status(status.stage).state));
-    if (status.stage == providers::Stage::TextToSpeech && status.state == providers::ProviderState::Ready && script()) {
-        // The first sound of a call waits for no synthesiser. When a better voice comes, the lines are said in that.
-        const QString best = m_registry->status(providers::Stage::TextToSpeech).provider;
-        if (std::exchange(m_linesVoice, best) != best) {
-            m_linesAsked = true;
-            providers::CallInfo info;
-            info.language = script()->language();
-            m_renderer->render(m_providers->voice(info), script()->fixedSentences(), info.language);
-        }
-    }
+    if (status.stage == providers::Stage::TextToSpeech && status.state == providers::ProviderState::Ready)
+        m_lines.voiceReady();
     m_room.refresh();
     checkWarm();
 }
 
 void Engine::checkWarm()
 {
-    if (m_warm || (m_linesAsked && !m_linesDone))
+    if (m_warm || m_lines.isBusy())
         return;
     const auto statuses = m_registry->statuses();
     const bool settled = std::all_of(statuses.begin(), statuses.end(), [](const providers::ProviderStatus& status) {
@@ -261,14 +259,11 @@ void Engine::startWorkers()
     m_context.settings.language = m_config.language;
     m_context.clock = &m_clock;
     m_context.providers = m_providers.get();
-    m_context.rendered = &m_rendered;
     m_context.toolHttp = &m_toolHttp;
     m_context.personaFor = [this](const QString& number) { return m_personas.get()->personaFor(number); };
     m_context.messages = m_messages.get();
-    m_context.serviceLines = [this] {
-        const auto dialog = script();
-        return dialog ? dialog->lines() : dialog::ServiceLines{};
-    };
+    m_context.serviceLines = [this](
+                                 const QString& language) { return dialog::serviceLinesFor(language, script().get()); };
     m_context.log = [this](const calllog::Entry& entry) { m_callLog->append(entry); };
     m_context.claimsOf = [](const QByteArray& tag) {
         const auto claims = webhooks::StreamClaims::fromTag(tag);
@@ -482,6 +477,7 @@ net::HttpResponse Engine::metricsPage()
     m_metrics->setCallLog(totalsOf(m_callLog->status()));
     m_metrics->setConsoles(totalsOf(m_room.hub().counters()));
     m_metrics->setRefusals(totalsOf(m_phone.guard(), m_phone.gate().counters()));
+    m_metrics->setLineCache(m_lines.totals());
     for (size_t i = 0; i < m_workers.size(); ++i)
         setLateness(*m_counters[i], m_workers[i]->tick().lateness());
     net::HttpResponse response = net::HttpResponse::text(200, m_metrics->render());

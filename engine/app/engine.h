@@ -4,6 +4,7 @@
 #include "engine/app/config.h"
 #include "engine/app/controlroom.h"
 #include "engine/app/phoneline.h"
+#include "engine/app/readylines.h"
 #include "engine/calllog/calllog.h"
 #include "engine/dialog/dialogscript.h"
 #include "engine/dialog/personas.h"
@@ -12,9 +13,7 @@
 #include "engine/net/listener.h"
 #include "engine/providers/failover/callproviders.h"
 #include "engine/providers/http/httppool.h"
-#include "engine/providers/linerenderer.h"
 #include "engine/providers/registry.h"
-#include "engine/providers/renderedlines.h"
 #include "engine/session/mediaworker.h"
 #include "engine/session/messagestore.h"
 
@@ -141,14 +140,12 @@ private:
     };
     PersonaSlot m_personas;
     providers::HttpPool m_toolHttp;
-    providers::RenderedLines m_rendered;
     std::unique_ptr<providers::ProviderRegistry> m_registry;
     std::shared_ptr<providers::Health> m_health;
+    ReadyLines m_lines; // before whoever takes lines from it
     std::unique_ptr<providers::CallProviders> m_providers;
     metrics::RecentUse m_recentUse;
-    std::unique_ptr<providers::LineRenderer> m_renderer;
-    QString m_linesVoice; // the provider whose voice the lines were asked for in
-    bool m_linesAsked = false, m_linesDone = false, m_warm = false;
+    bool m_warm = false;
     std::unique_ptr<session::MessageStore> m_messages;
     session::SessionContext m_context;
     std::vector<metrics::WorkerCounters*> m_counters; // one a worker, owned by m_metrics

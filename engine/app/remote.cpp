@@ -177,6 +177,20 @@ Result<std::shared_ptr<TextToSpeech>> makeVoice(const QString& name, const Remot
     return as<TextToSpeech>(providers::OpenAiSpeech::create(settings, remote.parts->pool(), remote.clock));
 }
 
+/// What a voice of these settings sounds like: model, default voice, address.
+QString identityOf(const QString& name, const RemoteSettings& remote)
+{
+    QStringList parts;
+    if (name == QLatin1String("google") || name == QLatin1String("google-rest"))
+        parts = QStringList{remote.googleTtsUrl} + remote.googleVoices;
+    else if (name == QLatin1String("elevenlabs"))
+        parts = QStringList{remote.elevenlabsUrl, remote.elevenlabsModel, remote.elevenlabsVoice};
+    else
+        parts = QStringList{remote.openaiTtsUrl.isEmpty() ? remote.openaiBaseUrl : remote.openaiTtsUrl,
+            remote.openaiTtsModel, remote.openaiVoice};
+    return parts.join(QLatin1Char('\n'));
+}
+
 /// The stage's list: each name's maker, the embedded ones as they are; then, spare, all others, for personas.
 template <typename T>
 MakerList<T> listOf(const QStringList& names, const char* stageName, const RemotePtr& remote,
@@ -207,7 +221,7 @@ MakerList<T> listOf(const QStringList& names, const char* stageName, const Remot
                     return Error{Error::Code::Denied, missing, {}};
                 return make(name, *remote);
             },
-            {}, isSpare});
+            {}, identityOf(name, remote->settings), isSpare});
     }
     return list;
 }

@@ -295,6 +295,11 @@ QList<Setting> makeTable()
         number("failover.failures_in_a_row", [](C& c) -> int& { return c.health.failuresInARow; },
             1, 100, "failures after which a provider rests; a refusal or a stall counts at once"),
 
+        size("lines.memory", [](C& c) -> qint64& { return c.lines.memoryBytes; },
+            256 * KiB, 16 * GiB, "sentences kept as sound, 8 KB a second; the least used go first"),
+        size("lines.disk", [](C& c) -> qint64& { return c.lines.diskBytes; },
+            0, 64 * GiB, "greetings and fixed lines kept over a restart, in lines under server.data_dir; 0: none"),
+
         secret("openai.api_key", [](C& c) -> QString& { return c.remote.openaiKey; },
             "OPENAI_API_KEY", "for openai and realtime; a server of one's own may need none"),
         named(row("openai.base_url", Kind::Service, [](C& c) -> QString& { return c.remote.openaiBaseUrl; },
@@ -625,6 +630,7 @@ QList<std::pair<QString, QString>> settingSections()
         {QStringLiteral("http"), QStringLiteral("limits of the front door")},
         {QStringLiteral("call_log"), QStringLiteral("journal and database")},
         {QStringLiteral("failover"), QStringLiteral("when a provider is left for the next one in its list")},
+        {QStringLiteral("lines"), QStringLiteral("sentences that are synthesised once and said often")},
         {QStringLiteral("openai"), QStringLiteral("OpenAI and compatible services")},
         {QStringLiteral("google"), QStringLiteral("Google Cloud")},
         {QStringLiteral("deepgram"), QStringLiteral("Deepgram")},

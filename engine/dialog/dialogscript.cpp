@@ -335,17 +335,15 @@ QStringList DialogScript::fixedSentences() const
 {
     QStringList sentences;
     const auto add = [&sentences](const QString& text) {
-        SentenceSplitter splitter;
-        QStringList cut = splitter.add(text);
-        cut += splitter.finish();
-        for (const QString& sentence : std::as_const(cut)) {
+        const QStringList cut = sentencesOf(text);
+        for (const QString& sentence : cut) {
             if (!sentence.contains(QLatin1Char('{')) && !sentences.contains(sentence))
                 sentences += sentence;
         }
     };
     add(d->state(d->start).opening());
-    for (const QString& line : {d->lines.filler, d->lines.fallback, d->lines.noInputFirst, d->lines.noInputSecond,
-             d->lines.noInputGoodbye, d->lines.endGoodbye})
+    const QStringList own = d->lines.all();
+    for (const QString& line : own)
         add(line);
     for (const State& state : std::as_const(d->states)) {
         add(state.opening());
@@ -356,6 +354,57 @@ QStringList DialogScript::fixedSentences() const
         if (state.next)
             add(state.next->say);
     }
+    return sentences;
+}
+
+ServiceLines ServiceLines::english()
+{
+    return {QStringLiteral("One moment, please."),
+        QStringLiteral("I'm sorry, I can't answer you right now. Please leave a message, and we will call you back."),
+        QStringLiteral("Are you still there?"), QStringLiteral("I'm still here. Please go ahead, or press a key."),
+        QStringLiteral("I can't hear you, so I will hang up now. Please call again. Goodbye."),
+        QStringLiteral("I'm sorry, I have to end this call now. Thank you for calling. Goodbye.")};
+}
+
+ServiceLines ServiceLines::hebrew()
+{
+    return {QStringLiteral("רק רגע, בבקשה."),
+        QStringLiteral("סליחה, אין לי אפשרות לענות כרגע. אפשר להשאיר הודעה, ונחזור אליך."),
+        QStringLiteral("האם יש מישהו על הקו?"), QStringLiteral("אני על הקו. אפשר לדבר, או להקיש על מקש."),
+        QStringLiteral("לא שומעים אותך, ולכן השיחה תסתיים עכשיו. אפשר להתקשר שוב. להתראות."),
+        QStringLiteral("סליחה, עלי לסיים את השיחה. תודה שהתקשרת. להתראות.")};
+}
+
+QStringList ServiceLines::all() const
+{
+    return {filler, fallback, noInputFirst, noInputSecond, noInputGoodbye, endGoodbye};
+}
+
+bool isSameLanguage(const QString& one, const QString& other)
+{
+    const auto primary = [](const QString& tag) {
+        const QString first = tag.section(QLatin1Char('-'), 0, 0).toLower();
+        return first == QLatin1String("iw") ? QStringLiteral("he") : first; // Hebrew's earlier code is still in use
+    };
+    return primary(one) == primary(other);
+}
+
+ServiceLines serviceLinesFor(const QString& language, const DialogScript* script)
+{
+    if (script && isSameLanguage(language, script->language()))
+        return script->lines();
+    if (isSameLanguage(language, QStringLiteral("he")))
+        return ServiceLines::hebrew();
+    if (isSameLanguage(language, QStringLiteral("en")) || !script)
+        return ServiceLines::english();
+    return script->lines();
+}
+
+QStringList sentencesOf(const QString& text)
+{
+    SentenceSplitter splitter;
+    QStringList sentences = splitter.add(text);
+    sentences += splitter.finish();
     return sentences;
 }
 

@@ -17,6 +17,10 @@ struct ServiceLines final {
     QString noInputFirst, noInputSecond; ///< "Are you still there?"
     QString noInputGoodbye;
     QString endGoodbye; ///< longest call, shutdown
+
+    static ServiceLines english();
+    static ServiceLines hebrew();
+    QStringList all() const;
 };
 
 /// A dialog file (resources/dialogs/*.toml, described in resources/dialogs/README.md): states, what each says, what it
@@ -41,5 +45,13 @@ private:
     DialogScript();
     std::unique_ptr<Private> d;
 };
+
+/// The engine's own lines for a call in `language` (BCP-47): the dialog's, when it is in that language; else Kav's own
+/// English and Hebrew ones; for any other language the dialog's, or English. `script` may be null.
+ServiceLines serviceLinesFor(const QString& language, const DialogScript* script);
+/// Both name the same language; regions do not count: "en-GB" and "en-US".
+bool isSameLanguage(const QString& one, const QString& other);
+/// `text` in the pieces in which a call synthesises it.
+QStringList sentencesOf(const QString& text);
 
 } // namespace kav::dialog

@@ -117,6 +117,7 @@ struct Metrics::Private final {
     CallLogTotals callLog;
     ConsoleTotals consoles;
     RefusalTotals refusals;
+    LineCacheTotals lineCache;
 };
 
 Metrics::Private::Private(const QString& version, const QString& commit)
@@ -274,6 +275,14 @@ std::vector<MetricFamily> Metrics::Private::collectOwn() const
     counter("kav_console_deltas_total", "Messages with changes sent to consoles.", consoles.deltas);
     counter("kav_console_sent_bytes_total", "Bytes sent to consoles.", consoles.bytes);
     counter("kav_console_auth_failures_total", "Consoles that came with a wrong token.", consoles.authFailures);
+    counter("kav_line_cache_hits_total", "Sentences of calls that were there as sound.", lineCache.hits);
+    counter("kav_line_cache_misses_total", "Sentences of calls that had to be synthesised.", lineCache.misses);
+    counter("kav_line_cache_evictions_total", "Rendered lines pushed out of memory by others.", lineCache.evictions);
+    counter("kav_line_cache_loaded_total", "Rendered lines read from disk.", lineCache.loaded);
+    counter("kav_line_cache_damaged_total", "Rendered lines on disk that were damaged, and dropped.", lineCache.damaged);
+    gauge("kav_line_cache_lines", "Rendered lines in memory.", lineCache.lines);
+    gauge("kav_line_cache_bytes", "What they take.", static_cast<double>(lineCache.bytes));
+    gauge("kav_line_cache_disk_bytes", "What rendered lines take on disk.", static_cast<double>(lineCache.diskBytes));
     return families;
 }
 
@@ -397,6 +406,12 @@ void Metrics::setRefusals(const RefusalTotals& totals)
 {
     const std::scoped_lock lock(d->mutex);
     d->refusals = totals;
+}
+
+void Metrics::setLineCache(const LineCacheTotals& totals)
+{
+    const std::scoped_lock lock(d->mutex);
+    d->lineCache = totals;
 }
 
 QByteArray Metrics::render() const

@@ -91,6 +91,14 @@ public:
     };
     void setRefusals(const RefusalTotals& totals);
 
+    /// The cache of rendered lines, as it counts itself.
+    struct LineCacheTotals final {
+        quint64 hits = 0, misses = 0, evictions = 0, loaded = 0, damaged = 0;
+        qint64 bytes = 0, diskBytes = 0;
+        int lines = 0;
+    };
+    void setLineCache(const LineCacheTotals& totals);
+
     /// The whole in Prometheus' text format. Takes well under a millisecond.
     QByteArray render() const;
     static QByteArray contentType(); ///< of render()

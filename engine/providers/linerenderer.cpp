@@ -5,6 +5,7 @@
 #include "shared/core/logging.h"
 
 #include <QHash>
+#include <QSet>
 #include <QTimer>
 
 #include <algorithm>
@@ -20,19 +21,16 @@ constexpr Milliseconds RendererTick{250};
 } // namespace
 
 struct LineRenderer::Private final {
-    struct Wanted final {
-        std::shared_ptr<TextToSpeech> voice;
-        SpeechRequest request;
-    };
     struct Line final {
-        QString text;
-        std::shared_ptr<TextToSpeech> voice;
+        LineOrder order;
         std::unique_ptr<Speech> speech;
         QByteArray audio;
         Instant started;
     };
+    /// Whose failures count together: a voice may lack one language and have another.
+    using Speaker = std::pair<TextToSpeech*, QString>;
 
-    Private(LineRenderer* owner, RenderedLines& store, const Settings& set, const Clock& time)
+    Private(LineRenderer* owner, LineCache& store, const Settings& set, const Clock& time)
         : q(owner)
         , lines(store)
         , settings(set)
@@ -40,22 +38,16 @@ struct LineRenderer::Private final {
     {
     }
 
-    bool isDue(const QString& text, const std::shared_ptr<TextToSpeech>& voice) const
-    {
-        if (const auto asked = wanted.constFind(text); asked != wanted.cend())
-            return *asked != voice;
-        if (!lines.find(text))
-            return true;
-        const auto by = voiceOf.constFind(text);
-        return by != voiceOf.cend() && by->lock() != voice;
-    }
-
     void startMore()
     {
         while (int(running.size()) < qMax(1, settings.parallel) && !waiting.empty()) {
-            const Wanted next = std::move(waiting.front());
+            const LineOrder next = std::move(waiting.front());
             waiting.pop_front();
-            running.push_back({next.request.text, next.voice, next.voice->speak(next.request), {}, clock.now()});
+            if (lines.contains(next.key)) { // a call has said it meanwhile
+                wanted.remove(next.key);
+                continue;
+            }
+            running.push_back({next, next.voice->speak(next.request), {}, clock.now()});
             Line& line = running.back(); // std::list: its address stays
             if (!line.speech) {
                 end(&line, QStringLiteral("the voice made no speech"));
@@ -73,7 +65,7 @@ struct LineRenderer::Private final {
         }
         if (running.empty() && waiting.empty()) {
             timer.stop();
-            wanted.clear();
+            failures.clear();
             const int good = std::exchange(rendered, 0);
             const int bad = std::exchange(failed, 0);
             busy = false;
@@ -85,16 +77,18 @@ struct LineRenderer::Private final {
     {
         const auto line = std::find_if(running.begin(), running.end(), [at](const Line& each) { return &each == at; });
         Q_ASSERT(line != running.end());
+        const Speaker speaker{line->order.voice.get(), line->order.request.language};
+        wanted.remove(line->order.key);
         if (problem.isEmpty()) {
-            // The voice asked for last stays, whichever of two is done first.
-            if (wanted.value(line->text) == line->voice || !lines.find(line->text)) {
-                lines.insert(line->text, line->audio);
-                voiceOf.insert(line->text, line->voice);
-            }
+            lines.insert(line->order.key, line->audio);
+            failures.remove(speaker);
             ++rendered;
         } else {
-            qCWarning(lcTts).noquote() << "a line of" << line->text.size() << "characters was not rendered:" << problem;
+            qCWarning(lcTts).noquote() << "a line of" << line->order.request.text.size()
+                                       << "characters was not rendered:" << problem;
             ++failed;
+            if (++failures[speaker] >= settings.failuresInARow)
+                giveUp(speaker);
         }
         // We may be inside a signal of this speech: it goes when the stack is clear, and says no more.
         if (Speech* speech = line->speech.release()) {
@@ -103,6 +97,26 @@ struct LineRenderer::Private final {
         }
         running.erase(line);
         schedule();
+    }
+
+    void giveUp(const Speaker& speaker)
+    {
+        const auto isOfSpeaker = [&speaker](const LineOrder& order) {
+            return order.voice.get() == speaker.first && order.request.language == speaker.second;
+        };
+        int left = 0;
+        for (const LineOrder& order : waiting) {
+            if (isOfSpeaker(order)) {
+                wanted.remove(order.key);
+                ++left;
+            }
+        }
+        waiting.erase(std::remove_if(waiting.begin(), waiting.end(), isOfSpeaker), waiting.end());
+        failed += left;
+        if (left > 0) {
+            qCWarning(lcTts).noquote() << speaker.first->name() << "does not render lines in" << speaker.second
+                                       << "now;" << left << "more are not asked for";
+        }
     }
 
     // One turn of the event loop later: never deep in a speech's signal, never inside render().
@@ -120,19 +134,19 @@ struct LineRenderer::Private final {
     }
 
     LineRenderer* const q;
-    RenderedLines& lines;
+    LineCache& lines;
     const Settings settings;
     const Clock& clock;
-    std::deque<Wanted> waiting;
+    std::deque<LineOrder> waiting;
     std::list<Line> running;
-    QHash<QString, std::shared_ptr<TextToSpeech>> wanted; // in which voice, last
-    QHash<QString, std::weak_ptr<TextToSpeech>> voiceOf; // what is rendered
+    QSet<QByteArray> wanted; // keys of both
+    QHash<Speaker, int> failures; // in a row
     QTimer timer;
     int rendered = 0, failed = 0;
     bool busy = false, scheduled = false;
 };
 
-LineRenderer::LineRenderer(RenderedLines& lines, const Settings& settings, const Clock& clock, QObject* parent)
+LineRenderer::LineRenderer(LineCache& lines, const Settings& settings, const Clock& clock, QObject* parent)
     : QObject(parent)
     , d(std::make_unique<Private>(this, lines, settings, clock))
 {
@@ -141,15 +155,15 @@ LineRenderer::LineRenderer(RenderedLines& lines, const Settings& settings, const
 
 LineRenderer::~LineRenderer() = default;
 
-void LineRenderer::render(std::shared_ptr<TextToSpeech> voice, const QStringList& sentences, const QString& language)
+void LineRenderer::render(const QList<LineOrder>& orders)
 {
     KAV_ASSERT_THREAD(this);
-    Q_ASSERT(voice);
-    for (const QString& text : sentences) {
-        if (text.trimmed().isEmpty() || !d->isDue(text, voice))
+    for (const LineOrder& order : orders) {
+        Q_ASSERT(order.voice);
+        if (order.request.text.trimmed().isEmpty() || d->wanted.contains(order.key) || d->lines.contains(order.key))
             continue;
-        d->wanted.insert(text, voice);
-        d->waiting.push_back({voice, {text, language, {}}});
+        d->wanted.insert(order.key);
+        d->waiting.push_back(order);
     }
     d->busy = true;
     d->timer.start(RendererTick);

@@ -88,6 +88,7 @@ Error errorOfException(const std::exception& exception)
 struct ProviderRegistry::Private final {
     template <typename T> struct Cell final {
         QString provider;
+        QString identity;
         Lazy<T> lazy;
         bool isSpare = false;
         bool isUnnamed() const { return isSpare && lazy.snapshot().state == LazyState::Cold; }
@@ -116,7 +117,7 @@ struct ProviderRegistry::Private final {
             // One whose maker hangs again and again leaves a thread for each of the others.
             const typename Lazy<T>::Settings cell{maker.deadline > Milliseconds(0) ? maker.deadline : settings.deadline,
                 settings.retry, std::max(1, threads.limit() - (cellCount - 1))};
-            cells.push_back(std::unique_ptr<Cell<T>>(new Cell<T>{maker.name,
+            cells.push_back(std::unique_ptr<Cell<T>>(new Cell<T>{maker.name, maker.identity,
                 {std::move(maker.make), cell, clock, threads, announcer(stage, maker.name)}, maker.isSpare}));
         }
     }
@@ -293,6 +294,15 @@ QStringList ProviderRegistry::order(Stage stage, const QStringList& wanted) cons
             known += name;
     }
     return known.isEmpty() ? usual : known;
+}
+
+QString ProviderRegistry::identity(Stage stage, const QString& provider) const
+{
+    return Private::withCells(*d, stage, [&provider](const auto& cells) {
+        const auto found = std::find_if(
+            cells.begin(), cells.end(), [&provider](const auto& cell) { return cell->provider == provider; });
+        return found == cells.end() ? QString() : (*found)->identity;
+    });
 }
 
 void ProviderRegistry::warmUp()

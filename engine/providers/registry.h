@@ -37,6 +37,9 @@ template <typename T> struct NamedMaker final {
     QString name; ///< the configuration's word, unique within its stage
     std::function<Result<std::shared_ptr<T>>()> make; ///< empty: the provider fails, saying so
     Milliseconds deadline { 0 }; ///< its own; 0: the settings'
+    /// What its answers depend on beside what it is asked (model, default voice, address): for caches, which know it
+    /// before the provider is made.
+    QString identity {};
     bool isSpare = false; ///< only for who names it, and made when it is first named
 };
 template <typename T> using MakerList = std::vector<NamedMaker<T>>;
@@ -82,6 +85,8 @@ public:
     /// Those of `wanted` that the stage has, in that order; all of the stage's but the spare ones when none is wanted,
     /// or none is known.
     QStringList order(Stage stage, const QStringList& wanted = {}) const;
+    /// NamedMaker::identity of that one.
+    QString identity(Stage stage, const QString& provider) const;
 
     /// Starts the attempts of all that are COLD, but of the spare ones.
     void warmUp();

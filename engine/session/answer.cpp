@@ -19,9 +19,9 @@ QString portion(const QString& text, Milliseconds heard, Milliseconds length)
 }
 } // namespace
 
-Answer::Answer(int turn, const providers::RenderedLines& rendered, Voice voice, std::function<Milliseconds()> queued)
+Answer::Answer(int turn, Rendered rendered, Voice voice, std::function<Milliseconds()> queued)
     : m_turn(turn)
-    , m_rendered(rendered)
+    , m_rendered(std::move(rendered))
     , m_voice(std::move(voice))
     , m_queued(std::move(queued))
 {
@@ -229,7 +229,7 @@ void Answer::request()
         if (sentence.requested)
             continue;
         const int index = sentence.index;
-        if (const auto audio = m_rendered.find(sentence.text)) {
+        if (const auto audio = m_rendered(sentence.text, sentence.aside)) {
             sentence.requested = true;
             onAudio(index, *audio);
             onComplete(index);

@@ -3,7 +3,6 @@
 
 #include "engine/dialog/sentencesplitter.h"
 #include "engine/media/playout.h"
-#include "engine/providers/renderedlines.h"
 #include "engine/providers/speech.h"
 
 #include <QObject>
@@ -12,10 +11,11 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 
 namespace kav::session {
 
-/// One answer on its way from words to sound: cuts the text into sentences, takes each from the rendered lines or has
+/// One answer on its way from words to sound: cuts the text into sentences, takes each from the line cache or has
 /// it synthesised (a sentence ahead of the one that sounds), and hands the audio to playout in order once told to. Or the
 /// sound comes with the answer, and the text only says what is spoken: then the sound goes to playout in pieces, and how
 /// much of the text was heard is told by its length.
@@ -23,11 +23,13 @@ namespace kav::session {
 class Answer final : public QObject {
     Q_OBJECT
 public:
+    /// The sound of one sentence, where it is there already. An aside is the engine's own line.
+    using Rendered = std::function<std::optional<QByteArray>(const QString& sentence, bool aside)>;
     /// Speaks one sentence; null while there is no voice.
     using Voice = std::function<std::unique_ptr<providers::Speech>(const QString& sentence)>;
 
     /// `queued`: audio that playout holds and has not sent yet.
-    Answer(int turn, const providers::RenderedLines& rendered, Voice voice, std::function<Milliseconds()> queued);
+    Answer(int turn, Rendered rendered, Voice voice, std::function<Milliseconds()> queued);
     ~Answer() override;
 
     int turn() const { return m_turn; }
@@ -106,7 +108,7 @@ private:
     static constexpr Milliseconds LongestSpoken{180000};
 
     const int m_turn;
-    const providers::RenderedLines& m_rendered;
+    const Rendered m_rendered;
     const Voice m_voice;
     const std::function<Milliseconds()> m_queued;
     dialog::SentenceSplitter m_splitter;

@@ -273,7 +273,7 @@ void CallSession::perform(const turn::action::CutSpeech& action)
 void CallSession::perform(const turn::action::PlayFiller&)
 {
     logEvent(QStringLiteral("FILLER"));
-    playLine(m_context.serviceLines().filler, false);
+    playLine(m_context.serviceLines(m_info.language).filler, false);
 }
 
 void CallSession::perform(const turn::action::PlayFallback& action)
@@ -292,7 +292,7 @@ void CallSession::perform(const turn::action::PlayFallback& action)
     message.kind = providers::Expectation::Kind::Message;
     m_messageInsteadOfAnswer = true;
     expect(message);
-    playLine(m_context.serviceLines().fallback, true);
+    playLine(m_context.serviceLines(m_info.language).fallback, true);
     if (m_line && m_line->isEmpty()) {
         apologise();
         return;
@@ -311,14 +311,14 @@ void CallSession::apologise()
 void CallSession::perform(const turn::action::PlayNoInput& action)
 {
     logEvent(QStringLiteral("NO_INPUT"), {{QStringLiteral("times"), action.times}});
-    const auto lines = m_context.serviceLines();
+    const auto lines = m_context.serviceLines(m_info.language);
     playLine(action.times <= 1 ? lines.noInputFirst : lines.noInputSecond, false);
 }
 
 void CallSession::perform(const turn::action::PlayGoodbye& action)
 {
     logEvent(QStringLiteral("GOODBYE"), {{QStringLiteral("reason"), endReasonName(action.reason)}});
-    const auto lines = m_context.serviceLines();
+    const auto lines = m_context.serviceLines(m_info.language);
     playLine(action.reason == EndReason::NoInput ? lines.noInputGoodbye : lines.endGoodbye, false);
 }
 

@@ -139,7 +139,7 @@ void CallSession::ask()
         m_facts.insert(QStringLiteral("message"), m_unasked->messageRef);
         m_unasked.reset();
         m_turn->asked = true;
-        m_answer->addText(m_context.serviceLines().endGoodbye);
+        m_answer->addText(m_context.serviceLines(m_info.language).endGoodbye);
         onAnswerFinished(turn, m_expectation, true);
         return;
     }
@@ -180,7 +180,12 @@ void CallSession::onFinal(int utterance, const providers::Transcript& transcript
 std::unique_ptr<Answer> CallSession::makeAnswer(int turn)
 {
     auto answer = std::make_unique<Answer>(
-        turn, *m_context.rendered,
+        turn,
+        [this, turn](const QString& sentence, bool aside) {
+            const bool own = turn == 0 || aside;
+            return m_context.providers->findLine(
+                sentence, m_info, own ? providers::LineUse::Own : providers::LineUse::Answer);
+        },
         [this, turn](const QString& sentence) {
             if (m_turn && m_turn->record.number == turn)
                 m_turn->voiceAsked = true;
@@ -254,7 +259,7 @@ void CallSession::onAnswerFinished(int turn, const providers::Expectation& next,
         expected.kind = providers::Expectation::Kind::Message;
     expect(expected);
     if (transfers && m_answer->text().trimmed().isEmpty())
-        m_answer->addAside(m_context.serviceLines().filler); // and no goodbye: the call goes on with somebody else
+        m_answer->addAside(m_context.serviceLines(m_info.language).filler); // and no goodbye: the call goes on with somebody else
     m_answer->finishText();
     if (m_answer->isEmpty()) {
         // Not a word: the machine covers it with a line, unless the call was to end here.

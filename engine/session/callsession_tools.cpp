@@ -92,7 +92,7 @@ void CallSession::coverToolGap(Instant now)
     ++m_asked.asides;
     m_asked.lastAside = now;
     logEvent(QStringLiteral("TOOL_WAIT"), {{QStringLiteral("times"), m_asked.asides}});
-    m_answer->addAside(m_context.serviceLines().filler);
+    m_answer->addAside(m_context.serviceLines(m_info.language).filler);
 }
 
 } // namespace kav::session

@@ -9,7 +9,6 @@
 #include "engine/providers/failover/callproviders.h"
 #include "engine/providers/http/httppool.h"
 #include "engine/providers/persona.h"
-#include "engine/providers/renderedlines.h"
 #include "engine/turn/turnmachine.h"
 #include "shared/core/clock.h"
 
@@ -44,11 +43,10 @@ struct SessionContext final {
     Settings settings;
     const Clock* clock = nullptr;
     const providers::CallProviders* providers = nullptr;
-    const providers::RenderedLines* rendered = nullptr;
     providers::HttpPool* toolHttp = nullptr; ///< for the tools of personas; null: those fail
     MessageStore* messages = nullptr;
     metrics::WorkerCounters* counters = nullptr; ///< of the worker the session lives on
-    std::function<dialog::ServiceLines()> serviceLines;
+    std::function<dialog::ServiceLines(const QString& language)> serviceLines;
     /// Who answers a called number; never gives null. Without it calls have no persona.
     std::function<std::shared_ptr<const providers::Persona>(const QString& calledNumber)> personaFor{};
     std::function<void(const calllog::Entry&)> log;

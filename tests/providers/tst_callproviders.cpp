@@ -145,8 +145,7 @@ void TestCallProviders::linesAreSpokenByWhoeverCan()
     Makers makers;
     makers.textToSpeech = {voice("one", faulty(StandInManners::Fault::Fail)), voice("two")};
     begin(makers);
-    const auto lines = providers->voice(f->call);
-    const auto speech = lines->speak({QStringLiteral("Hello."), {}, {}});
+    const auto speech = providers->speak(QStringLiteral("Hello."), f->call, f->reporter());
     QByteArray audio;
     connect(speech.get(), &Speech::audio, this, [&audio](const QByteArray& mulaw) { audio += mulaw; });
     f->settle();

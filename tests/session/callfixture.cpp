@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/session/callfixture.h"
 
-#include "engine/dialog/sentencesplitter.h"
 #include "engine/media/g711.h"
 
 #include <QCoreApplication>
@@ -128,17 +127,6 @@ Call::Call(const Setup& setup)
     if (!QTest::qWaitFor(settled, 5000))
         qFatal("the stand-in providers were not made");
 
-    if (setup.rendered) {
-        const StandInTextToSpeech voice;
-        for (const QString& line : {Lines.filler, Lines.fallback, Lines.noInputFirst, Lines.noInputSecond,
-                 Lines.noInputGoodbye, Lines.endGoodbye}) {
-            dialog::SentenceSplitter splitter;
-            QStringList sentences = splitter.add(line);
-            sentences += splitter.finish();
-            for (const QString& sentence : std::as_const(sentences))
-                rendered.insert(sentence, voice.audioOf(sentence));
-        }
-    }
     m_messages = std::make_unique<session::MessageStore>(directory.path());
     m_context.settings = setup.settings;
     m_context.clock = &clock;
@@ -146,12 +134,12 @@ Call::Call(const Setup& setup)
     failover.check = 0ms; // at each turn of the event loop: the clock is ours
     failover.perCharacter = 60ms;
     m_providers = std::make_unique<providers::CallProviders>(
-        *m_registry, std::make_shared<providers::Health>(providers::Health::Settings{}, clock), failover, clock);
+        *m_registry, std::make_shared<providers::Health>(providers::Health::Settings{}, clock), failover, clock,
+        &lines);
     m_context.providers = m_providers.get();
-    m_context.rendered = &rendered;
     m_context.messages = m_messages.get();
     m_context.counters = &m_counters;
-    m_context.serviceLines = [] { return Lines; };
+    m_context.serviceLines = [](const QString&) { return Lines; };
     m_context.toolHttp = &http;
     if (setup.persona)
         m_context.personaFor = [persona = setup.persona](const QString&) { return persona; };
@@ -160,6 +148,11 @@ Call::Call(const Setup& setup)
         if (entry.data.value(QStringLiteral("token")) == QLatin1String("FALLBACK"))
             m_isInvited = true;
     };
+    if (setup.rendered) {
+        for (const QString& line : Lines.all())
+            for (const QString& sentence : dialog::sentencesOf(line))
+                render(sentence);
+    }
 
     auto channel = std::make_unique<ScriptedChannel>();
     m_channel = channel.get();
@@ -205,6 +198,16 @@ Call::Call(const Setup& setup)
                 m_transcript += line;
         });
     m_owedSince = clock.now();
+}
+
+void Call::render(const QString& sentence)
+{
+    providers::CallInfo info;
+    if (m_context.personaFor)
+        info.persona = m_context.personaFor({});
+    info.language = info.persona ? info.persona->language : m_context.settings.language;
+    for (const QString& voice : m_providers->voiceNames(info))
+        lines.restore(m_providers->lineKey(sentence, info, voice), StandInTextToSpeech().audioOf(sentence));
 }
 
 Call::~Call()

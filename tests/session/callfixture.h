@@ -39,7 +39,7 @@ public:
         StandInManners sttManners{}, llmManners{}, ttsManners{};
         Milliseconds sttFaultAfterAudio{0}; ///< the recogniser's fault strikes in mid-utterance; 0: at its end
         bool haveStt = true, haveLlm = true, haveTts = true;
-        bool rendered = true; ///< the service lines are in the store
+        bool rendered = true; ///< the service lines are in the cache
         session::Settings settings{};
         session::StreamClaims claims{QStringLiteral("CA1"), QStringLiteral("AC1")};
         int llmChunk = 0; ///< characters that the model says at once; 0: all
@@ -89,7 +89,9 @@ public:
     StandInConversation* conversation = nullptr; ///< opened last
     QTemporaryDir directory;
     FakeClock clock;
-    providers::RenderedLines rendered;
+    providers::LineCache lines;
+    /// This sentence is there as sound, as any voice says it.
+    void render(const QString& sentence);
     /// Longest stretch in which the agent owed the caller a sound and gave none: from the end of the caller's voice, or
     /// from the start, to the agent's next sound. Words that were never taken for a turn are owed one for ever.
     Milliseconds longestSilenceOwed{0};

@@ -113,8 +113,7 @@ private Q_SLOTS:
     {
         QTest::ignoreMessage(QtWarningMsg, QRegularExpression(QStringLiteral("WARMUP_TTS_ERR.*")));
         Call call({.answers = {says("Hello there.")}, .haveTts = false});
-        call.rendered.insert(
-            QStringLiteral("Hello there."), StandInTextToSpeech().audioOf(QStringLiteral("Hello there.")));
+        call.render(QStringLiteral("Hello there."));
         call.start();
         QVERIFY(call.untilAgentSpeaks(100ms));
     }
@@ -200,7 +199,7 @@ private Q_SLOTS:
             .ttsManners = voice,
             .rendered = false});
         for (const QString& sentence : {QStringLiteral("Hello."), QStringLiteral("Sales is closed.")})
-            call.rendered.insert(sentence, StandInTextToSpeech().audioOf(sentence));
+            call.render(sentence);
         const auto answer = [&] {
             for (int i = 0; i < 5; ++i) {
                 llm->release(10);

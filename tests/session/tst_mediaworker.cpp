@@ -33,7 +33,6 @@ private:
     SystemClock m_clock;
     QTemporaryDir m_directory;
     metrics::WorkerCounters m_counters;
-    providers::RenderedLines m_rendered;
     std::unique_ptr<session::MessageStore> m_messages;
     std::unique_ptr<providers::ProviderRegistry> m_registry;
     std::unique_ptr<providers::CallProviders> m_providers;
@@ -68,9 +67,8 @@ void TestMediaWorker::init()
         std::make_shared<providers::Health>(providers::Health::Settings{}, m_clock), providers::FailoverSettings{},
         m_clock);
     context.providers = m_providers.get();
-    context.rendered = &m_rendered;
     context.messages = m_messages.get();
-    context.serviceLines = [] {
+    context.serviceLines = [](const QString&) {
         return dialog::ServiceLines{QStringLiteral("Moment."), QStringLiteral("Sorry."), QStringLiteral("Hello?"),
             QStringLiteral("Hello?"), QStringLiteral("Bye."), QStringLiteral("Bye.")};
     };

@@ -39,32 +39,15 @@ template <typename T> void connectFirst(const Candidates<T>& candidates, Stage s
     }
 }
 
-class CallVoice final : public TextToSpeech {
-public:
-    CallVoice(const CallProviders& providers, const CallInfo& call)
-        : m_providers(providers)
-        , m_call(call)
-    {
-    }
-    QString name() const override { return QStringLiteral("call"); }
-    std::unique_ptr<Speech> speak(const SpeechRequest& request) override
-    {
-        return m_providers.speak(request.text, m_call, {});
-    }
-
-private:
-    const CallProviders& m_providers;
-    const CallInfo m_call;
-};
-
 } // namespace
 
-CallProviders::CallProviders(
-    ProviderRegistry& registry, std::shared_ptr<Health> health, const FailoverSettings& settings, const Clock& clock)
+CallProviders::CallProviders(ProviderRegistry& registry, std::shared_ptr<Health> health,
+    const FailoverSettings& settings, const Clock& clock, LineCache* lines)
     : m_registry(registry)
     , m_health(std::move(health))
     , m_settings(settings)
     , m_clock(clock)
+    , m_lines(lines)
 {
 }
 
@@ -113,13 +96,65 @@ std::unique_ptr<Conversation> CallProviders::openConversation(const CallInfo& ca
 
 std::unique_ptr<Speech> CallProviders::speak(const QString& text, const CallInfo& call, FailoverReporter reporter) const
 {
-    return speakWithFailover(
-        {text, call.language, {}}, call, voices(call), m_settings, m_health, m_clock, std::move(reporter));
+    WholeSpeech keep;
+    if (m_lines) {
+        keep = [this, text, call](const QString& provider, const QByteArray& mulaw) {
+            m_lines->insert(lineKey(text, call, provider), mulaw);
+        };
+    }
+    return speakWithFailover({text, call.language, {}}, call, voices(call), m_settings, m_health, m_clock,
+        std::move(reporter), std::move(keep));
 }
 
-std::shared_ptr<TextToSpeech> CallProviders::voice(const CallInfo& call) const
+std::optional<QByteArray> CallProviders::findLine(const QString& text, const CallInfo& call, LineUse use) const
 {
-    return std::make_shared<CallVoice>(*this, call);
+    if (!m_lines)
+        return std::nullopt;
+    const Candidates<TextToSpeech> list = voices(call);
+    const QString speaker = speakerOf(list);
+    QList<QByteArray> keys;
+    if (!speaker.isEmpty())
+        keys += lineKey(text, call, speaker);
+    if (speaker.isEmpty() || use == LineUse::Own) {
+        for (const Candidate<TextToSpeech>& voice : list) {
+            if (voice.name != speaker)
+                keys += lineKey(text, call, voice.name);
+        }
+    }
+    return m_lines->find(keys);
+}
+
+/// Who would be asked now, without asking: see Choice::take().
+QString CallProviders::speakerOf(const Candidates<TextToSpeech>& voices) const
+{
+    QString resting;
+    for (const Candidate<TextToSpeech>& voice : voices) {
+        if (!voice.get())
+            continue;
+        if (m_health->state(Stage::TextToSpeech, voice.name) != Health::State::Resting)
+            return voice.name;
+        if (resting.isEmpty() && !m_health->askedForRest(Stage::TextToSpeech, voice.name))
+            resting = voice.name;
+    }
+    return resting;
+}
+
+QStringList CallProviders::voiceNames(const CallInfo& call) const
+{
+    return m_registry.order(Stage::TextToSpeech, call.persona ? call.persona->tts : QStringList());
+}
+
+SpeechRequest CallProviders::requestOf(const QString& text, const CallInfo& call, const QString& provider) const
+{
+    return {text, call.language, call.persona ? call.persona->voices.value(provider) : QString()};
+}
+
+QByteArray CallProviders::lineKey(const QString& text, const CallInfo& call, const QString& provider) const
+{
+    const SpeechRequest request = requestOf(text, call, provider);
+    return SpokenLine{
+        provider, m_registry.identity(Stage::TextToSpeech, provider), request.voice, request.language, request.text}
+        .key();
 }
 
 void CallProviders::connectAhead(const CallInfo& call) const

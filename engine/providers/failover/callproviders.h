@@ -2,11 +2,19 @@
 #pragma once
 
 #include "engine/providers/failover/failover.h"
+#include "engine/providers/linecache.h"
 #include "engine/providers/registry.h"
 
 #include <memory>
+#include <optional>
 
 namespace kav::providers {
+
+/// Who says a line, and with that, whose voice may say it.
+enum class LineUse {
+    Answer, ///< the conversation: in the voice that would synthesise it now
+    Own, ///< the engine itself: any voice of the call's list is better than silence
+};
 
 /// What a call gets its ears, mind and voice from: the registry's providers in the persona's order (or the engine's),
 /// with failover. Owned by the composition root, shared by all workers, any thread; what it opens belongs to the thread
@@ -14,7 +22,7 @@ namespace kav::providers {
 class CallProviders final {
 public:
     CallProviders(ProviderRegistry& registry, std::shared_ptr<Health> health, const FailoverSettings& settings,
-        const Clock& clock);
+        const Clock& clock, LineCache* lines = nullptr);
 
     /// One of the stage's list is ready. Asking starts the attempts of those that are not and whose time has come.
     bool hasRecogniser(const CallInfo& call) const;
@@ -23,10 +31,18 @@ public:
 
     std::unique_ptr<SpeechToTextStream> openRecogniser(const CallInfo& call, FailoverReporter reporter) const;
     std::unique_ptr<Conversation> openConversation(const CallInfo& call, FailoverReporter reporter) const;
-    /// In the call's language.
+    /// In the call's language. What is said whole goes to the line cache.
     std::unique_ptr<Speech> speak(const QString& text, const CallInfo& call, FailoverReporter reporter) const;
-    /// A voice as the call would hear it, for what is rendered ahead.
-    std::shared_ptr<TextToSpeech> voice(const CallInfo& call) const;
+    /// The sound of exactly this text, if the line cache has it: by the provider that would be asked now; for the
+    /// engine's own lines, and while nobody could be asked, by any of the list, the preferred first.
+    std::optional<QByteArray> findLine(const QString& text, const CallInfo& call, LineUse use) const;
+
+    /// For what is rendered ahead: the voices of the call's list, in its order.
+    QStringList voiceNames(const CallInfo& call) const;
+    /// What `provider` is asked when it says `text` in the call.
+    SpeechRequest requestOf(const QString& text, const CallInfo& call, const QString& provider) const;
+    /// What that is called in caches.
+    QByteArray lineKey(const QString& text, const CallInfo& call, const QString& provider) const;
 
     /// The telephone rings: the first of each list that is ready opens its connections, on the thread that asks.
     void connectAhead(const CallInfo& call) const;
@@ -35,11 +51,13 @@ private:
     Candidates<SpeechToText> recognisers(const CallInfo& call) const;
     Candidates<LanguageModel> models(const CallInfo& call) const;
     Candidates<TextToSpeech> voices(const CallInfo& call) const;
+    QString speakerOf(const Candidates<TextToSpeech>& voices) const;
 
     ProviderRegistry& m_registry;
     const std::shared_ptr<Health> m_health;
     const FailoverSettings m_settings;
     const Clock& m_clock;
+    LineCache* const m_lines; // borrowed; null: there is none
 };
 
 } // namespace kav::providers

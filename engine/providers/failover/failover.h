@@ -49,6 +49,9 @@ struct FailoverNews final {
 };
 using FailoverReporter = std::function<void(const FailoverNews&)>;
 
+/// A text of which one provider made the whole sound. Told on the using thread, just before finished().
+using WholeSpeech = std::function<void(const QString& provider, const QByteArray& mulaw)>;
+
 // For each utterance, turn and sentence the first provider of the list that is ready and fit is asked anew: after a rest
 // the preferred one is back by itself. None is asked twice for the same thing. All of these belong to the thread that made
 // them, and may be deleted at any time outside of the reporter, also from inside their own signals.
@@ -69,9 +72,9 @@ std::unique_ptr<Conversation> openWithFailover(const CallInfo& call, Candidates<
 
 /// A sentence of which some sound was given already is spoken on by the next provider from the word in which that sound
 /// ended, as far as its length tells. A provider that makes no sound of text that has letters has failed. The voice is
-/// the persona's for each provider, else the request's.
+/// the persona's for each provider, else the request's. `whole` is not told of a sound of more than two minutes.
 std::unique_ptr<Speech> speakWithFailover(const SpeechRequest& request, const CallInfo& call,
     Candidates<TextToSpeech> candidates, const FailoverSettings& settings, std::shared_ptr<Health> health,
-    const Clock& clock, FailoverReporter reporter);
+    const Clock& clock, FailoverReporter reporter, WholeSpeech whole = {});
 
 } // namespace kav::providers

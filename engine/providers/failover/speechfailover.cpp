@@ -12,6 +12,9 @@
 namespace kav::providers {
 namespace {
 
+/// Longer ones are not told as a whole: nobody keeps them.
+constexpr qsizetype LongestWhole = 120 * 8000;
+
 /// What is left to say of `text` when so much of it has sounded: from the word on in which the sound ended.
 QString restOf(const QString& text, Milliseconds sounded, Milliseconds perCharacter)
 {
@@ -33,12 +36,14 @@ bool isPronounceable(const QString& text)
 class SpeechFailover final : public Speech {
 public:
     SpeechFailover(const SpeechRequest& request, const CallInfo& call, Candidates<TextToSpeech> candidates,
-        const FailoverSettings& settings, std::shared_ptr<Health> health, const Clock& clock, FailoverReporter reporter)
+        const FailoverSettings& settings, std::shared_ptr<Health> health, const Clock& clock, FailoverReporter reporter,
+        WholeSpeech whole)
         : m_request(request)
         , m_persona(call.persona)
         , m_settings(settings)
         , m_clock(clock)
         , m_choice(Stage::TextToSpeech, std::move(candidates), std::move(health), std::move(reporter))
+        , m_whole(std::move(whole))
     {
         connect(&m_timer, &QTimer::timeout, this, &SpeechFailover::checkDeadline);
         m_timer.start(settings.check);
@@ -108,6 +113,10 @@ private:
         m_bytes += mulaw.size();
         if (first)
             m_choice.began(m_index, elapsed(m_askedAt, m_lastAt));
+        if (m_whole && m_bytes <= LongestWhole)
+            m_sound += mulaw;
+        else
+            m_whole = {};
         Q_EMIT audio(mulaw);
     }
 
@@ -119,6 +128,8 @@ private:
             return;
         }
         m_choice.served(m_index);
+        if (m_whole && m_bytes > 0)
+            m_whole(m_choice.nameOf(m_index), m_sound);
         finish();
     }
 
@@ -128,6 +139,7 @@ private:
         m_speech.reset();
         m_choice.failed(m_index, error);
         if (m_bytes > 0) {
+            m_whole = {}; // what follows is a second voice's, or nothing
             m_request.text = restOf(m_request.text, media::durationOf(size_t(m_bytes)), m_settings.perCharacter);
             if (!isPronounceable(m_request.text)) {
                 finish(); // all of it was said
@@ -175,6 +187,8 @@ private:
     const FailoverSettings m_settings;
     const Clock& m_clock;
     const Choice<TextToSpeech> m_choice;
+    WholeSpeech m_whole; // null when nobody asks, or it cannot be whole any more
+    QByteArray m_sound; // for m_whole
     Tried m_tried;
     QTimer m_timer;
     bool m_active = false; // one of the list is at work
@@ -190,10 +204,10 @@ private:
 
 std::unique_ptr<Speech> speakWithFailover(const SpeechRequest& request, const CallInfo& call,
     Candidates<TextToSpeech> candidates, const FailoverSettings& settings, std::shared_ptr<Health> health,
-    const Clock& clock, FailoverReporter reporter)
+    const Clock& clock, FailoverReporter reporter, WholeSpeech whole)
 {
-    return std::make_unique<SpeechFailover>(
-        request, call, std::move(candidates), settings, std::move(health), clock, std::move(reporter));
+    return std::make_unique<SpeechFailover>(request, call, std::move(candidates), settings, std::move(health), clock,
+        std::move(reporter), std::move(whole));
 }
 
 } // namespace kav::providers
