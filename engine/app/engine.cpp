@@ -248,6 +248,9 @@ void Engine::checkWarm()
     });
     if (!settled)
         return;
+    m_lines.catchUp();
+    if (m_lines.isBusy())
+        return;
     m_warm = true;
     Q_EMIT warm();
 }

@@ -40,6 +40,7 @@ void ReadyLines::prepare(providers::ProviderRegistry& registry, const providers:
     m_voices = &voices;
     openStore();
     m_plans.clear();
+    m_ordered.clear();
     QSet<QByteArray> known;
     QList<QByteArray> toRead;
     for (const auto& persona : book->all()) {
@@ -83,12 +84,21 @@ void ReadyLines::prepare(providers::ProviderRegistry& registry, const providers:
                 const auto disk = m_store->counters();
                 qCInfo(lcTts) << "lines on disk: loaded" << disk.loaded << "damaged" << disk.damaged;
                 render();
+                if (!isBusy()) Q_EMIT
+                    settled();
             },
             Qt::QueuedConnection);
     });
 }
 
 void ReadyLines::voiceReady()
+{
+    KAV_ASSERT_THREAD(this);
+    m_ordered.clear();
+    catchUp();
+}
+
+void ReadyLines::catchUp()
 {
     KAV_ASSERT_THREAD(this);
     if (m_registry && m_reading == 0)
@@ -98,7 +108,6 @@ void ReadyLines::voiceReady()
 void ReadyLines::render()
 {
     QList<providers::LineOrder> orders, later;
-    QSet<QByteArray> ordered; // personas share voices
     bool hasVoice = false;
     for (const Plan& plan : std::as_const(m_plans)) {
         const auto order = [&](const QStringList& texts, const QString& name,
@@ -106,9 +115,9 @@ void ReadyLines::render()
                                QList<providers::LineOrder>& list) {
             for (const QString& text : texts) {
                 const QByteArray key = m_voices->lineKey(text, plan.call, name);
-                if (ordered.contains(key) || m_cache.contains(key))
+                if (m_ordered.contains(key) || m_cache.contains(key))
                     continue;
-                ordered.insert(key);
+                m_ordered.insert(key);
                 list += {key, voice, m_voices->requestOf(text, plan.call, name)};
             }
         };
@@ -125,11 +134,10 @@ void ReadyLines::render()
         }
     }
     orders += later; // every persona can be heard before one says everything
-    // With nothing to do it says so once: whoever waits for the lines waits for that.
-    if (!orders.isEmpty() || (hasVoice && !std::exchange(m_rendered, true)))
+    // With nothing to do the log says so once: whoever waits for the lines waits for that.
+    const bool isFirst = hasVoice && !std::exchange(m_rendered, true);
+    if (isFirst || !orders.isEmpty())
         m_renderer.render(orders);
-    else if (!m_renderer.isRendering()) Q_EMIT
-        settled();
 }
 
 metrics::Metrics::LineCacheTotals ReadyLines::totals() const

@@ -19,7 +19,7 @@ namespace kav::app {
 /// engine's own lines, in its language and by every voice of its list, and a dialog's sentences by the first voice of
 /// it that is ready. What was rendered once is read from disk, whether or not its provider is there today; what is
 /// missing is rendered in the background when its provider is ready. Owned by the engine, lives on the control thread;
-/// the cache may be used by any thread. Emits settled() whenever there is nothing left to do.
+/// the cache may be used by any thread. Emits settled() when work that was under way is done.
 class ReadyLines final : public QObject {
     Q_OBJECT
 public:
@@ -37,8 +37,10 @@ public:
     /// destructor. The first time, before other threads use the cache. Never blocks.
     void prepare(providers::ProviderRegistry& registry, const providers::CallProviders& voices,
         std::shared_ptr<const dialog::PersonaBook> book, std::shared_ptr<const dialog::DialogScript> script);
-    /// A voice is ready that was not.
+    /// A voice is ready that was not. What others failed to render is asked for again.
     void voiceReady();
+    /// Asks for what was not asked for yet: a voice may be ready whose news is still under way.
+    void catchUp();
     bool isBusy() const { return m_reading > 0 || m_renderer.isRendering(); }
     metrics::Metrics::LineCacheTotals totals() const;
 
@@ -61,6 +63,7 @@ private:
     providers::ProviderRegistry* m_registry = nullptr;
     const providers::CallProviders* m_voices = nullptr;
     QList<Plan> m_plans;
+    QSet<QByteArray> m_ordered; // by key; personas share voices, and what failed is not asked for again and again
     int m_reading = 0; // reads from disk under way
     bool m_rendered = false; // asked the renderer once
     std::unique_ptr<providers::LineStore> m_store; // last: its thread uses the cache

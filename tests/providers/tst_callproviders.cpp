@@ -42,6 +42,10 @@ private Q_SLOTS:
     void aPersonaHasItsOwnOrder();
     void theTelephoneRings();
     void linesAreSpokenByWhoeverCan();
+    void aWholeSpeechIsKeptForItsVoiceAlone();
+    void halfASpeechIsNotKept();
+    void anAnswerHasOneVoiceAndALineAny();
+    void aPersonasVoiceIsItsOwn();
     void theReceptionistTakesOverFromAModel();
     void manyThreadsAtOnce();
 
@@ -61,7 +65,23 @@ private:
         });
     }
     void begin(Makers makers);
+    /// What a call does with a sentence: the cache's sound, or a synthesis.
+    QByteArray say(const QString& text, LineUse use = LineUse::Answer)
+    {
+        if (const auto line = providers->findLine(text, f->call, use))
+            return *line;
+        const auto speech = providers->speak(text, f->call, f->reporter());
+        QByteArray audio;
+        connect(speech.get(), &Speech::audio, this, [&audio](const QByteArray& mulaw) { audio += mulaw; });
+        f->settle();
+        return audio;
+    }
+    QByteArray keyOf(const QString& text, const char* voice) const
+    {
+        return providers->lineKey(text, f->call, QString::fromLatin1(voice));
+    }
 
+    std::unique_ptr<LineCache> lines;
     std::unique_ptr<FailoverFixture> f;
     std::unique_ptr<ProviderRegistry> registry;
     std::unique_ptr<CallProviders> providers;
@@ -72,6 +92,7 @@ void TestCallProviders::init()
 {
     providers.reset();
     registry.reset();
+    lines = std::make_unique<LineCache>();
     f = std::make_unique<FailoverFixture>();
     asked.clear();
 }
@@ -86,7 +107,7 @@ void TestCallProviders::begin(Makers makers)
             return status.state == ProviderState::Ready || status.state == ProviderState::Failed;
         });
     }());
-    providers = std::make_unique<CallProviders>(*registry, f->judge, f->settings, f->clock);
+    providers = std::make_unique<CallProviders>(*registry, f->judge, f->settings, f->clock, lines.get());
 }
 
 void TestCallProviders::aCallHasWhatIsReady()
@@ -150,6 +171,84 @@ void TestCallProviders::linesAreSpokenByWhoeverCan()
     connect(speech.get(), &Speech::audio, this, [&audio](const QByteArray& mulaw) { audio += mulaw; });
     f->settle();
     QCOMPARE(audio.size(), 6 * 480);
+}
+
+void TestCallProviders::aWholeSpeechIsKeptForItsVoiceAlone()
+{
+    Makers makers;
+    makers.textToSpeech = {voice("one", faulty(StandInManners::Fault::Fail)), voice("two")};
+    begin(makers);
+    const QString hello = QStringLiteral("Hello.");
+    lines->setKnown({keyOf(hello, "one"), keyOf(hello, "two")});
+    QCOMPARE(say(hello).size(), 6 * 480); // one fails before its first sound, two says it all
+    QVERIFY(!lines->contains(keyOf(hello, "one")));
+    QCOMPARE(lines->find({keyOf(hello, "two")}), StandInTextToSpeech().audioOf(hello));
+}
+
+void TestCallProviders::halfASpeechIsNotKept()
+{
+    Makers makers;
+    makers.textToSpeech = {voice("one", faulty(StandInManners::Fault::Fail, 2, 1)), voice("two")};
+    begin(makers);
+    const QString hello = QStringLiteral("Hello there, and good morning.");
+    lines->setKnown({keyOf(hello, "one"), keyOf(hello, "two")});
+    say(hello); // begun by one, ended by two
+    QCOMPARE(asked, (QStringList{QStringLiteral("one"), QStringLiteral("two")}));
+    QVERIFY(!lines->contains(keyOf(hello, "one")) && !lines->contains(keyOf(hello, "two")));
+    {
+        const auto speech = providers->speak(hello, f->call, f->reporter());
+        QByteArray audio;
+        connect(speech.get(), &Speech::audio, this, [&audio](const QByteArray& mulaw) { audio += mulaw; });
+        while (audio.isEmpty())
+            QCoreApplication::processEvents(QEventLoop::WaitForMoreEvents);
+        // The caller interrupts.
+    }
+    f->settle();
+    QCOMPARE(lines->counters().lines, 0);
+    say(hello); // to its end
+    QCOMPARE(lines->counters().lines, 1);
+}
+
+void TestCallProviders::anAnswerHasOneVoiceAndALineAny()
+{
+    Makers makers;
+    makers.textToSpeech = {voice("one"), voice("two")};
+    begin(makers);
+    const QString wait = QStringLiteral("One moment.");
+    lines->restore(keyOf(wait, "one"), QByteArray(80, 'a'));
+    lines->restore(keyOf(wait, "two"), QByteArray(80, 'b'));
+    QCOMPARE(say(wait), QByteArray(80, 'a'));
+    // One is down: who speaks now is two, in lines too.
+    f->judge->failed(Stage::TextToSpeech, QStringLiteral("one"), {Error::Code::Timeout, {}, {}});
+    QCOMPARE(say(wait), QByteArray(80, 'b'));
+    QCOMPARE(say(wait, LineUse::Own), QByteArray(80, 'b'));
+    // What only one has said is a line of the engine's own, but no part of an answer.
+    const QString bye = QStringLiteral("Goodbye.");
+    lines->restore(keyOf(bye, "one"), QByteArray(80, 'c'));
+    QCOMPARE(say(bye, LineUse::Own), QByteArray(80, 'c'));
+    QVERIFY(asked.isEmpty());
+    QVERIFY(!providers->findLine(bye, f->call, LineUse::Answer));
+    // Both sent us away: nobody can be asked, and any voice is better than silence.
+    for (const char* name : {"one", "two"})
+        f->judge->failed(Stage::TextToSpeech, QString::fromLatin1(name), {Error::Code::Denied, {}, {}});
+    QCOMPARE(say(bye), QByteArray(80, 'c'));
+}
+
+void TestCallProviders::aPersonasVoiceIsItsOwn()
+{
+    Makers makers;
+    makers.textToSpeech = {voice("one")};
+    begin(makers);
+    const QString hello = QStringLiteral("Hello.");
+    lines->restore(keyOf(hello, "one"), QByteArray(80, 'a'));
+    auto persona = std::make_shared<Persona>();
+    persona->voices.insert(QStringLiteral("one"), QStringLiteral("carmit"));
+    f->call.persona = persona;
+    QVERIFY(!providers->findLine(hello, f->call, LineUse::Own));
+    lines->restore(keyOf(hello, "one"), QByteArray(80, 'b'));
+    QCOMPARE(say(hello), QByteArray(80, 'b'));
+    f->call.language = QStringLiteral("en-US");
+    QVERIFY(!providers->findLine(hello, f->call, LineUse::Own));
 }
 
 void TestCallProviders::theReceptionistTakesOverFromAModel()

@@ -322,7 +322,7 @@ void TestLineCache::manyThreadsAtOnce()
     LineCache cache({.bytes = 64 * 1024});
     std::atomic<int> wrong = 0;
     {
-        LineStore store(onDisk(32 * 1024));
+        LineStore store(onDisk(64 * 1024));
         cache.setKeeper([&store](const QByteArray& key, const QByteArray& mulaw) { store.save(key, mulaw); });
         QSet<QByteArray> known;
         for (int i = 0; i < 40; ++i)
