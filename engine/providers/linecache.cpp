@@ -22,6 +22,7 @@ qint64 costOf(const QByteArray& mulaw)
 QByteArray SpokenLine::key() const
 {
     QCryptographicHash hash(QCryptographicHash::Sha256);
+    // The number goes up when Kav's own choice of voices, or what it does to their sound, changes.
     hash.addData(QByteArrayView("kav line 1"));
     for (const QString* field : {&provider, &identity, &voice, &language, &text}) {
         // With its length, so that no two lines run into the same bytes.

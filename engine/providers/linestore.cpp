@@ -16,6 +16,7 @@
 #include <deque>
 #include <mutex>
 #include <optional>
+#include <pthread.h>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -106,6 +107,7 @@ struct LineStore::Private final {
     // ---- on the inner thread
     void run()
     {
+        ::pthread_setname_np(::pthread_self(), "kav-lines");
         scan();
         for (;;) {
             std::unique_lock lock(mutex);

@@ -35,6 +35,7 @@ private Q_SLOTS:
     void missingFileIsNamed();
     void hugeFileIsRefused();
     void fixedSentencesBeginWithTheOpeningAndHaveNoFacts();
+    void theEnginesOwnLinesAreInTheCallsLanguage();
     void everyWordOfTheGrammarsIsInTheDictionary();
     void everySentenceIsShortEnoughForTheEar();
     void truncatedFilesAreRefusedOrRead();
@@ -169,6 +170,26 @@ void TestDialogScript::hugeFileIsRefused()
     const auto script = DialogScript::parse(QByteArray((1 << 20) + 1, '#'), QStringLiteral("x.toml"));
     QVERIFY(!script.ok());
     QCOMPARE(script.error().code, Error::Code::LimitExceeded);
+}
+
+void TestDialogScript::theEnginesOwnLinesAreInTheCallsLanguage()
+{
+    const auto script = DialogScript::load(QStringLiteral(KAV_SOURCE_DIR "/resources/dialogs/receptionist.toml"));
+    QVERIFY(script.ok());
+    const DialogScript* const dialog = script->get();
+    QCOMPARE(serviceLinesFor(QStringLiteral("en-GB"), dialog).filler, dialog->lines().filler);
+    for (const char* tag : {"he-IL", "he", "HE-il", "iw-IL"}) {
+        const ServiceLines lines = serviceLinesFor(QString::fromLatin1(tag), dialog);
+        QCOMPARE(lines.all(), ServiceLines::hebrew().all());
+    }
+    QCOMPARE(serviceLinesFor(QStringLiteral("fr-FR"), dialog).all(), dialog->lines().all());
+    QCOMPARE(serviceLinesFor(QStringLiteral("fr-FR"), nullptr).all(), ServiceLines::english().all());
+    for (const ServiceLines& lines : {ServiceLines::english(), ServiceLines::hebrew()}) {
+        const QStringList all = lines.all();
+        QCOMPARE(all.size(), 6);
+        QVERIFY(!all.contains(QString()));
+    }
+    QVERIFY(!isSameLanguage(QStringLiteral("he-IL"), QStringLiteral("hu")));
 }
 
 void TestDialogScript::fixedSentencesBeginWithTheOpeningAndHaveNoFacts()

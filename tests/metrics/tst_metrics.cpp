@@ -118,6 +118,14 @@ void TestMetrics::everyFamilyHasHelpTypeAndTheRightForm()
         {QStringLiteral("kav_console_deltas_total"), QStringLiteral("counter")},
         {QStringLiteral("kav_console_sent_bytes_total"), QStringLiteral("counter")},
         {QStringLiteral("kav_console_auth_failures_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_line_cache_hits_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_line_cache_misses_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_line_cache_evictions_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_line_cache_loaded_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_line_cache_damaged_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_line_cache_lines"), QStringLiteral("gauge")},
+        {QStringLiteral("kav_line_cache_bytes"), QStringLiteral("gauge")},
+        {QStringLiteral("kav_line_cache_disk_bytes"), QStringLiteral("gauge")},
         {QStringLiteral("kav_build_info"), QStringLiteral("gauge")},
     };
     QCOMPARE(scrape.types, expected);
@@ -149,6 +157,7 @@ void TestMetrics::whatIsCountedGrows()
     refused.streams.wrongSignature = 6;
     refused.badTokens = 7;
     metrics.setRefusals(refused);
+    metrics.setLineCache({.hits = 5, .misses = 4, .evictions = 3, .loaded = 2, .damaged = 1, .bytes = 800, .lines = 6});
     const Scrape scrape(metrics.render());
     QCOMPARE(scrape("kav_refusals_total{request=\"webhook\",reason=\"no_signature\"}"), 5.0);
     QCOMPARE(scrape("kav_refusals_total{request=\"webhook\",reason=\"wrong_signature\"}"), 0.0);
@@ -175,6 +184,13 @@ void TestMetrics::whatIsCountedGrows()
     QCOMPARE(scrape("kav_console_deltas_total"), 60.0);
     QCOMPARE(scrape("kav_console_sent_bytes_total"), 9000.0);
     QCOMPARE(scrape("kav_console_auth_failures_total"), 1.0);
+    QCOMPARE(scrape("kav_line_cache_hits_total"), 5.0);
+    QCOMPARE(scrape("kav_line_cache_misses_total"), 4.0);
+    QCOMPARE(scrape("kav_line_cache_evictions_total"), 3.0);
+    QCOMPARE(scrape("kav_line_cache_loaded_total"), 2.0);
+    QCOMPARE(scrape("kav_line_cache_damaged_total"), 1.0);
+    QCOMPARE(scrape("kav_line_cache_lines"), 6.0);
+    QCOMPARE(scrape("kav_line_cache_bytes"), 800.0);
 }
 
 void TestMetrics::histogramsAreCumulative()
