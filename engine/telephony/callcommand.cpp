@@ -44,6 +44,7 @@ QString callUsage()
 {
     return QStringLiteral("Usage: kav-engine call [options]\n"
                           "Calls an engine as Twilio would, and shows what happened. The engine is told that it is a test call.\n"
+                          "Where it opens no stream but asks by Gather or Record, it is answered there: what is said is then told as its text.\n"
                           "\n"
                           "  --to URL            the webhook (default http://127.0.0.1:5000/webhook/incoming_call)\n"
                           "  --wav FILE          said at the agent's next pause; may be repeated\n"

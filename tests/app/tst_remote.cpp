@@ -2,6 +2,7 @@
 #include "engine/app/doctor.h"
 #include "engine/app/remote.h"
 #include "tests/app/engineundertest.h"
+#include "tests/support/twilio/faketwilioservice.h"
 #include "tests/support/vendors/deepgramstandin.h"
 #include "tests/support/vendors/elevenlabsstandin.h"
 #include "tests/support/vendors/googlespeechserver.h"
@@ -299,7 +300,14 @@ private Q_SLOTS:
         Variables variables = vendors.variables();
         variables.insert(u"KAV_DATA_DIR"_s, directory.path());
         variables.insert(u"KAV_DIALOG"_s, QStringLiteral(KAV_SOURCE_DIR "/resources/dialogs/receptionist.toml"));
+        FakeTwilioService twilio(theClock, {}, "canary-of-twilio-77");
+        const QUrl base(u"https://kav.example.com/webhook/"_s);
+        twilio.numbers = {{u"+97231234567"_s, base.resolved(QUrl(u"incoming_call"_s)), u"POST"_s,
+            base.resolved(QUrl(u"call_status"_s))}};
         variables.insert(u"TWILIO_AUTH_TOKEN"_s, u"canary-of-twilio-77"_s);
+        variables.insert(u"TWILIO_ACCOUNT_SID"_s, twilio.accountSid);
+        variables.insert(u"KAV_TWILIO_API_URL"_s, twilio.apiUrl().toString());
+        variables.insert(u"KAV_TWILIO_NUMBER"_s, u"+97231234567"_s);
         // The stand-in takes the newest token only: one provider of Google's.
         variables.insert(u"KAV_STT"_s, u"deepgram,openai,realtime,embedded"_s);
         variables.insert(u"GCP_CREDENTIALS_JSON"_s, vendors.google.serviceAccountText());
@@ -313,8 +321,9 @@ private Q_SLOTS:
         QVERIFY2(table.endsWith(u"calls can be answered; 0 failed, 0 to look at\n"_s), qPrintable(table));
         const QByteArray json = app::doctorJson(rows);
         QCOMPARE(QJsonDocument::fromJson(json).object().value(u"ok"_s).toBool(), true);
-        for (const QString& check : {u"STT deepgram"_s, u"LLM openai"_s, u"TTS google"_s, u"database"_s,
-                 u"data directory"_s, u"public URL"_s, u"Twilio token"_s, u"configuration"_s, u"dialog"_s})
+        for (const QString& check :
+            {u"STT deepgram"_s, u"LLM openai"_s, u"TTS google"_s, u"database"_s, u"data directory"_s, u"public URL"_s,
+                u"Twilio token"_s, u"Twilio account"_s, u"Twilio number"_s, u"configuration"_s, u"dialog"_s})
             QCOMPARE(checkOf(json, check).value(u"status"_s).toString(), u"OK"_s);
         QVERIFY(checkOf(json, u"public URL"_s).value(u"message"_s).toString().contains(u"cannot be tested"_s));
         QCOMPARE(QDir(directory.path()).entryList({u".kav-doctor*"_s}, QDir::Files | QDir::Hidden).size(), 0);
@@ -412,6 +421,55 @@ private Q_SLOTS:
         QVERIFY(caller.call());
         QTRY_VERIFY_WITH_TIMEOUT(!vendors.openai.asked.isEmpty(), 20000);
         caller.hangUp();
+    }
+
+    void theDoctorAsksTwilio_data()
+    {
+        QTest::addColumn<QByteArray>("token");
+        QTest::addColumn<QString>("voiceUrl");
+        QTest::addColumn<QString>("number");
+        QTest::addColumn<QString>("check");
+        QTest::addColumn<QString>("status");
+        QTest::addColumn<QString>("message");
+        QTest::addColumn<QString>("todo");
+        const QString here = u"https://kav.example.com/webhook/incoming_call"_s, own = u"+97231234567"_s;
+        QTest::newRow("a wrong token") << QByteArray("other") << here << own << u"Twilio account"_s << u"FAIL"_s
+                                       << u"Authenticate (20003)"_s << u"TWILIO_AUTH_TOKEN"_s;
+        QTest::newRow("calls that go elsewhere")
+            << QByteArray("t") << u"https://u:p@old.example.com/voice?key=1"_s << own << u"Twilio number"_s << u"WARN"_s
+            << u"+972••••4567: its calls go to https://old.example.com/voice (POST)"_s << here;
+        QTest::newRow("calls that go nowhere")
+            << QByteArray("t") << QString() << own << u"Twilio number"_s << u"WARN"_s << u"go nowhere"_s << here;
+        QTest::newRow("no end is told") << QByteArray("t") << here << own << u"Twilio number"_s << u"WARN"_s
+                                        << u"how they end"_s << u"https://kav.example.com/webhook/call_status"_s;
+        QTest::newRow("somebody else's") << QByteArray("t") << here << u"+97239999999"_s << u"Twilio number"_s
+                                         << u"WARN"_s << u"not of this account"_s << u"KAV_TWILIO_NUMBER"_s;
+    }
+
+    void theDoctorAsksTwilio()
+    {
+        QFETCH(QByteArray, token);
+        QFETCH(QString, voiceUrl);
+        QFETCH(QString, number);
+        FakeTwilioService twilio(theClock, {}, "t");
+        twilio.numbers = {{u"+97231234567"_s, QUrl(voiceUrl), u"POST"_s, {}}};
+        QTemporaryDir directory;
+        const auto loaded = loadWith(
+            {{u"KAV_DATA_DIR"_s, directory.path()}, {u"KAV_STT"_s, u"embedded"_s}, {u"KAV_LLM"_s, u"embedded"_s},
+                {u"KAV_TTS"_s, u"embedded"_s}, {u"KAV_PUBLIC_URL"_s, u"https://kav.example.com"_s},
+                {u"TWILIO_AUTH_TOKEN"_s, QString::fromUtf8(token)}, {u"TWILIO_ACCOUNT_SID"_s, twilio.accountSid},
+                {u"KAV_TWILIO_API_URL"_s, twilio.apiUrl().toString()}, {u"KAV_TWILIO_NUMBER"_s, number}});
+        QVERIFY2(loaded.ok(), qPrintable(loaded.errors.join(u'\n')));
+        const auto rows = app::examine(loaded, makersOf(loaded.config), theClock);
+        QFETCH(QString, check);
+        const QJsonObject row = checkOf(app::doctorJson(rows), check);
+        const QString table = app::doctorTable(rows);
+        QTEST(row.value(u"status"_s).toString(), "status");
+        QFETCH(QString, message);
+        QFETCH(QString, todo);
+        QVERIFY2(row.value(u"message"_s).toString().contains(message), qPrintable(table));
+        QVERIFY2(row.value(u"todo"_s).toString().contains(todo), qPrintable(table));
+        QVERIFY(!table.contains(number) && !table.contains(u"u:p"_s) && !table.contains(u"key=1"_s));
     }
 
     void theDoctorTellsEveryErrorOfTheConfigurationAndNothingElse()

@@ -29,6 +29,7 @@ private Q_SLOTS:
     void framesGoOutWhateverHappens();
     void theActionDecidesHowTheCallGoesOn();
     void withoutActionTheDocumentGoesOn();
+    void aCallWithoutAStreamIsAConversationToo();
     void aBusyEngineIsAFailure();
     void aFailingWebhookIsAFailure_data();
     void aFailingWebhookIsAFailure();
@@ -302,7 +303,7 @@ void tst_LoopbackCaller::withoutActionTheDocumentGoesOn()
 {
     Call call;
     call.engine.answerWithStream(
-        {}, "<Say>Sorry</Say><Pause length=\"2\"/><Gather><Say>Press</Say></Gather><Record/><Hangup/><Say>Never</Say>");
+        {}, "<Say>Sorry</Say><Pause length=\"2\"/><Gather timeout=\"1\"><Say>Press</Say></Gather><Record timeout=\"1\"/><Hangup/><Say>Never</Say>");
     call.engine.onStart = [&] { call.engine.stream->close(); };
     QVERIFY(call.run());
     QStringList lines;
@@ -312,6 +313,19 @@ void tst_LoopbackCaller::withoutActionTheDocumentGoesOn()
     QVERIFY(lines.contains(u"pause 2 s"_s));
     QVERIFY(lines.contains(u"say Press"_s));
     QVERIFY(!lines.contains(u"say Never"_s));
+}
+
+void tst_LoopbackCaller::aCallWithoutAStreamIsAConversationToo()
+{
+    Call call(u"wait-agent-speaking\nwait-agent-silent for 100ms\nplay hello\nwait-end"_s);
+    call.engine.answers["/webhook/incoming_call"].body = "<Response><Gather input=\"speech\" speechTimeout=\"1\" "
+                                                         "action=\"/turn\"><Say>Yes?</Say></Gather></Response>";
+    call.engine.answers["/turn"].body = "<Response><Hangup/></Response>";
+    QVERIFY(call.run());
+    QVERIFY2(call.outcome().ok, qPrintable(call.outcome().reason));
+    QCOMPARE(call.engine.requestsTo("/turn").size(), 1);
+    QCOMPARE(call.engine.requestsTo("/turn").first().form.value(u"SpeechResult"), u"hello"_s);
+    QCOMPARE(call.engine.requestsTo("/webhook/call_status").size(), 1);
 }
 
 void tst_LoopbackCaller::aBusyEngineIsAFailure()
