@@ -182,7 +182,7 @@ private Q_SLOTS:
             return std::shared_ptr<SpeechToText>(std::make_shared<test::StandInSpeechToText>());
         };
         Makers makers = goodMakers();
-        makers.speechToText = {{QStringLiteral("embedded"), make, {}}, {QStringLiteral("cloud"), make, {}, true}};
+        makers.speechToText = {{QStringLiteral("embedded"), make, {}}, {QStringLiteral("cloud"), make, {}, {}, true}};
         for (auto& maker : makers.textToSpeech)
             maker.isSpare = true;
         expectLog(QtInfoMsg, "^WARMUP_LLM_OK");
