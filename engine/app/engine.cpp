@@ -479,7 +479,7 @@ net::HttpResponse Engine::metricsPage()
     m_metrics->setHttpOpenConnections(m_listener.counters().open);
     m_metrics->setCallLog(totalsOf(m_callLog->status()));
     m_metrics->setConsoles(totalsOf(m_room.hub().counters()));
-    m_metrics->setRefusals(totalsOf(m_phone.guard(), m_phone.gate().counters()));
+    m_metrics->setRefusals(totalsOf(m_listener.counters(), m_phone.guard(), m_phone.gate().counters()));
     m_metrics->setLineCache(m_lines.totals());
     for (size_t i = 0; i < m_workers.size(); ++i)
         setLateness(*m_counters[i], m_workers[i]->tick().lateness());

@@ -58,6 +58,8 @@ public:
     /// Streams let in and not over, those included whose handshake is still under way.
     int liveCalls() const;
     int capacity() const { return m_capacity; }
+    /// What came to the port.
+    const net::Listener::Counters& arrivals() const { return m_listener.counters(); }
     /// The dialog in use: the configured file's, or the built-in one when that cannot be used. Any thread; null until
     /// begin().
     std::shared_ptr<const dialog::DialogScript> script() const;

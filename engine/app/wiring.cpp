@@ -87,14 +87,18 @@ metrics::Metrics::ConsoleTotals totalsOf(const control::ControlHub::Counters& co
 }
 
 metrics::Metrics::RefusalTotals totalsOf(
-    const webhooks::RequestGuard& guard, const webhooks::MediaGate::Counters& streams)
+    const net::Listener::Counters& port, const webhooks::RequestGuard& guard, const webhooks::MediaGate::Counters& streams)
 {
     const auto proof = [](const webhooks::RequestGuard::Refusals& refused) {
         return metrics::Metrics::RefusalTotals::Proof{refused.noSignature, refused.wrongSignature, refused.wrongBody,
             refused.unreadable, refused.stranger, refused.noAddress, refused.otherAccount};
     };
+    const quint64 known =
+        port.badHandshakes + streams.unsignedOrForeign + streams.badTokens + streams.taken + streams.full;
     return {proof(guard.refusedWebhooks()), proof(guard.refusedUpgrades()), streams.badTokens, streams.taken,
-        streams.full};
+        streams.full,
+        {port.badRequests, port.timeouts, port.overLimit, port.badHandshakes,
+            port.refusedUpgrades - std::min(port.refusedUpgrades, known)}};
 }
 
 void setLateness(metrics::WorkerCounters& counters, const media::LatenessHistogram& lateness)

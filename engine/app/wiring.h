@@ -27,7 +27,7 @@ metrics::ProviderState stateOf(providers::ProviderState state);
 metrics::Metrics::CallLogTotals totalsOf(const calllog::Status& status);
 metrics::Metrics::ConsoleTotals totalsOf(const control::ControlHub::Counters& counters);
 metrics::Metrics::RefusalTotals totalsOf(
-    const webhooks::RequestGuard& guard, const webhooks::MediaGate::Counters& streams);
+    const net::Listener::Counters& port, const webhooks::RequestGuard& guard, const webhooks::MediaGate::Counters& streams);
 
 /// The tick's lateness as the metrics' buckets. Replaces what was there.
 void setLateness(metrics::WorkerCounters& counters, const media::LatenessHistogram& lateness);

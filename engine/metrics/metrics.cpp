@@ -231,7 +231,7 @@ std::vector<MetricFamily> Metrics::Private::collectOwn() const
     families.push_back(std::move(entries));
 
     MetricFamily refused = family("kav_refusals_total",
-        "Webhooks and media streams that were refused before they had any effect, by what they lacked.",
+        "Webhooks, media streams and connections that were refused before they had any effect, by what they lacked.",
         MetricType::Counter);
     const auto refusal = [&refused](const char* what, const char* reason, quint64 count) {
         ClientMetric one;
@@ -251,6 +251,11 @@ std::vector<MetricFamily> Metrics::Private::collectOwn() const
     refusal("stream", "bad_token", refusals.badTokens);
     refusal("stream", "taken", refusals.taken);
     refusal("stream", "full", refusals.full);
+    refusal("port", "bad_request", refusals.port.badRequest);
+    refusal("port", "timeout", refusals.port.timeout);
+    refusal("port", "over_limit", refusals.port.overLimit);
+    refusal("port", "bad_handshake", refusals.port.badHandshake);
+    refusal("port", "other_upgrade", refusals.port.otherUpgrade);
     families.push_back(std::move(refused));
 
     const auto gauge = [&families](const char* name, const char* help, double value) {

@@ -88,6 +88,14 @@ public:
         };
         Proof webhooks, streams;
         quint64 badTokens = 0, taken = 0, full = 0; ///< of streams that had proven themselves
+        struct Port final {
+            quint64 badRequest = 0; ///< no HTTP, or over a limit of a request
+            quint64 timeout = 0; ///< a request that was never finished
+            quint64 overLimit = 0; ///< an address with too many connections
+            quint64 badHandshake = 0;
+            quint64 otherUpgrade = 0; ///< of what is not there, and consoles
+        };
+        Port port; ///< what nobody was asked about
     };
     void setRefusals(const RefusalTotals& totals);
 

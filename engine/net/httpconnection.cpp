@@ -242,7 +242,9 @@ void HttpConnection::serveUpgrade(const HttpRequest& request)
     if (m_parser.isHead())
         asSent.method = "HEAD";
     std::optional<HttpResponse> refusal = refuseHandshake(asSent, m_parser.isHttp11(), bytesFollow);
-    if (!refusal) {
+    if (refusal) {
+        ++m_context.counters.badHandshakes;
+    } else {
         UpgradeVerdict verdict =
             m_context.onUpgrade ? m_context.onUpgrade(request) : HttpResponse::text(404, "Not found\n");
         if (const auto* const response = std::get_if<HttpResponse>(&verdict)) {
@@ -277,6 +279,7 @@ void HttpConnection::finishHandover()
         return;
     if (m_socket->bytesAvailable() > 0) {
         ++m_context.counters.refusedUpgrades;
+        ++m_context.counters.badHandshakes;
         m_state = State::Answering;
         connect(m_socket, &QTcpSocket::readyRead, this, &HttpConnection::onReadyRead);
         connect(m_socket, &QTcpSocket::bytesWritten, this, &HttpConnection::onBytesWritten);
@@ -404,9 +407,10 @@ void HttpConnection::release()
     Q_EMIT released();
 }
 
-void HttpConnection::sweep(Instant now)
+void HttpConnection::sweep(Instant now, bool isCrowded)
 {
     const Milliseconds inPhase = elapsed(m_phaseSince, now);
+    const auto granted = [isCrowded](Milliseconds limit) { return isCrowded ? limit / 5 : limit; };
     switch (m_state) {
     case State::Reading:
         if (m_socket->bytesToWrite() > 0) {
@@ -415,12 +419,12 @@ void HttpConnection::sweep(Instant now)
                 abort();
             }
         } else if (m_timedPhase == HttpParser::Phase::Idle && !m_isFirst) {
-            if (inPhase > m_context.limits.keepAlive) {
+            if (inPhase > granted(m_context.limits.keepAlive)) {
                 m_state = State::Closing;
                 closeAfterWrite();
             }
         } else if (inPhase
-            > (m_timedPhase == HttpParser::Phase::Body ? m_context.limits.bodyTime : m_context.limits.headTime)) {
+            > granted(m_timedPhase == HttpParser::Phase::Body ? m_context.limits.bodyTime : m_context.limits.headTime)) {
             ++m_context.counters.timeouts;
             fail(408, "request took too long");
         }

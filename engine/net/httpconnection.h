@@ -38,7 +38,7 @@ public:
     /// Sends the answer to request `requestId`; ignored when that one has been answered.
     void answer(quint64 requestId, const HttpResponse& response);
     /// Acts on deadlines.
-    void sweep(Instant now);
+    void sweep(Instant now, bool isCrowded);
 
 Q_SIGNALS:
     void released();

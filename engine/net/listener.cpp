@@ -159,8 +159,9 @@ void Listener::sweep()
 {
     KAV_ASSERT_THREAD(this);
     const Instant now = d->context.clock.now();
+    const bool isCrowded = d->context.counters.open >= d->context.limits.connections / 4 * 3;
     for (HttpConnection* const connection : d->connections)
-        connection->sweep(now);
+        connection->sweep(now, isCrowded);
 }
 
 void Listener::Private::updateAccepting()

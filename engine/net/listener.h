@@ -47,8 +47,8 @@ public:
     using HttpHandler = std::function<void(const HttpRequest&, const Responder&)>;
     using UpgradeHandler = std::function<UpgradeVerdict(const HttpRequest&)>;
     struct Counters final {
-        quint64 accepted = 0, requests = 0, upgrades = 0, refusedUpgrades = 0, badRequests = 0, timeouts = 0,
-                overLimit = 0, acceptErrors = 0;
+        quint64 accepted = 0, requests = 0, upgrades = 0, refusedUpgrades = 0, badHandshakes = 0, badRequests = 0,
+                timeouts = 0, overLimit = 0, acceptErrors = 0; ///< badHandshakes are among the refusedUpgrades
         int open = 0; ///< sockets accepted here that still exist, those handed over included
     };
 
@@ -63,7 +63,9 @@ public:
     void stopAccepting();
     quint16 port() const;
     const Counters& counters() const;
-    /// Closes what is past its time; called by an inner 1 s timer, and by tests with a fake clock.
+    /// Closes what is past its time; called by an inner 1 s timer, and by tests with a fake clock. When three quarters of
+    /// the connections are taken, heads, bodies and idle connections get a fifth of their time: those who send their
+    /// requests byte by byte must not keep out those who call.
     void sweep();
 
 private:

@@ -115,11 +115,12 @@ void EngineUnderTest::serve()
         qFatal("the engine does not get warm");
 }
 
-RawResponse EngineUnderTest::request(const QByteArray& method, const QByteArray& path, const QByteArray& body) const
+RawResponse EngineUnderTest::request(const QByteArray& method, const QByteArray& path, const QByteArray& body,
+    const QByteArray& moreHeaders) const
 {
     RawClient client(m_port,
         QByteArray(method + ' ' + path + " HTTP/1.1\r\nHost: 127.0.0.1:" + QByteArray::number(m_port)
-            + "\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: "
+            + "\r\nContent-Type: application/x-www-form-urlencoded\r\n" + moreHeaders + "Content-Length: "
             + QByteArray::number(body.size()) + "\r\n\r\n" + body));
     return client.response(method == "HEAD");
 }
@@ -147,7 +148,12 @@ RawResponse EngineUnderTest::webhook(
         {QStringLiteral("AccountSid"), ids.accountSid}, {QStringLiteral("From"), QStringLiteral("+15005550006")},
         {QStringLiteral("To"), QStringLiteral("+15005550001")}, {QStringLiteral("CallStatus"), status},
         {QStringLiteral("Direction"), QStringLiteral("inbound")}});
-    return request("POST", "/webhook/" + name, form.encode());
+    if (config.twilioAuthToken.isEmpty())
+        return request("POST", "/webhook/" + name, form.encode());
+    const QByteArray url = "http://127.0.0.1:" + QByteArray::number(m_port) + "/webhook/" + name;
+    return request("POST", "/webhook/" + name, form.encode(),
+        "X-Twilio-Signature: " + telephony::computeSignature(config.twilioAuthToken.toUtf8(), url, form.fields())
+            + "\r\n");
 }
 
 QStringList EngineUnderTest::verbsAfter(const QByteArray& name, const telephony::StreamIds& ids) const
@@ -187,7 +193,7 @@ bool Caller::call()
 
 bool Caller::openStream(const QByteArray& path)
 {
-    if (!twilio.open(m_engine.port(), path))
+    if (!twilio.open(m_engine.port(), path, m_engine.config.twilioAuthToken.toUtf8()))
         return false;
     twilio.start({{QStringLiteral("from"), QStringLiteral("+15005550006")},
         {QStringLiteral("to"), QStringLiteral("+15005550001")}});

@@ -60,13 +60,14 @@ public:
     quint16 port() const { return m_port; }
     QString directory() const { return m_directory.path(); }
 
-    RawResponse request(const QByteArray& method, const QByteArray& path, const QByteArray& body = {}) const;
+    RawResponse request(const QByteArray& method, const QByteArray& path, const QByteArray& body = {},
+        const QByteArray& moreHeaders = {}) const;
     RawResponse get(const QByteArray& path) const { return request("GET", path); }
     /// The readiness page; `status` alone under "status".
     QJsonObject readiness() const;
     /// One metric's line, or an empty array.
     QByteArray metric(const QByteArray& name) const;
-    /// A webhook of Twilio's about a call, not signed.
+    /// A webhook of Twilio's about a call; signed when there is an auth token (and no public URL).
     RawResponse webhook(const QByteArray& name, const telephony::StreamIds& ids,
         const QString& status = QStringLiteral("ringing")) const;
     QStringList verbsAfter(const QByteArray& name, const telephony::StreamIds& ids) const;

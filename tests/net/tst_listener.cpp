@@ -43,6 +43,7 @@ private Q_SLOTS:
 
     void endsASlowHead();
     void endsASilentConnection();
+    void hurriesThemWhenItIsCrowded();
     void endsASlowBody();
     void endsAnIdleConnectionWithoutAWord();
     void leavesAWaitingRequestAlone();
@@ -375,6 +376,30 @@ void TestListener::endsASilentConnection()
     m_listener->sweep();
     QCOMPARE(silent.response().status, 408);
     QCOMPARE(late.response().status, 408); // its byte bought nothing
+}
+
+void TestListener::hurriesThemWhenItIsCrowded()
+{
+    start({.connections = 16});
+    std::vector<std::unique_ptr<RawClient>> slow;
+    const auto crowd = [&](int count) {
+        for (int i = 0; i < count; ++i)
+            slow.push_back(std::make_unique<RawClient>(m_port, "GET / HT"));
+        return QTest::qWaitFor([&] { return m_listener->counters().open == int(slow.size()); });
+    };
+    QVERIFY(crowd(11));
+    m_clock.advance(Milliseconds(2001));
+    m_listener->sweep();
+    QCOMPARE(m_listener->counters().timeouts, 0u); // there is room yet
+    QVERIFY(crowd(1));
+    m_listener->sweep();
+    QCOMPARE(m_listener->counters().timeouts, 11u); // the twelfth is new
+    slow.pop_back();
+    for (const auto& client : slow)
+        QCOMPARE(client->response().status, 408);
+    slow.clear();
+    RawClient next(m_port);
+    QCOMPARE(exchange(next, get("/")).status, 200);
 }
 
 void TestListener::endsASlowBody()
