@@ -91,9 +91,11 @@ void tst_Flood::eachRefusalIsCountedByItsReason_data()
     QTest::addColumn<QByteArray>("reason");
     const QByteArray path = "/media/" + QByteArray(120, 'A');
     QTest::newRow("no signature") << upgradeOf(path) << 403 << QByteArray("stream no_signature");
-    QTest::newRow("a wrong signature") << upgradeOf(path, signedAs("/media/another")) << 403 << QByteArray("stream wrong_signature");
+    QTest::newRow("a wrong signature") << upgradeOf(path, signedAs("/media/another")) << 403
+                                       << QByteArray("stream wrong_signature");
     QTest::newRow("a forged token") << upgradeOf(path, signedAs(path)) << 403 << QByteArray("stream bad_token");
-    QTest::newRow("a wrong path") << upgradeOf("/stream/x", signedAs("/stream/x")) << 404 << QByteArray("port other_upgrade");
+    QTest::newRow("a wrong path") << upgradeOf("/stream/x", signedAs("/stream/x")) << 404
+                                  << QByteArray("port other_upgrade");
     QTest::newRow("half a handshake") << upgradeOf(path).replace("Sec-WebSocket-Key", "X-Key") << 400
                                       << QByteArray("port bad_handshake");
     QTest::newRow("frames before the answer")
@@ -120,9 +122,9 @@ void tst_Flood::eachRefusalIsCountedByItsReason()
         QCOMPARE(response.status, status);
         QVERIFY(response.body.size() < 100);
     }
-    for (const QByteArray each : {"stream no_signature", "stream wrong_signature", "stream bad_token", "stream taken",
-             "stream full", "port bad_handshake", "port bad_request", "port timeout", "port over_limit",
-             "port other_upgrade"}) {
+    for (const QByteArray each :
+        {"stream no_signature", "stream wrong_signature", "stream bad_token", "stream taken", "stream full",
+            "port bad_handshake", "port bad_request", "port timeout", "port over_limit", "port other_upgrade"}) {
         const QList<QByteArray> labels = each.split(' ');
         QCOMPARE(refusals(kav, labels[0], labels[1]), reason == each ? QByteArray::number(Times) : QByteArray("0"));
     }

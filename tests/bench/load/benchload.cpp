@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs the engine under load and prints what was reached, as ratios and differences inside one run:
-//   bench_load [--calls 400] [--seconds 10] [--bin DIR] [--only start|load|memory|interruption|answer|recogniser]
+//   bench_load [--calls 400] [--seconds 10] [--bin DIR] [--only start|load|memory|interruption|answer|flood|recogniser]
+//              [--flood 10000]
 // Exits 1 when something could not be measured. A figure that was measured and is out of reach is marked MISSED and
 // exits 0: on a machine that others use, that is for a person to judge. README.md one folder up has the method.
+#include "tests/bench/load/flood.h"
 #include "tests/bench/load/loadclient.h"
 
 #include <algorithm>
@@ -35,6 +37,7 @@ namespace {
 struct Options {
     int calls = 400;
     int seconds = 10;
+    int flood = 10000; // bogus upgrades a minute
     std::string bin;
 };
 
@@ -496,6 +499,104 @@ void benchAnswer(const Bench& bench)
         verdict(percentile(shares, 0.99), 10));
 }
 
+/// Lines that a program wrote to its standard error so far.
+uint64_t linesIn(const std::filesystem::path& file)
+{
+    std::ifstream in(file);
+    return uint64_t(std::count(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>(), '\n'));
+}
+
+void floodAt(const Bench& bench, const std::string& name, Place place)
+{
+    constexpr int calls = 50;
+    const std::string token = "a token of the load bench's own";
+    const std::chrono::seconds length(bench.options.seconds);
+    const auto engine =
+        bench.start(name, {bench.options.bin + "/bench_engine"}, {"KAV_TWILIO_AUTH_TOKEN=" + token}, place);
+    const uint16_t port = engine->port();
+    LoadClient client({port, calls, LoadClient::Mode::Twilio, token});
+    openAll(client);
+    client.run(3s, silent);
+    const auto controlShare = [&](const std::function<void()>& work) {
+        const auto cpu = cpuOf(engine->pid(), "") - cpuOf(engine->pid(), "media-");
+        const auto began = std::chrono::steady_clock::now();
+        work();
+        return Micro(cpuOf(engine->pid(), "") - cpuOf(engine->pid(), "media-") - cpu)
+            / Micro(std::chrono::steady_clock::now() - began);
+    };
+    const auto stream = [&](std::vector<double>& late) {
+        client.resetStats();
+        client.run(length, silent);
+        needOpen(client);
+        const auto more = lateness(client);
+        late.insert(late.end(), more.begin(), more.end());
+    };
+    Load quiet, flooded;
+    std::vector<double> before, during;
+    Flood::Totals all;
+    std::vector<double> newBefore, newDuring;
+    const auto callAnew = [&](std::vector<double>& took) {
+        for (int i = 0; i < 5; ++i) {
+            const auto began = std::chrono::steady_clock::now();
+            LoadClient caller({port, 1, LoadClient::Mode::Twilio, token});
+            openAll(caller);
+            took.push_back(Milli(std::chrono::steady_clock::now() - began).count());
+            caller.close();
+            client.run(20ms, silent);
+        }
+    };
+    const uint64_t linesBefore = linesIn(bench.scratch / name / "stderr");
+    uint64_t bytesBefore = 0, most = 0;
+    // By turns, so that a machine that is busier for a while is so for both.
+    for (int round = 0; round < Rounds; ++round) {
+        quiet.allCpuShare += controlShare([&] { stream(before); }) / Rounds;
+        bytesBefore = round == 0 ? privateBytes(engine->pid()) : bytesBefore;
+        callAnew(newBefore);
+        Flood flood(port, bench.options.flood, bench.machine.client, bench.machine.server);
+        client.run(3s, silent);
+        flooded.allCpuShare += controlShare([&] { stream(during); }) / Rounds;
+        most = std::max(most, privateBytes(engine->pid()));
+        callAnew(newDuring);
+        const Flood::Totals one = flood.stop();
+        for (size_t kind = 0; kind < Flood::KindCount; ++kind) {
+            all.begun[kind] += one.begun[kind];
+            all.refused[kind] += one.refused[kind];
+            all.cut[kind] += one.cut[kind];
+        }
+        all.admitted += one.admitted;
+        all.unconnected += one.unconnected;
+        all.mostHeld = std::max(all.mostHeld, one.mostHeld);
+    }
+    const uint64_t lines = linesIn(bench.scratch / name / "stderr") - linesBefore;
+    addLateness(quiet, before);
+    addLateness(flooded, during);
+    if (all.begunInAll() < uint64_t(bench.options.flood) / 60 * uint64_t(length.count()))
+        throw std::runtime_error("the flood was no flood: " + std::to_string(all.begunInAll()) + " upgrades");
+    if (all.admitted > 0)
+        throw std::runtime_error(std::to_string(all.admitted) + " strangers were let in");
+    std::printf("%s: %d live calls, %d bogus upgrades a minute, %llu in all, %d sockets held at the most; refused:",
+        name.c_str(), calls, bench.options.flood, static_cast<unsigned long long>(all.begunInAll()), all.mostHeld);
+    for (int kind = 0; kind < Flood::KindCount; ++kind)
+        std::printf(" %s %llu/%llu", Flood::nameOf(kind), static_cast<unsigned long long>(all.refused[size_t(kind)]),
+            static_cast<unsigned long long>(all.begun[size_t(kind)]));
+    std::printf("\n");
+    std::printf("%s: lateness of outbound frames p50/p99/max %.2f/%.2f/%.2f ms before, %.2f/%.2f/%.2f ms during; ratio "
+                "%.2f/%.2f/%.2f; p99 %+.2f ms (reach 1: %s)\n",
+        name.c_str(), quiet.p50, quiet.p99, quiet.max, flooded.p50, flooded.p99, flooded.max, flooded.p50 / quiet.p50,
+        flooded.p99 / quiet.p99, flooded.max / quiet.max, flooded.p99 - quiet.p99, verdict(flooded.p99 - quiet.p99, 1));
+    std::printf("%s: threads other than the media worker %.1f %% of a core before, %.1f %% during; a new call, webhook and "
+                "upgrade: median/worst %.1f/%.1f ms before, %.1f/%.1f during; private memory %+.1f MB; %llu lines logged\n",
+        name.c_str(), 100 * quiet.allCpuShare, 100 * flooded.allCpuShare, percentile(newBefore, 0.5), percentile(newBefore, 1.0),
+        percentile(newDuring, 0.5), percentile(newDuring, 1.0),
+        (double(most) - double(bytesBefore)) / 1048576, static_cast<unsigned long long>(lines));
+}
+
+void benchFlood(const Bench& bench)
+{
+    floodAt(bench, "flood, any core", Place::AllCores);
+    floodAt(bench, "flood, one core", Place::OneCore);
+}
+
 void benchRecogniser(const Bench& bench)
 {
     constexpr int calls = 40;
@@ -531,7 +632,7 @@ int main(int argc, char** argv)
 {
     const std::pair<const char*, void (*)(const Bench&)> benches[] = {{"start", benchStart}, {"load", benchLoad},
         {"memory", benchMemory}, {"interruption", benchInterruption}, {"answer", benchAnswer},
-        {"recogniser", benchRecogniser}};
+        {"flood", benchFlood}, {"recogniser", benchRecogniser}};
     Options options;
     options.bin = std::filesystem::path(argv[0]).parent_path().string();
     if (options.bin.empty())
@@ -543,6 +644,8 @@ int main(int argc, char** argv)
             options.calls = std::atoi(value.c_str());
         else if (flag == "--seconds" && std::atoi(value.c_str()) > 0)
             options.seconds = std::atoi(value.c_str());
+        else if (flag == "--flood" && std::atoi(value.c_str()) > 0)
+            options.flood = std::atoi(value.c_str());
         else if (flag == "--bin" && !value.empty())
             options.bin = value;
         else if (flag == "--only" && std::any_of(std::begin(benches), std::end(benches), [&value](const auto& bench) {
@@ -553,7 +656,7 @@ int main(int argc, char** argv)
             std::fprintf(stderr,
                 "bench_load: '%s %s' is not understood\n"
                 "usage: bench_load [--calls N] [--seconds N] [--bin DIR] [--only "
-                "start|load|memory|interruption|answer|recogniser]\n",
+                "start|load|memory|interruption|answer|flood|recogniser] [--flood N]\n",
                 flag.c_str(), value.c_str());
             return 2;
         }

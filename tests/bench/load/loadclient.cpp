@@ -12,6 +12,8 @@
 #include <fstream>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <sstream>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -24,6 +26,18 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
 namespace {
+/// The header line of Twilio's signature over `text`.
+std::string signature(const std::string& authToken, const std::string& text)
+{
+    if (authToken.empty())
+        return {};
+    unsigned char mac[EVP_MAX_MD_SIZE];
+    unsigned int size = 0;
+    ::HMAC(EVP_sha1(), authToken.data(), int(authToken.size()), reinterpret_cast<const unsigned char*>(text.data()),
+        text.size(), mac, &size);
+    return "X-Twilio-Signature: " + base64({reinterpret_cast<const char*>(mac), size}) + "\r\n";
+}
+
 constexpr auto Frame = 20ms;
 constexpr timeval Patience{5, 0}; // of every call that blocks
 
@@ -160,12 +174,17 @@ bool LoadClient::openStream(int index)
     static int calls = 0; // a call has one stream and no second: every one gets an id of its own
     std::snprintf(id, sizeof id, "%032x", ++calls);
     std::string path = "/";
+    const std::string host = "127.0.0.1:" + std::to_string(m_options.port);
     if (m_options.mode == Mode::Twilio) {
         const std::string form = std::string("CallSid=CA") + id + "&AccountSid=AC" + id
             + "&From=%2B15550100001&To=%2B15550100002&CallStatus=ringing&Direction=inbound&ApiVersion=2010-04-01";
+        // Names in order, each with its value: what is signed.
+        const std::string fields = std::string("AccountSidAC") + id + "ApiVersion2010-04-01CallSidCA" + id
+            + "CallStatusringingDirectioninboundFrom+15550100001To+15550100002";
         const std::string answer = httpExchange(m_options.port,
-            "POST /webhook/incoming_call HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(m_options.port)
-                + "\r\nContent-Type: application/x-www-form-urlencoded\r\nConnection: close\r\nContent-Length: "
+            "POST /webhook/incoming_call HTTP/1.1\r\nHost: " + host + "\r\n"
+                + signature(m_options.authToken, "http://" + host + "/webhook/incoming_call" + fields)
+                + "Content-Type: application/x-www-form-urlencoded\r\nConnection: close\r\nContent-Length: "
                 + std::to_string(form.size()) + "\r\n\r\n" + form);
         const size_t at = answer.find("/media/");
         if (at == std::string::npos)
@@ -177,8 +196,8 @@ bool LoadClient::openStream(int index)
     if (stream->fd < 0)
         return fail(std::string("connect: ") + std::strerror(errno));
     writeAll(stream->fd,
-        "GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(m_options.port)
-            + "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        "GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\n" + signature(m_options.authToken, "wss://" + host + path)
+            + "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
               "Sec-WebSocket-Key: AAECAwQFBgcICQoLDA0ODw==\r\nUser-Agent: Twilio.TmeWs/1.0\r\n\r\n");
     std::string head;
     char byte;

@@ -39,6 +39,7 @@ public:
         uint16_t port = 0;
         int streams = 1;
         Mode mode = Mode::Twilio;
+        std::string authToken{}; ///< signs webhook and upgrade; empty: unsigned
     };
 
     explicit LoadClient(const Options& options);
