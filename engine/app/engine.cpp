@@ -219,7 +219,10 @@ void Engine::startProviders()
 {
     m_registry = std::make_unique<providers::ProviderRegistry>(
         m_makersSource([slot = m_script] { return slot->get(); }), m_config.providers, m_clock);
-    m_health = std::make_shared<providers::Health>(m_config.health, m_clock);
+    providers::Health::Settings health = m_config.health;
+    health.probedFirst = true;
+    m_health = std::make_shared<providers::Health>(health, m_clock);
+    m_probes = std::make_unique<providers::HealthProbes>(*m_registry, m_health, m_config.providers.deadline, m_clock);
     m_providers = std::make_unique<providers::CallProviders>(
         *m_registry, m_health, m_config.failover, m_clock, &m_lines.cache());
     connect(&m_lines, &ReadyLines::settled, this, &Engine::checkWarm);

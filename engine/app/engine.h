@@ -12,6 +12,7 @@
 #include "engine/metrics/recentuse.h"
 #include "engine/net/listener.h"
 #include "engine/providers/failover/callproviders.h"
+#include "engine/providers/failover/healthprobes.h"
 #include "engine/providers/http/httppool.h"
 #include "engine/providers/registry.h"
 #include "engine/session/mediaworker.h"
@@ -144,6 +145,7 @@ private:
     providers::HttpPool m_toolHttp;
     std::unique_ptr<providers::ProviderRegistry> m_registry;
     std::shared_ptr<providers::Health> m_health;
+    std::unique_ptr<providers::HealthProbes> m_probes;
     ReadyLines m_lines; // before whoever takes lines from it
     std::unique_ptr<providers::CallProviders> m_providers;
     metrics::RecentUse m_recentUse;

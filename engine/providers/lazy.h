@@ -101,6 +101,30 @@ public:
         Core::attempt(m_core);
         return true;
     }
+    enum class Probe { Started, NotReady, Busy };
+    /// Runs the maker once more for its verdict alone: what it makes is dropped, the value and the state stay as they are.
+    /// Of a Ready cell; one at a time. `done` is called on the maker's thread, and not at all once the cell is gone.
+    Probe probe(std::function<void(const Result<void>&)> done)
+    {
+        const std::lock_guard lock(m_core->mutex);
+        if (m_core->snapshot.state != LazyState::Ready)
+            return Probe::NotReady;
+        if (m_core->probing || m_core->inFlight >= m_core->settings.makersInFlight)
+            return Probe::Busy;
+        const auto run = [core = m_core, done = std::move(done)] {
+            const Result<Value> made = Core::make(*core);
+            const std::lock_guard guard(core->mutex);
+            core->probing = false;
+            --core->inFlight;
+            if (!core->closed)
+                done(made.ok() ? Result<void>() : Result<void>(made.error()));
+        };
+        if (m_core->threads.start(run))
+            return Probe::Busy;
+        m_core->probing = true;
+        ++m_core->inFlight;
+        return Probe::Started;
+    }
     /// Ends an attempt that is past its deadline, and starts the next one when its time has come.
     void tick()
     {
@@ -218,6 +242,7 @@ private:
         LazySnapshot snapshot;
         Instant attemptStarted, failedAt;
         int inFlight = 0;
+        bool probing = false;
         bool closed = false;
     };
 

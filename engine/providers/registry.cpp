@@ -338,6 +338,27 @@ bool ProviderRegistry::retryNow(Stage stage, const QString& provider)
     });
 }
 
+ProviderRegistry::Probe ProviderRegistry::probe(
+    Stage stage, const QString& provider, std::function<void(const Result<void>&)> done)
+{
+    KAV_ASSERT_THREAD(this);
+    return Private::withCells(*d, stage, [&](auto& cells) {
+        for (auto& cell : cells) {
+            if (cell->provider != provider)
+                continue;
+            using Cell = std::decay_t<decltype(cell->lazy)>;
+            // Posted under the cell's lock: while that is held the registry is still there.
+            const auto started = cell->lazy.probe([this, done](const Result<void>& result) {
+                QMetaObject::invokeMethod(this, [done, result] { done(result); }, Qt::QueuedConnection);
+            });
+            return started == Cell::Probe::Started ? Probe::Started
+                : started == Cell::Probe::Busy     ? Probe::Busy
+                                                   : Probe::NotReady;
+        }
+        return Probe::NotReady;
+    });
+}
+
 ProviderStatus ProviderRegistry::status(Stage stage) const
 {
     const auto hope = [](ProviderState state) {

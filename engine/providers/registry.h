@@ -95,6 +95,10 @@ public:
     /// FAILED ones of the stage get their attempt now, whatever their time; COLD ones too: all but spare ones that
     /// nobody has named yet, or the one named. False: there was none to start.
     bool retryNow(Stage stage, const QString& provider = {});
+    enum class Probe { Started, NotReady, Busy };
+    /// Runs the maker of a READY one again for its verdict: `done` is called on the control thread, unless the registry
+    /// is gone by then. The provider in use stays. Busy: an earlier one is still under way.
+    Probe probe(Stage stage, const QString& provider, std::function<void(const Result<void>&)> done);
     /// Of the stage as a whole, spare ones aside: of its first READY one, as it is usable then; else of the one that
     /// has most hope.
     ProviderStatus status(Stage stage) const;

@@ -234,7 +234,7 @@ private Q_SLOTS:
         QVERIFY(first.call());
         const int before = m_asked->all();
         const QString changed = u"Welcome to the new clinic."_s;
-        LoadedConfig fresh{kav.config, {}, {}, {}};
+        LoadedConfig fresh{kav.config, {}, {}, {}, {}};
         fresh.config.personas = bookOf({clinic(changed)});
         kav.engine().reload(fresh);
         QCOMPARE(m_asked->count(changed), 0); // nothing is done inside the reload

@@ -5,6 +5,7 @@
 #include <QTest>
 
 using namespace kav;
+using namespace std::chrono_literals;
 using namespace kav::providers;
 
 namespace {
@@ -39,6 +40,10 @@ private Q_SLOTS:
     void stagesAreJudgedApart();
     void whatItCannotDoAtAllIsNoFault();
     void aRefusalAndARetryAfterAskForRest();
+    void whatIsProbedFirstIsNoCallsTrial();
+    void aProbeThatFailsRestsLonger();
+    void aCallThatFailsMeanwhileHasTheLastWord();
+    void withoutAProberACallTriesInTheEnd();
 
 private:
     void fail(Error::Code code = Error::Code::Unavailable, int retryAfterMs = 0)
@@ -202,6 +207,70 @@ void TestHealth::stagesAreJudgedApart()
     QVERIFY(!mayUse());
     QVERIFY(m_health->mayUse(Stage::TextToSpeech, Openai));
     QVERIFY(m_health->mayUse(Llm, QStringLiteral("embedded")));
+}
+
+void TestHealth::whatIsProbedFirstIsNoCallsTrial()
+{
+    m_health = std::make_unique<Health>(Health::Settings{.probedFirst = true}, m_clock);
+    fail(Error::Code::Denied);
+    QVERIFY(m_health->takeDue().isEmpty());
+    m_clock.advance(5s);
+    QVERIFY(!mayUse());
+    const auto due = m_health->takeDue();
+    QCOMPARE(due.size(), 1);
+    QCOMPARE(due.first().stage, Llm);
+    QCOMPARE(due.first().provider, Openai);
+    QVERIFY(m_health->takeDue().isEmpty()); // it is taken
+    QVERIFY(!mayUse());
+    m_health->released(Llm, Openai); // a call from before its rest lets go of it: the probe goes on
+    QVERIFY(m_health->takeDue().isEmpty());
+    m_health->passed(Llm, Openai);
+    QCOMPARE(m_health->state(Llm, Openai), Health::State::Probation);
+    QVERIFY(mayUse());
+    QVERIFY(!mayUse()); // one at a time, as ever
+    m_health->succeeded(Llm, Openai);
+    QCOMPARE(m_health->state(Llm, Openai), Health::State::Fit);
+    // The next rest is probed again.
+    fail(Error::Code::Denied);
+    m_clock.advance(5s);
+    QVERIFY(!mayUse());
+    QCOMPARE(m_health->takeDue().size(), 1);
+}
+
+void TestHealth::aProbeThatFailsRestsLonger()
+{
+    m_health = std::make_unique<Health>(Health::Settings{.probedFirst = true}, m_clock);
+    fail(Error::Code::Timeout);
+    m_clock.advance(5s);
+    QCOMPARE(m_health->takeDue().size(), 1);
+    fail();
+    m_clock.advance(9999ms);
+    QVERIFY(m_health->takeDue().isEmpty());
+    m_clock.advance(1ms);
+    QCOMPARE(m_health->takeDue().size(), 1);
+}
+
+void TestHealth::aCallThatFailsMeanwhileHasTheLastWord()
+{
+    m_health = std::make_unique<Health>(Health::Settings{.probedFirst = true}, m_clock);
+    fail(Error::Code::Timeout);
+    m_clock.advance(5s);
+    QCOMPARE(m_health->takeDue().size(), 1);
+    fail(); // of a call that had it from before
+    m_health->passed(Llm, Openai);
+    m_clock.advance(10s);
+    QVERIFY(!mayUse());
+    QCOMPARE(m_health->takeDue().size(), 1);
+}
+
+void TestHealth::withoutAProberACallTriesInTheEnd()
+{
+    m_health = std::make_unique<Health>(Health::Settings{.longestRest = 60s, .probedFirst = true}, m_clock);
+    fail(Error::Code::Timeout);
+    m_clock.advance(5s + 59s);
+    QVERIFY(!mayUse());
+    m_clock.advance(1s);
+    QVERIFY(mayUse());
 }
 
 QTEST_GUILESS_MAIN(TestHealth)

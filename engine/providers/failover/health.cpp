@@ -25,6 +25,8 @@ bool Health::mayUse(Stage stage, const QString& provider)
     const Instant now = m_clock.now();
     if (now < found->restUntil)
         return false;
+    if (awaitsProbe(*found, now))
+        return false;
     // A probe that nobody reported was lost with its call.
     if (found->probing && now - found->probeBegan < m_settings.longestRest)
         return false;
@@ -33,15 +35,48 @@ bool Health::mayUse(Stage stage, const QString& provider)
     return true;
 }
 
+bool Health::awaitsProbe(const Record& record, Instant now) const
+{
+    return m_settings.probedFirst && !record.hasPassed && now - record.restUntil < m_settings.longestRest;
+}
+
+QList<Health::Due> Health::takeDue()
+{
+    const std::lock_guard lock(m_mutex);
+    const Instant now = m_clock.now();
+    QList<Due> due;
+    for (Record& record : m_records) {
+        if (!record.resting || record.probing || now < record.restUntil || !awaitsProbe(record, now))
+            continue;
+        record.probing = record.probedAside = true;
+        record.probeBegan = now;
+        due.append({record.stage, record.provider});
+    }
+    return due;
+}
+
+void Health::passed(Stage stage, const QString& provider)
+{
+    const std::lock_guard lock(m_mutex);
+    const auto found = m_records.find(keyOf(stage, provider));
+    // A call that failed meanwhile has the last word.
+    if (found == m_records.end() || !found->probedAside)
+        return;
+    found->hasPassed = true;
+    found->probing = found->probedAside = false;
+}
+
 void Health::succeeded(Stage stage, const QString& provider)
 {
     const std::lock_guard lock(m_mutex);
     const auto found = m_records.find(keyOf(stage, provider));
     if (found == m_records.end())
         return;
-    const Error last = found->lastError;
-    *found = {};
-    found->lastError = last;
+    Record fit;
+    fit.stage = found->stage;
+    fit.provider = found->provider;
+    fit.lastError = found->lastError;
+    *found = fit;
 }
 
 void Health::failed(Stage stage, const QString& provider, const Error& error)
@@ -52,6 +87,8 @@ void Health::failed(Stage stage, const QString& provider, const Error& error)
     }
     const std::lock_guard lock(m_mutex);
     Record& record = m_records[keyOf(stage, provider)];
+    record.stage = stage;
+    record.provider = provider;
     record.lastError = error;
     ++record.failuresInARow;
     const bool saysSo = error.code == Error::Code::Denied || error.code == Error::Code::LimitExceeded
@@ -69,7 +106,7 @@ void Health::failed(Stage stage, const QString& provider, const Error& error)
     rest = std::max(std::min(rest, m_settings.longestRest), error.retryAfter);
     ++record.rests;
     record.resting = true;
-    record.probing = false;
+    record.probing = record.probedAside = record.hasPassed = false;
     record.restUntil = now + rest;
 }
 
@@ -86,7 +123,7 @@ void Health::released(Stage stage, const QString& provider)
 {
     const std::lock_guard lock(m_mutex);
     const auto found = m_records.find(keyOf(stage, provider));
-    if (found != m_records.end())
+    if (found != m_records.end() && !found->probedAside)
         found->probing = false;
 }
 
