@@ -215,6 +215,8 @@ QString Answer::heardText(const std::vector<media::HeardSentence>& heard) const
 
 void Answer::request()
 {
+    if (m_failed)
+        return;
     int underWay = 0;
     Milliseconds ahead = m_queued();
     for (Sentence& sentence : m_sentences) {
@@ -223,7 +225,7 @@ void Answer::request()
             continue;
         if (!sentence.requested && ahead >= Lookahead)
             return;
-        if (underWay == Ahead || m_failed)
+        if (underWay == Ahead)
             return;
         ++underWay;
         if (sentence.requested)

@@ -47,6 +47,8 @@ public:
     void finishText();
     /// No more will come: the speech ends with the audio in hand.
     void giveUp();
+    /// Its owner lets go of it, and may be gone before it: it asks for nothing more.
+    void retire() { m_failed = true; }
     /// A sentence waits for a synthesiser.
     bool needsVoice() const;
     /// A synthesiser may have become ready since, or enough have been played: called on ticks, cheap when nothing

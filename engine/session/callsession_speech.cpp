@@ -104,12 +104,14 @@ void CallSession::speechOver(const std::vector<media::HeardSentence>& heard, boo
         if (m_conversation)
             m_conversation->heard(m_turn->record.number, m_turn->record.heardText, cut, m_answer->heardLength(heard));
         // The object may be on the stack of its own signal.
+        m_answer->retire();
         m_answer.release()->deleteLater();
     } else if (was == Speaking::Line && m_line) {
         if (m_lineIsTurns && m_turn) {
             m_turn->record.agentText = m_line->text();
             m_turn->record.heardText = m_line->heardText(heard);
         }
+        m_line->retire();
         m_line.release()->deleteLater();
     }
 }
