@@ -380,7 +380,7 @@ struct TwilioRest::Private final {
     /// The transport's error in Twilio's words, where it said any.
     Error explained(int status, const Error& error) const
     {
-        if (status >= 200 && status <= 299 && error.code == Error::Code::LimitExceeded)
+        if (status >= 200 && status <= 299 && error.code == Error::Code::Invalid)
             return notUnderstood(hostName()); // endless: whatever it is, it is no answer
         if (status == 0 || (status >= 200 && status <= 299))
             return withDetail(error, error.detail);

@@ -258,7 +258,7 @@ void tst_RequestGuard::theLogHoldsNoNumberTokenOrSignature()
     auto request = get(target);
     signUrl(request, "http://kav.example.com" + target);
     const QString line = door.logOf(request);
-    QVERIFY2(line.contains(u"it matches http://kav.example.com/webhook/call_status?... (differs in: scheme)"_s),
+    QVERIFY2(line.contains(u"it matches http://kav.example.com/webhook/call_status?(query) (differs in: scheme)"_s),
         qPrintable(line));
     QVERIFY(!line.contains(u"972501234567"_s));
     QVERIFY(!line.contains(QString::fromLatin1(Secret)));
