@@ -5,6 +5,7 @@
 #include "engine/app/doctor.h"
 #include "engine/app/embedded.h"
 #include "engine/app/engine.h"
+#include "engine/app/inspectcommand.h"
 #include "engine/app/logsettings.h"
 #include "engine/app/remote.h"
 #include "engine/app/stopsignals.h"
@@ -129,6 +130,7 @@ int main(int argc, char** argv)
     case app::Command::Serve:
     case app::Command::Migrate:
     case app::Command::Calls:
+    case app::Command::Inspect:
     case app::Command::Doctor:
         break;
     }
@@ -142,6 +144,15 @@ int main(int argc, char** argv)
             return Usage;
         }
         query = *parsed;
+    }
+    app::InspectQuery inspectQuery;
+    if (line->command == app::Command::Inspect) {
+        const auto parsed = app::takeInspectArguments(args);
+        if (!parsed) {
+            printErrors({parsed.error().message});
+            return Usage;
+        }
+        inspectQuery = *parsed;
     }
     const bool json = line->command == app::Command::Doctor && app::takeJsonFlag(args);
     app::LoadedConfig loaded = app::Config::load(args, app::Surroundings::ofThisProcess());
@@ -161,6 +172,8 @@ int main(int argc, char** argv)
         return migrate(loaded.config);
     case app::Command::Calls:
         return app::runCallsCommand(loaded.config, query);
+    case app::Command::Inspect:
+        return app::runInspectCommand(loaded.config, inspectQuery);
     default:
         for (const QString& warning : std::as_const(loaded.warnings))
             qCWarning(lcApp).noquote() << warning;

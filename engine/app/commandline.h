@@ -13,6 +13,7 @@ enum class Command {
     Migrate, ///< make or upgrade the call log's schema
     Call, ///< the loopback caller; its arguments are its own
     Calls, ///< show the call log
+    Inspect, ///< show the requests that came in
     Doctor, ///< check everything, and say what to do
     Help,
     Version,

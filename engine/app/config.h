@@ -86,6 +86,7 @@ struct Config final {
     control::ConsoleTokens consoleTokens; ///< filled in; empty: only consoles on this machine
     QStringList consoleOrigins; ///< "https://desk.example.com": browsers' pages that may open /console
     control::Settings console;
+    bool inspectPages = false; ///< the request inspector keeps pages as well
 
     net::Limits http;
     turn::Settings turn;

@@ -85,7 +85,7 @@ ControlRoom::ControlRoom(const Config& config, const Clock& clock, Hooks hooks)
     : m_config(config)
     , m_clock(clock)
     , m_hooks(std::move(hooks))
-    , m_gate(gateSettings(config), clock)
+    , m_gate(gateSettings(config), clock, m_hooks.consoleRefused)
     , m_hub(config.console, config.consoleTokens, {versionString(), commitString(), config.deployId, clock.wallNow()},
           commands(), m_hooks.log, clock)
 {
@@ -259,6 +259,9 @@ control::Commands ControlRoom::commands()
     commands.queryCall = [this](const Operator&, const protocol::QueryCall& command, const Done& done) {
         queryCall(command, done);
     };
+    commands.queryRequests = [this](const Operator&, const protocol::QueryRequests& command, const Done& done) {
+        queryRequests(command, done);
+    };
     commands.warmService = [this](const Operator&, const protocol::WarmService& command, const Done& done) {
         const QString problem = m_hooks.warm(command.service);
         done(problem.isEmpty() ? success() : refusal(ErrorCode::NotPossible, problem));
@@ -349,6 +352,48 @@ void ControlRoom::queryLog(const protocol::QueryLog& command, const control::Don
         done(page ? success(protocol::LogPage{page->calls, page->next})
                   : refusal(errorOf(page.error()), page.error().message));
     });
+}
+
+void ControlRoom::queryRequests(const protocol::QueryRequests& command, const control::Done& done)
+{
+    const RequestFilter filter{
+        command.text, command.call, requestKindFromName(command.kind), command.refused};
+    if (!command.kind.isEmpty() && !filter.kind) {
+        done(success(protocol::RequestPage{})); // a kind of a later version: none of it is here
+        return;
+    }
+    const int limit = std::clamp(command.limit, 1, 500);
+    // What the database does not have yet, or cannot give: the first page is never older than what was shown live.
+    QList<RequestRecord> recent;
+    if (command.after.isEmpty()) {
+        const auto known = m_hooks.requests();
+        std::copy_if(known.cbegin(), known.cend(), std::back_inserter(recent),
+            [&filter](const RequestRecord& request) { return filter.matches(request); });
+    }
+    const auto answer = [done, recent, limit, isFirst = command.after.isEmpty()](
+                            const Result<calllog::RequestPage>& stored) {
+        if (!stored && !isFirst) {
+            done(refusal(errorOf(stored.error()), stored.error().message));
+            return;
+        }
+        const calllog::RequestPage page = stored ? *stored : calllog::RequestPage();
+        QHash<QString, RequestRecord> all;
+        for (const auto* const list : {&page.requests, &recent}) { // what is in memory is the newer
+            for (const RequestRecord& request : *list)
+                all.insert(request.id, request);
+        }
+        protocol::RequestPage merged{all.values(), page.next};
+        std::sort(merged.requests.begin(), merged.requests.end(), isNewer);
+        if (merged.requests.size() > limit) {
+            merged.requests.resize(limit);
+            merged.next = stored ? calllog::Queries::cursorOf(merged.requests.last()) : QString();
+        }
+        done(success(merged));
+    };
+    if (m_reader)
+        m_reader->requests(filter, limit, command.after, answer);
+    else
+        answer(Error{Error::Code::Unavailable, QStringLiteral("the engine is starting"), {}});
 }
 
 void ControlRoom::queryCall(const protocol::QueryCall& command, const control::Done& done)

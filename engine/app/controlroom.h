@@ -10,6 +10,7 @@
 #include "engine/telephony/testcalls.h"
 #include "engine/webhooks/callwebhooks.h"
 #include "shared/model/call.h"
+#include "shared/model/request.h"
 #include "shared/model/status.h"
 
 #include <QHash>
@@ -41,6 +42,8 @@ public:
         /// Tries a service anew. The reason why not; empty: it is being tried.
         std::function<QString(const QString& service)> warm;
         std::function<void(const calllog::Entry&)> log;
+        std::function<QList<RequestRecord>()> requests; ///< of late, newest first
+        std::function<void(const net::HttpRequest&, const QString& reason)> consoleRefused;
     };
 
     ControlRoom(const Config& config, const Clock& clock, Hooks hooks);
@@ -49,6 +52,7 @@ public:
     static bool owns(const net::HttpRequest& request) { return control::ConsoleGate::owns(request); }
     net::UpgradeVerdict judge(const net::HttpRequest& request) { return m_gate.judge(request, m_hub.host()); }
     const control::ControlHub& hub() const { return m_hub; }
+    net::WebSocketHost* consoleHost() { return m_hub.host(); }
 
     /// From now on the call log can be read and test calls made: as a caller that reaches the engine at `port`, with
     /// the words in the voice of `speech` (called on another thread).
@@ -68,6 +72,7 @@ public:
     void showCall(const CallSummary& summary);
     void showTurn(const QString& callId, const TranscriptTurn& turn) { m_hub.setTurn(callId, turn); }
     void callEnded(const session::CallEnd& end);
+    void showRequest(const RequestRecord& request) { m_hub.addRequest(request); }
     void commandDone(quint64 ticket, session::CommandOutcome outcome);
 
 private:
@@ -97,6 +102,7 @@ private:
     void startTestCall(const protocol::StartTestCall& command, const control::Done& done);
     void onTestCallFinished(const QString& callId, bool ok, const QString& reason);
     void queryLog(const protocol::QueryLog& command, const control::Done& done);
+    void queryRequests(const protocol::QueryRequests& command, const control::Done& done);
     void queryCall(const protocol::QueryCall& command, const control::Done& done);
 
     const Config& m_config;

@@ -77,6 +77,12 @@ Result<QString> Engine::listen()
             return m_room.judge(request);
         return net::HttpResponse::text(404, "no such stream\n");
     });
+    webhooks::RequestInspector& inspector = m_phone.inspector();
+    m_listener.setObservers(
+        [&inspector](const net::HttpRequest& request, bool isUpgrade) { inspector.arrived(request, isUpgrade); },
+        [&inspector](const net::Answered& answer) { inspector.answered(answer); });
+    connect(m_room.consoleHost(), &net::WebSocketHost::ended, this,
+        [&inspector](const net::SocketEnd& end) { inspector.ended(end); });
     m_room.refresh();
     const auto port = m_listener.listen(m_config.address, quint16(m_config.port));
     if (!port)
@@ -139,6 +145,7 @@ PhoneLine::Hooks Engine::phoneHooks()
     };
     hooks.admitted = [this](const QString& callId) { m_room.admitted(callId); };
     hooks.neverStreamed = [this](const QString& callId, EndReason reason) { m_room.neverStreamed(callId, reason); };
+    hooks.requestSeen = [this](const RequestRecord& request) { m_room.showRequest(request); };
     return hooks;
 }
 
@@ -308,6 +315,8 @@ void Engine::startWorkers()
         connect(worker.get(), &session::MediaWorker::callShown, &m_room, &ControlRoom::showCall);
         connect(worker.get(), &session::MediaWorker::turnShown, &m_room, &ControlRoom::showTurn);
         connect(worker.get(), &session::MediaWorker::commandDone, &m_room, &ControlRoom::commandDone);
+        connect(worker->host(), &net::WebSocketHost::ended, this,
+            [this](const net::SocketEnd& end) { m_phone.inspector().ended(end); });
         worker->start();
         m_workers.push_back(std::move(worker));
     }
@@ -507,6 +516,10 @@ ControlRoom::Hooks Engine::roomHooks()
         return status;
     };
     hooks.services = [this] { return services(); };
+    hooks.requests = [this] { return m_phone.inspector().recent(); };
+    hooks.consoleRefused = [this](const net::HttpRequest& request, const QString& reason) {
+        m_phone.inspector().judged(request, {{}, reason, {}, {}, {}});
+    };
     hooks.command = [this](quint64 ticket, const QString& callId, session::OperatorCommand command) {
         const auto worker = m_phone.workerOf(callId);
         if (worker)

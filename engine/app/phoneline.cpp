@@ -20,6 +20,13 @@ webhooks::RequestGuard::Settings guardSettings(const Config& config)
     return settings;
 }
 
+webhooks::RequestInspector::Settings inspectorSettings(const Config& config)
+{
+    webhooks::RequestInspector::Settings settings;
+    settings.pages = config.inspectPages;
+    return settings;
+}
+
 webhooks::StreamTokens streamTokens(const Config& config)
 {
     if (auto tokens = webhooks::StreamTokens::create(config.mediaKey, config.mediaTokenTtl))
@@ -32,12 +39,18 @@ webhooks::StreamTokens streamTokens(const Config& config)
 PhoneLine::PhoneLine(const Config& config, const Clock& clock, Hooks hooks)
     : m_clock(clock)
     , m_hooks(std::move(hooks))
+    , m_inspector(inspectorSettings(config), clock,
+          {[this](const calllog::Entry& entry) { m_hooks.log(entry); },
+              [this](const RequestRecord& request) { m_hooks.requestSeen(request); }})
     , m_guard(guardSettings(config), clock)
     , m_tokens(streamTokens(config))
     , m_router(m_guard, clock, webhooks::WebhookRouter::Settings{},
           {[this](const calllog::Entry& entry) { return m_hooks.log(entry); },
               [this](const net::Responder& responder, quint64 entry, const net::HttpResponse& response) {
                   respondWhenKept(responder, entry, response);
+              },
+              [this](const net::HttpRequest& request, const webhooks::RequestFinding& finding) {
+                  m_inspector.judged(request, finding);
               }})
     , m_calls(m_router, m_tokens, clock, webhooks::CallWebhooks::Settings{}, callHooks())
     , m_gate(m_guard, m_tokens, clock, gateHooks())
@@ -86,6 +99,9 @@ webhooks::MediaGate::Hooks PhoneLine::gateHooks()
         m_hooks.admitted(claims.callSid);
     };
     hooks.isTaken = [this](const webhooks::StreamClaims& claims) { return m_streams.isTaken(claims, m_clock.now()); };
+    hooks.judged = [this](const net::HttpRequest& request, const webhooks::RequestFinding& finding) {
+        m_inspector.judged(request, finding);
+    };
     return hooks;
 }
 

@@ -8,6 +8,7 @@
 #include "engine/webhooks/callwebhooks.h"
 #include "engine/webhooks/mediagate.h"
 #include "engine/webhooks/requestguard.h"
+#include "engine/webhooks/requestinspector.h"
 #include "engine/webhooks/streamledger.h"
 #include "engine/webhooks/webhookrouter.h"
 
@@ -42,6 +43,7 @@ public:
         std::function<void(const webhooks::IncomingCall&)> ringing; ///< its stream is being offered
         std::function<void(const QString& callId)> admitted; ///< its stream's handshake has begun
         std::function<void(const QString& callId, EndReason reason)> neverStreamed; ///< Twilio says so
+        std::function<void(const RequestRecord&)> requestSeen; ///< see RequestInspector
     };
 
     PhoneLine(const Config& config, const Clock& clock, Hooks hooks);
@@ -62,6 +64,8 @@ public:
     std::optional<int> workerOf(const QString& callId) const { return m_streams.workerOf(callId); }
     const webhooks::RequestGuard& guard() const { return m_guard; }
     const webhooks::MediaGate& gate() const { return m_gate; }
+    /// Of the whole port, consoles and pages included.
+    webhooks::RequestInspector& inspector() { return m_inspector; }
 
 private:
     /// An answer that waits for its news to be on disk.
@@ -79,6 +83,7 @@ private:
 
     const Clock& m_clock;
     const Hooks m_hooks;
+    webhooks::RequestInspector m_inspector; // before those that tell it what they found
     webhooks::RequestGuard m_guard;
     const webhooks::StreamTokens m_tokens;
     webhooks::WebhookRouter m_router;

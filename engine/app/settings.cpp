@@ -170,6 +170,9 @@ QList<Setting> makeTable()
         duration("console.heartbeat", [](C& c) -> Milliseconds& { return c.console.heartbeat; },
             500, Minute, "a console hears something at least so often"),
 
+        row("inspector.pages", Kind::Bool, [](C& c) -> bool& { return c.inspectPages; },
+            "the request inspector keeps requests for pages too (/metrics, /readyz, what does not exist); /healthz never"),
+
         duration("turn.voice_start", [](C& c) -> Milliseconds& { return c.turn.voiceStart; },
             20, 2 * Second, "voice, within voice_start_window, that opens an utterance"),
         duration("turn.voice_start_window", [](C& c) -> Milliseconds& { return c.turn.voiceStartWindow; },

@@ -23,6 +23,7 @@ struct Entry final {
         Webhook, ///< {path, fields (numbers masked), status, duplicateOf?}
         OperatorAct, ///< {operator, act, ...}
         CallEnded, ///< {reason, durationMs, turns, facts}
+        Request, ///< a RequestRecord, by requestToJson(); once more when its connection is over
     };
     Kind kind = Kind::Event;
     QString callId;

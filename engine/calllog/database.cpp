@@ -15,6 +15,9 @@ namespace kav::calllog {
 namespace {
 
 constexpr qsizetype KnownCallsLimit = 10'000;
+/// Rows of requests that stay; how many are added before the rest is looked for.
+constexpr int RequestsKept = 100'000;
+constexpr int RequestsBetweenCleaning = 1'000;
 /// SQLITE_CONSTRAINT, SQLITE_TOOBIG, SQLITE_MISMATCH: it is the entry that does not fit, not the database that is away.
 bool isEntryFault(const QSqlError& error)
 {
@@ -104,7 +107,8 @@ Result<void> Database::open()
 
 void Database::close()
 {
-    for (auto* query : {&m_journals, &m_callStub, &m_callStarted, &m_callEnded, &m_turn, &m_event, &m_webhook, &m_act})
+    for (auto* query : {&m_journals, &m_callStub, &m_callStarted, &m_callEnded, &m_turn, &m_event, &m_webhook, &m_act,
+             &m_request, &m_oldRequests})
         query->reset();
     m_knownCalls.clear();
     m_file.reset();
@@ -190,7 +194,16 @@ Result<void> Database::prepare()
                            "ON CONFLICT DO NOTHING"))
         && make(m_act,
             QStringLiteral("INSERT INTO operator_acts (run_id, entry_number, call_id, at, operator_name, act, data) "
-                           "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"));
+                           "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"))
+        && make(m_request,
+            QStringLiteral(
+                "INSERT INTO requests (request_id, run_id, entry_number, call_id, at, kind, path, status, data) VALUES "
+                "(?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (request_id) DO UPDATE SET run_id = excluded.run_id, "
+                "entry_number = excluded.entry_number, status = excluded.status, data = excluded.data "
+                "WHERE excluded.entry_number >= requests.entry_number"))
+        && make(m_oldRequests,
+            QStringLiteral("DELETE FROM requests WHERE (at, request_id) < (SELECT at, request_id FROM requests "
+                           "ORDER BY at DESC, request_id DESC LIMIT 1 OFFSET ?)"));
     if (!prepared) {
         return Error{Error::Code::Unavailable,
             QStringLiteral("the database %1 does not have the schema it claims: %2")
@@ -355,6 +368,19 @@ bool Database::storeOne(const JournalReader::Item& item)
     case Entry::Kind::OperatorAct:
         return run(*m_act,
             {item.run, number, callOrNull, at, text(QLatin1String("operator")), text(QLatin1String("act")), json});
+    case Entry::Kind::Request: {
+        const QString id = text(QLatin1String("id"));
+        if (id.isEmpty())
+            return storeUnstorable(item);
+        if (!run(*m_request,
+                {id, item.run, number, callOrNull, at, text(QLatin1String("kind")), text(QLatin1String("path")),
+                    data.value(QLatin1String("status")).toInt(), json}))
+            return false;
+        if (++m_newRequests < RequestsBetweenCleaning)
+            return true;
+        m_newRequests = 0;
+        return run(*m_oldRequests, {RequestsKept - 1});
+    }
     }
     Q_UNREACHABLE();
 }

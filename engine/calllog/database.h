@@ -63,8 +63,10 @@ private:
     QString m_path;
     std::optional<FileIdentity> m_file; ///< that is open
     QSqlDatabase m_database;
-    std::optional<QSqlQuery> m_journals, m_callStub, m_callStarted, m_callEnded, m_turn, m_event, m_webhook, m_act;
+    std::optional<QSqlQuery> m_journals, m_callStub, m_callStarted, m_callEnded, m_turn, m_event, m_webhook, m_act, m_request,
+        m_oldRequests;
     QSet<QString> m_knownCalls; ///< have a row; a bounded shortcut
+    int m_newRequests = 0; ///< since the old ones were looked for
     QSqlError m_error; ///< of the statement that failed last
 };
 

@@ -107,6 +107,16 @@ void LogReader::page(const CallFilter& filter, std::function<void(const Result<C
         this, [filter](const Queries& queries) { return queries.calls(filter); }, std::move(done));
 }
 
+void LogReader::requests(const RequestFilter& filter, int limit, const QString& after,
+    std::function<void(const Result<RequestPage>&)> done)
+{
+    KAV_ASSERT_THREAD(this);
+    d->ask<RequestPage>(
+        this,
+        [filter, limit, after](const Queries& queries) { return queries.requests(filter, limit, after); },
+        std::move(done));
+}
+
 void LogReader::call(const QString& callId, std::function<void(const Result<CallDetail>&)> done)
 {
     KAV_ASSERT_THREAD(this);

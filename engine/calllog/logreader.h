@@ -23,6 +23,8 @@ public:
     ~LogReader() override; ///< joins the thread; what waits is dropped
 
     void page(const CallFilter& filter, std::function<void(const Result<CallPage>&)> done);
+    void requests(const RequestFilter& filter, int limit, const QString& after,
+        std::function<void(const Result<RequestPage>&)> done);
     void call(const QString& callId, std::function<void(const Result<CallDetail>&)> done);
 
 private:

@@ -222,6 +222,65 @@ Result<CallDetail> Queries::call(const QString& callId) const
     return detail;
 }
 
+QString Queries::cursorOf(const RequestRecord& request)
+{
+    return request.at.toString(Qt::ISODateWithMs) + QLatin1Char('|') + request.id;
+}
+
+Result<RequestPage> Queries::requests(const RequestFilter& filter, int limit, const QString& after) const
+{
+    limit = qBound(1, limit, PageLimit);
+    QStringList conditions;
+    QVariantList values;
+    if (!after.isEmpty()) {
+        const qsizetype bar = after.indexOf(QLatin1Char('|'));
+        if (bar < 0)
+            return Error{Error::Code::Invalid, QStringLiteral("after: not a page's `next`"), {}};
+        conditions += QStringLiteral("(at, request_id) < (?, ?)");
+        values << after.left(bar) << after.mid(bar + 1);
+    }
+    if (!filter.call.isEmpty()) {
+        conditions += QStringLiteral("call_id = ?");
+        values << filter.call;
+    }
+    if (filter.kind) {
+        conditions += QStringLiteral("kind = ?");
+        values << requestKindName(*filter.kind);
+    }
+    if (filter.refusedOnly)
+        conditions += QStringLiteral("status >= 400");
+    // As RequestFilter::matches() would, but over the whole text; the rows are looked at again below.
+    if (!filter.text.isEmpty()) {
+        conditions += QStringLiteral("LOWER(data) LIKE ? ESCAPE '\\'");
+        values << containing(filter.text);
+    }
+    QString sql = QStringLiteral("SELECT data FROM requests");
+    if (!conditions.isEmpty())
+        sql += QStringLiteral(" WHERE ") + conditions.join(QStringLiteral(" AND "));
+    sql += QStringLiteral(" ORDER BY at DESC, request_id DESC");
+
+    QSqlQuery query(m_database);
+    query.setForwardOnly(true);
+    if (!query.prepare(sql))
+        return queryFault(query);
+    for (const QVariant& value : std::as_const(values))
+        query.addBindValue(value);
+    if (!query.exec())
+        return queryFault(query);
+    RequestPage page;
+    while (query.next()) {
+        RequestRecord request = requestFromJson(object(query.value(0)));
+        if (!filter.matches(request))
+            continue;
+        if (page.requests.size() == limit) {
+            page.next = cursorOf(page.requests.last());
+            break;
+        }
+        page.requests.append(std::move(request));
+    }
+    return page;
+}
+
 Result<QStringList> Queries::tokensOf(const QString& callId) const
 {
     QSqlQuery query(m_database);

@@ -3,6 +3,7 @@
 
 #include "engine/calllog/calllog.h"
 #include "engine/calllog/schema.h"
+#include "shared/model/request.h"
 
 #include <QList>
 #include <QSqlDatabase>
@@ -32,6 +33,11 @@ struct CallDetail final {
     QList<CallEvent> events; ///< as they happened
 };
 
+struct RequestPage final {
+    QList<RequestRecord> requests; ///< newest first
+    QString next; ///< for the query's `after`; empty: this was the last page
+};
+
 /// Reads the call log's database over a read-only connection of its own. Any thread may have one; each is used only in
 /// the thread that made it. Made where it is needed: opening costs under a millisecond.
 class Queries final {
@@ -44,6 +50,10 @@ public:
     Result<CallPage> calls(const CallFilter& filter) const;
     /// NotFound when there is no such call.
     Result<CallDetail> call(const QString& callId) const;
+    /// At most `limit` (500) of those that match, behind `after`: RequestPage::next of the page before, or
+    /// cursorOf() of a request that is known.
+    Result<RequestPage> requests(const RequestFilter& filter, int limit, const QString& after = {}) const;
+    static QString cursorOf(const RequestRecord& request);
     /// The call's log tokens in order (WS_START, STT_FINAL, ...).
     Result<QStringList> tokensOf(const QString& callId) const;
     QString databasePath() const { return m_path; }

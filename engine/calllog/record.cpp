@@ -62,11 +62,23 @@ QJsonObject maskedData(const Entry& entry)
             data.insert(key, maskValues(nested.toObject()));
         return data;
     };
+    const auto maskPairs = [](QJsonObject data, QLatin1String key) {
+        QJsonArray pairs = data.value(key).toArray();
+        for (QJsonValueRef pair : pairs) {
+            if (const QString value = pair.toArray().at(1).toString(); looksLikeNumber(value))
+                pair = QJsonArray{pair.toArray().at(0), maskNumber(value)};
+        }
+        if (!pairs.isEmpty())
+            data.insert(key, pairs);
+        return data;
+    };
     switch (entry.kind) {
     case Entry::Kind::CallStarted:
         return maskNested(maskValues(entry.data), QLatin1String("parameters"));
     case Entry::Kind::Webhook:
         return maskNested(entry.data, QLatin1String("fields"));
+    case Entry::Kind::Request:
+        return maskPairs(entry.data, QLatin1String("parameters"));
     case Entry::Kind::Turn:
     case Entry::Kind::Event:
     case Entry::Kind::OperatorAct:
@@ -104,7 +116,7 @@ std::optional<PayloadView> viewPayload(QByteArrayView payload)
     if (payload.size() < PayloadHeaderBytes || payload[0] != PayloadLayout)
         return std::nullopt;
     const auto kind = static_cast<quint8>(payload[1]);
-    if (kind > static_cast<quint8>(Entry::Kind::CallEnded))
+    if (kind > static_cast<quint8>(Entry::Kind::Request))
         return std::nullopt;
     const auto callIdBytes = qsizetype(qFromLittleEndian<quint16>(payload.data() + 2));
     if (payload.size() < PayloadHeaderBytes + callIdBytes)

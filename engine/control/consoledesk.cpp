@@ -29,7 +29,7 @@ ConsoleDesk::ConsoleDesk(const Settings& settings, const ConsoleTokens& tokens, 
     : m_commands(std::move(commands))
     , m_hooks(std::move(hooks))
     , m_shared{settings, tokens, std::move(identity), QUuid::createUuid().toString(QUuid::Id128),
-          featuresOf(m_commands), clock, StateBoard(settings), {}}
+          featuresOf(m_commands), clock, StateBoard(settings), {}, {}}
 {
 }
 
@@ -47,6 +47,8 @@ QStringList ConsoleDesk::featuresOf(const Commands& commands)
         features += feature::Control;
     if (commands.warmService)
         features += feature::Warm;
+    if (commands.queryRequests)
+        features += feature::Inspector;
     return features;
 }
 
@@ -136,6 +138,16 @@ void ConsoleDesk::setLogRow(const CallLogRow& row)
 {
     m_shared.board.setLogRow(row);
     noteChange(true);
+}
+
+void ConsoleDesk::addRequest(const RequestRecord& request)
+{
+    const bool isWatched = std::any_of(
+        m_peers.cbegin(), m_peers.cend(), [](const auto& peer) { return peer.second->watchesRequests(); });
+    if (!isWatched)
+        return;
+    m_shared.requests.add(request, m_shared.settings.requestNews);
+    onDue();
 }
 
 void ConsoleDesk::noteChange(bool hasChanged)
@@ -248,6 +260,10 @@ void ConsoleDesk::onCommand(ConsolePeer& peer, qint64 id, const protocol::ToEngi
         run(peer, bounded, {}, m_commands.queryLog);
     } else if (const auto* const query = std::get_if<QueryCall>(&command)) {
         run(peer, *query, {}, m_commands.queryCall);
+    } else if (const auto* const requests = std::get_if<QueryRequests>(&command)) {
+        QueryRequests bounded = *requests;
+        bounded.limit = std::clamp(bounded.limit, 1, LongestLogPage);
+        run(peer, bounded, {}, m_commands.queryRequests);
     }
 }
 

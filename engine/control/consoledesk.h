@@ -47,6 +47,7 @@ public:
     void setCall(const CallSummary& call);
     void setTurn(const QString& callId, const TranscriptTurn& turn);
     void setLogRow(const CallLogRow& row);
+    void addRequest(const RequestRecord& request);
     const Counters& counters() const { return m_shared.counters; }
     QString run() const { return m_shared.run; }
     const StateBoard& board() const { return m_shared.board; }

@@ -27,9 +27,11 @@ QHostAddress bannedAs(const QHostAddress& peer)
 
 } // namespace
 
-ConsoleGate::ConsoleGate(Settings settings, const Clock& clock)
+ConsoleGate::ConsoleGate(Settings settings, const Clock& clock,
+    std::function<void(const net::HttpRequest&, const QString&)> refused)
     : m_settings(std::move(settings))
     , m_clock(clock)
+    , m_refused(std::move(refused))
     , m_logGate(10, Milliseconds(1000))
 {
 }
@@ -102,6 +104,8 @@ void ConsoleGate::forgetOne()
 
 net::HttpResponse ConsoleGate::refuse(const net::HttpRequest& request, int status, const char* reason)
 {
+    if (m_refused)
+        m_refused(request, QLatin1String(reason));
     if (m_logGate.tryPass(m_clock.now())) {
         const QByteArray origin = request.header("origin");
         qCWarning(lcControl).noquote() << "/console refused with" << status << "from" << request.peer.toString() << ":"

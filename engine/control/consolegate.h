@@ -9,6 +9,8 @@
 #include <QHostAddress>
 #include <QStringList>
 
+#include <functional>
+
 namespace kav::control {
 
 /// Decides, before the 101, who may open /console at all; the token comes with the hello.
@@ -29,7 +31,9 @@ public:
         int addresses = 1024; ///< remembered at once; past it, the one that matters least is forgotten
     };
 
-    ConsoleGate(Settings settings, const Clock& clock);
+    /// `refused` is told why, before the answer.
+    ConsoleGate(Settings settings, const Clock& clock,
+        std::function<void(const net::HttpRequest&, const QString& reason)> refused = {});
 
     static bool owns(const net::HttpRequest& request); ///< /console
     /// Refuses (403, 404, 429), or hands the socket to `host` with a tag that says whether a token is needed.
@@ -54,6 +58,7 @@ private:
 
     const Settings m_settings;
     const Clock& m_clock;
+    const std::function<void(const net::HttpRequest&, const QString&)> m_refused;
     QHash<QHostAddress, Failures> m_failures;
     webhooks::RateGate m_logGate;
 };

@@ -57,7 +57,8 @@ std::optional<qint64> commandId(const protocol::ToEngine& message)
 bool isQuery(const protocol::ToEngine& message)
 {
     return std::holds_alternative<protocol::WatchCall>(message) || std::holds_alternative<protocol::QueryLog>(message)
-        || std::holds_alternative<protocol::QueryCall>(message);
+        || std::holds_alternative<protocol::QueryCall>(message)
+        || std::holds_alternative<protocol::QueryRequests>(message);
 }
 
 } // namespace
@@ -206,6 +207,17 @@ void ConsolePeer::take(const protocol::ToEngine& message)
     } else if (const auto* const unwatch = std::get_if<protocol::UnwatchCall>(&message)) {
         m_watched.remove(unwatch->call);
         reply(*id, protocol::CommandResult());
+    } else if (std::holds_alternative<protocol::WatchRequests>(message)) {
+        if (!m_shared.features.contains(protocol::feature::Inspector)) {
+            reply(*id,
+                protocol::CommandError{ErrorCode::NotPossible, QStringLiteral("this engine does not offer it")});
+            return;
+        }
+        m_requestsTold = m_shared.requests.last();
+        reply(*id, protocol::CommandResult());
+    } else if (std::holds_alternative<protocol::UnwatchRequests>(message)) {
+        m_requestsTold.reset();
+        reply(*id, protocol::CommandResult());
     } else {
         m_owner.onCommand(*this, *id, message);
     }
@@ -240,7 +252,25 @@ bool ConsolePeer::isBehind() const
     return m_socket->unsentBytes() > m_shared.settings.highWater;
 }
 
+bool ConsolePeer::flushRequests()
+{
+    const RequestNews& news = m_shared.requests;
+    if (!m_requestsTold || *m_requestsTold == news.last())
+        return false;
+    if (isBehind())
+        return true;
+    sendBytes(news.messageAfter(*m_requestsTold));
+    m_requestsTold = news.last();
+    return false;
+}
+
 bool ConsolePeer::flush(const QDateTime& at)
+{
+    const bool requestsWait = m_phase == Phase::Console && flushRequests();
+    return flushState(at) || requestsWait;
+}
+
+bool ConsolePeer::flushState(const QDateTime& at)
 {
     StateBoard& board = m_shared.board;
     while (m_phase == Phase::Console) {
@@ -311,6 +341,7 @@ void ConsolePeer::close(quint16 code, const QString& reason)
         return;
     m_phase = Phase::Leaving;
     m_watched.clear();
+    m_requestsTold.reset();
     m_socket->close(code, reason);
 }
 
@@ -332,6 +363,7 @@ void ConsolePeer::sendBytes(QByteArrayView text)
     ++m_shared.counters.slowCut;
     m_phase = Phase::Leaving;
     m_watched.clear();
+    m_requestsTold.reset();
 }
 
 void ConsolePeer::logWarning(const QString& what)

@@ -4,6 +4,7 @@
 #include "engine/control/consolesocket.h"
 #include "engine/control/consoletokens.h"
 #include "engine/control/hubtypes.h"
+#include "engine/control/requestnews.h"
 #include "engine/control/stateboard.h"
 #include "engine/webhooks/requestguard.h"
 #include "shared/core/clock.h"
@@ -15,6 +16,7 @@
 #include <QStringList>
 
 #include <memory>
+#include <optional>
 
 namespace kav::control {
 
@@ -46,6 +48,7 @@ public:
         const QStringList features;
         const Clock& clock;
         StateBoard board;
+        RequestNews requests;
         Counters counters;
         webhooks::RateGate logGate{10, Milliseconds(1000)};
     };
@@ -77,11 +80,14 @@ public:
     const Operator& who() const { return m_who; } ///< the name is empty until it is a console
     Instant since() const { return m_since; }
     const QSet<QString>& watched() const { return m_watched; }
+    bool watchesRequests() const { return m_requestsTold.has_value(); }
 
 private:
     void takeHello(const protocol::Hello& hello);
     void take(const protocol::ToEngine& message);
     void takeWatch(const protocol::WatchCall& command);
+    bool flushRequests();
+    bool flushState(const QDateTime& at);
     bool isBehind() const;
     void send(const protocol::ToConsole& message);
     void sendBytes(QByteArrayView text);
@@ -100,6 +106,7 @@ private:
     webhooks::RateGate m_commands;
 
     qint64 m_seq = 0; // what it was told of
+    std::optional<quint64> m_requestsTold; // the last one it was told of; nothing: it does not ask
     bool m_wantsSnapshot = false;
     Instant m_nextSnapshot;
     Instant m_lastSent;

@@ -119,6 +119,12 @@ void ControlHub::setLogRow(const CallLogRow& row)
     d->desk.setLogRow(row);
 }
 
+void ControlHub::addRequest(const RequestRecord& request)
+{
+    KAV_ASSERT_THREAD(this);
+    d->desk.addRequest(request);
+}
+
 const Counters& ControlHub::counters() const
 {
     return d->desk.counters();

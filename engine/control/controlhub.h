@@ -40,6 +40,7 @@ public:
     void setCall(const CallSummary& call); ///< a new one, or a known one as it is now; Ended ones leave by themselves
     void setTurn(const QString& callId, const TranscriptTurn& turn); ///< of a call that is shown
     void setLogRow(const CallLogRow& row);
+    void addRequest(const RequestRecord& request); ///< told to those that watch requests; kept for nobody
 
     const Counters& counters() const;
     QString run() const;

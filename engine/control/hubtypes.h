@@ -34,6 +34,7 @@ struct Settings final {
     int messagesPerSecond = 200; ///< past it: cut
     int commandsInFlight = 64; ///< of one console; past it: RateLimited
     int watchedCalls = 8; ///< a console watches at most so many
+    int requestNews = 256; ///< not yet sent to those that watch requests; past it they are told that some are missing
     int transcriptTurns = 200; ///< of a live call, the latest
     int calls = 20000; ///< in the live list; more are counted and not shown
     /// The queue holds the largest snapshot there can be: past highWater nothing but one message is added to it.
@@ -59,6 +60,7 @@ struct Commands final {
     std::function<void(const Operator&, const protocol::QueryLog&, Done)> queryLog;
     std::function<void(const Operator&, const protocol::QueryCall&, Done)> queryCall;
     std::function<void(const Operator&, const protocol::WarmService&, Done)> warmService;
+    std::function<void(const Operator&, const protocol::QueryRequests&, Done)> queryRequests;
 };
 
 /// Which engine the consoles talk to; see protocol::Welcome.

@@ -95,7 +95,18 @@ UpgradeRequest upgradeRequest(const HttpRequest& request, const QByteArray& tag)
         .path = request.path,
         .key = request.header("sec-websocket-key"),
         .protocols = listOf(request, "sec-websocket-protocol").join(", "),
-        .peer = request.peer};
+        .peer = request.peer,
+        .number = request.number};
+}
+
+QByteArray chosenProtocol(const UpgradeRequest& request, const QStringList& supported)
+{
+    for (const QByteArray& offered : request.protocols.split(',')) {
+        const QByteArray protocol = offered.trimmed();
+        if (supported.contains(QString::fromLatin1(protocol)))
+            return protocol;
+    }
+    return {};
 }
 
 QByteArray switchingProtocols(const UpgradeRequest& request, const QStringList& supported)
@@ -105,13 +116,8 @@ QByteArray switchingProtocols(const UpgradeRequest& request, const QStringList& 
     QByteArray head =
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
         + QCryptographicHash::hash(proof, QCryptographicHash::Sha1).toBase64() + "\r\n";
-    for (const QByteArray& offered : request.protocols.split(',')) {
-        const QByteArray protocol = offered.trimmed();
-        if (!supported.contains(QString::fromLatin1(protocol)))
-            continue;
+    if (const QByteArray protocol = chosenProtocol(request, supported); !protocol.isEmpty())
         head += "Sec-WebSocket-Protocol: " + protocol + "\r\n";
-        break;
-    }
     return head + "\r\n";
 }
 

@@ -16,6 +16,7 @@ struct UpgradeRequest final {
     QByteArray key; ///< Sec-WebSocket-Key
     QByteArray protocols; ///< Sec-WebSocket-Protocol as offered, lists joined; empty: none
     QHostAddress peer;
+    quint64 number = 0; ///< HttpRequest::number
 };
 
 /// The client asks for `Upgrade: websocket`. Other upgrades are ignored, as RFC 9110 7.8 allows.
@@ -26,6 +27,9 @@ bool asksForWebSocket(const HttpRequest& request);
 std::optional<HttpResponse> refuseHandshake(const HttpRequest& request, bool http11, bool bytesFollow);
 
 UpgradeRequest upgradeRequest(const HttpRequest& request, const QByteArray& tag);
+
+/// The first offered sub-protocol that is among the `supported`; empty: none is.
+QByteArray chosenProtocol(const UpgradeRequest& request, const QStringList& supported);
 
 /// The 101, with the first offered sub-protocol that is among the `supported`; none is invented.
 QByteArray switchingProtocols(const UpgradeRequest& request, const QStringList& supported);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "shared/core/clock.h"
+
 #include <QByteArray>
 #include <QHostAddress>
 #include <QList>
@@ -21,6 +23,9 @@ struct HttpRequest final {
     QList<std::pair<QByteArray, QByteArray>> headers; ///< names lower case, values trimmed
     QByteArray body;
     QHostAddress peer;
+    quint64 number = 0; ///< of the Listener's: 1, 2, ...; 0: it came by no connection
+    Instant arrived{}; ///< its head was whole
+    qint64 bytes = 0; ///< head and body, as they came
 
     /// The value of a header (lower-case name), empty when absent. First one wins.
     QByteArray header(QByteArrayView name) const;

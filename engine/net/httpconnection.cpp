@@ -171,6 +171,8 @@ void HttpConnection::onBytesWritten()
 
 void HttpConnection::onDisconnected()
 {
+    if (m_state == State::Answering || m_state == State::HandingOver)
+        tellAnswer(0, 0);
     m_state = State::Gone;
     release();
     deleteLater();
@@ -185,13 +187,19 @@ void HttpConnection::process()
     std::array<char, 16 * 1024> chunk;
     while (m_state == State::Reading && m_socket->bytesToWrite() == 0) {
         // Pipelined bytes first; the socket is asked only when the parser can do nothing with those.
+        const HttpParser::Phase before = m_parser.phase();
         HttpParser::Status status = m_parser.feed({});
         if (status == HttpParser::Status::NeedMore) {
             const qint64 got = m_socket->read(chunk.data(), qint64(chunk.size()));
             if (got <= 0)
                 break;
+            m_read += got;
             status = m_parser.feed(QByteArrayView(chunk.data(), got));
         }
+        // Its head came to an end in these bytes: the body, or the whole request, is what is read now.
+        if (before != HttpParser::Phase::Body
+            && (status == HttpParser::Status::Request || m_parser.phase() == HttpParser::Phase::Body))
+            m_headAt = m_context.clock.now();
         if (m_parser.phase() != m_timedPhase) {
             m_timedPhase = m_parser.phase();
             // The first head is timed from accept: a byte just before the deadline buys nothing.
@@ -221,10 +229,16 @@ void HttpConnection::serve(const HttpRequest& parsed)
     HttpRequest request = parsed;
     request.peer = m_peer;
     ++m_requestId;
-    ++m_context.counters.requests;
+    m_number = request.number = ++m_context.counters.requests;
+    request.arrived = m_headAt;
+    const qint64 through = m_read - m_parser.pendingBytes();
+    request.bytes = through - std::exchange(m_served, through);
     m_state = State::Answering;
     m_isFirst = false;
-    if (asksForWebSocket(request)) {
+    const bool isUpgrade = asksForWebSocket(request);
+    if (m_context.arrived)
+        m_context.arrived(request, isUpgrade);
+    if (isUpgrade) {
         serveUpgrade(request);
         return;
     }
@@ -295,6 +309,9 @@ void HttpConnection::finishHandover()
     m_state = State::Gone;
     socket->disconnect(this);
     socket->setParent(nullptr);
+    // The host writes the answer, on its own thread; what it will be is known here.
+    tellAnswer(101, switchingProtocols(m_upgrade, m_host->subprotocols()).size(),
+        chosenProtocol(m_upgrade, m_host->subprotocols()));
     if (m_host->thread() != thread())
         socket->moveToThread(m_host->thread());
     QMetaObject::invokeMethod(
@@ -305,6 +322,12 @@ void HttpConnection::finishHandover()
         Qt::QueuedConnection);
     release();
     deleteLater();
+}
+
+void HttpConnection::tellAnswer(int status, qint64 bytes, const QByteArray& subprotocol)
+{
+    if (m_context.answered)
+        m_context.answered({std::exchange(m_number, 0), status, bytes, subprotocol});
 }
 
 void HttpConnection::answer(quint64 requestId, const HttpResponse& response)
@@ -357,6 +380,8 @@ void HttpConnection::write(const HttpResponse& response, bool close)
 
     m_progress = m_phaseSince = m_context.clock.now();
     m_timedPhase = m_parser.phase();
+    if (m_state == State::Answering)
+        tellAnswer(response.status, out.size());
     m_state = close ? State::Closing : State::Reading;
     m_socket->write(out);
     m_socket->flush();

@@ -18,6 +18,8 @@ struct ListenerContext final {
     const Clock& clock;
     Listener::HttpHandler onRequest;
     Listener::UpgradeHandler onUpgrade;
+    Listener::RequestObserver arrived;
+    Listener::AnswerObserver answered;
     Listener::Counters counters;
 };
 
@@ -60,6 +62,7 @@ private:
     void serve(const HttpRequest& request);
     void serveUpgrade(const HttpRequest& request);
     void finishHandover();
+    void tellAnswer(int status, qint64 bytes, const QByteArray& subprotocol = {});
     void write(const HttpResponse& response, bool close);
     void fail(int status, const QByteArray& reason);
     void closeAfterWrite();
@@ -74,6 +77,9 @@ private:
     UpgradeRequest m_upgrade;
     QPointer<WebSocketHost> m_host;
     quint64 m_requestId = 0;
+    quint64 m_number = 0; ///< of the request that is being answered, in the Listener's count
+    Instant m_headAt; ///< of the request being read, or read last
+    qint64 m_read = 0, m_served = 0; ///< bytes, of the socket and of the requests before
     State m_state = State::Reading;
     HttpParser::Phase m_timedPhase = HttpParser::Phase::Idle;
     Instant m_phaseSince; ///< when m_timedPhase began

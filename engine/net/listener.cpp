@@ -67,7 +67,7 @@ QString listenFailure(const QHostAddress& address, quint16 port, const QTcpServe
 
 struct Listener::Private final {
     Private(const Limits& limits, const Clock& clock)
-        : context{.limits = limits, .clock = clock, .onRequest = {}, .onUpgrade = {}, .counters = {}}
+        : context{.limits = limits, .clock = clock, .onRequest = {}, .onUpgrade = {}, .arrived = {}, .answered = {}, .counters = {}}
         , ledger(limits.connectionsPerAddress, limits.loopbackExempt)
     {
         context.limits.connections = cappedConnections(limits.connections);
@@ -118,6 +118,12 @@ void Listener::setHttpHandler(HttpHandler handler)
 void Listener::setUpgradeHandler(UpgradeHandler handler)
 {
     d->context.onUpgrade = std::move(handler);
+}
+
+void Listener::setObservers(RequestObserver arrived, AnswerObserver answered)
+{
+    d->context.arrived = std::move(arrived);
+    d->context.answered = std::move(answered);
 }
 
 Result<quint16> Listener::listen(const QHostAddress& address, quint16 port)

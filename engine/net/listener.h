@@ -38,6 +38,14 @@ struct Upgrade final {
 };
 using UpgradeVerdict = std::variant<HttpResponse, Upgrade>;
 
+/// What a request got.
+struct Answered final {
+    quint64 number = 0; ///< HttpRequest::number
+    int status = 0; ///< 0: the client went before the answer
+    qint64 bytes = 0; ///< head and body
+    QByteArray subprotocol{}; ///< with 101: that was chosen; empty: none
+};
+
 /// The one port: accepts, reads the head under strict limits, answers HTTP on this thread and hands upgrades over.
 /// Owned by the composition root; lives on the control thread. Emits nothing but listening's own trouble; all requests
 /// go to the two handlers.
@@ -46,6 +54,10 @@ class Listener final : public QObject {
 public:
     using HttpHandler = std::function<void(const HttpRequest&, const Responder&)>;
     using UpgradeHandler = std::function<UpgradeVerdict(const HttpRequest&)>;
+    /// Called when an answer has been handed to the socket, a 101 when the socket has been given to its host.
+    using AnswerObserver = std::function<void(const Answered&)>;
+    /// Called before a handler is, and before an upgrade's handshake is looked at.
+    using RequestObserver = std::function<void(const HttpRequest&, bool isUpgrade)>;
     struct Counters final {
         quint64 accepted = 0, requests = 0, upgrades = 0, refusedUpgrades = 0, badHandshakes = 0, badRequests = 0,
                 timeouts = 0, overLimit = 0, acceptErrors = 0; ///< badHandshakes are among the refusedUpgrades
@@ -57,6 +69,8 @@ public:
 
     void setHttpHandler(HttpHandler handler);
     void setUpgradeHandler(UpgradeHandler handler);
+    /// Every request that could be read is seen by the first, and later, once, by the second.
+    void setObservers(RequestObserver arrived, AnswerObserver answered);
     /// Port 0 takes a free one. The error names address and port ("0.0.0.0:5000: address already in use").
     Result<quint16> listen(const QHostAddress& address, quint16 port);
     /// Stops accepting; connections in progress go on.

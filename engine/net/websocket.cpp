@@ -124,6 +124,7 @@ struct WebSocket::Private final {
               .fragmentsPerMessage = limits.fragmentsPerMessage})
         , lastReceived(clock.now())
         , pinged(lastReceived)
+        , began(lastReceived)
     {
     }
 
@@ -148,6 +149,9 @@ struct WebSocket::Private final {
     bool byPeer = false; // that began it
     bool isAnnounced = false; // closed() is on its way
     bool isClosed = false; // closed() has been emitted
+    Instant began; // what follows is for SocketEnd
+    qint64 messagesIn = 0, messagesOut = 0;
+    qint64 bytesIn = 0, bytesOut = 0;
 };
 
 WebSocket::WebSocket(std::unique_ptr<Private> priv, QObject* parent)
@@ -198,6 +202,7 @@ void WebSocket::read()
     if (d->isClosing)
         return; // what comes after a close frame is read only to see the end
     const Instant now = d->clock.now();
+    d->bytesIn += got;
     d->lastReceived = now;
     d->pingsUnanswered = 0;
     std::span<char> bytes(buffer.data(), std::size_t(got));
@@ -229,6 +234,7 @@ bool WebSocket::take(std::span<char>& bytes, Instant now)
             takeText(item.payload);
             break;
         case MessageReader::Kind::Binary:
+            ++d->messagesIn;
             Q_EMIT binaryReceived(item.payload.size());
             break;
         case MessageReader::Kind::Ping:
@@ -256,6 +262,7 @@ bool WebSocket::take(std::span<char>& bytes, Instant now)
 
 void WebSocket::takeText(QByteArrayView utf8)
 {
+    ++d->messagesIn;
     if (const std::optional<QString> text = decodeText(utf8)) Q_EMIT
         textReceived(*text);
     else
@@ -312,6 +319,7 @@ qsizetype WebSocket::unsentBytes() const
 bool WebSocket::sendTextFrame(char* payload, qsizetype length)
 {
     const qsizetype head = writeHead(payload, OpcodeText, length);
+    ++d->messagesOut;
     transmit({payload - head, head + length});
     if (d->unsent.size() <= d->limits.sendQueueBytes)
         return true;
@@ -330,6 +338,7 @@ void WebSocket::send(quint8 opcode, QByteArrayView payload)
 /// At once, in one write; what the kernel does not take waits until it does. A broken connection is found by reading.
 void WebSocket::transmit(QByteArrayView bytes)
 {
+    d->bytesOut += bytes.size();
     if (d->unsent.isEmpty()) {
         const ssize_t sent = ::send(d->fd, bytes.data(), std::size_t(bytes.size()), MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent == bytes.size() || (sent < 0 && errno != EAGAIN && errno != EINTR))
@@ -410,8 +419,13 @@ void WebSocket::announce()
 void WebSocket::finish()
 {
     const QPointer<WebSocket> self = this;
-    if (!std::exchange(d->isClosed, true)) Q_EMIT
-        closed(d->byPeer, d->code, logSafe(d->reason));
+    if (!std::exchange(d->isClosed, true)) {
+        const QString reason = logSafe(d->reason);
+        Q_EMIT static_cast<WebSocketHost*>(parent())->ended(
+            {d->request.number, d->code, d->byPeer, reason, d->messagesIn, d->messagesOut, d->bytesIn, d->bytesOut,
+                elapsed(d->began, d->clock.now())});
+        Q_EMIT closed(d->byPeer, d->code, reason);
+    }
     if (self && d->fd < 0)
         deleteLater();
 }
@@ -506,6 +520,11 @@ WebSocketHost::~WebSocketHost()
         ::close(d->poller);
 }
 
+QStringList WebSocketHost::subprotocols() const
+{
+    return d->subprotocols;
+}
+
 int WebSocketHost::openSockets() const
 {
     return d->open.load(std::memory_order_relaxed);
@@ -546,6 +565,7 @@ void WebSocketHost::accept(QTcpSocket* socket, const UpgradeRequest& request)
             ::close(fd);
         socket->abort();
         socket->deleteLater();
+        Q_EMIT ended({request.number, CloseAbnormal, true, QStringLiteral("gone before the 101"), 0, 0, 0, 0, {}});
         return;
     }
     const int on = 1;

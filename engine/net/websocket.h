@@ -31,6 +31,17 @@ struct WebSocketLimits final {
     Milliseconds frameTime{10000}; ///< one frame, from its first byte to its last
 };
 
+/// How an upgraded connection went, when it is over.
+struct SocketEnd final {
+    quint64 number = 0; ///< HttpRequest::number of its upgrade
+    quint16 code = 0; ///< 1006: the peer went without a close frame
+    bool byPeer = false;
+    QString reason; ///< fit for a log
+    qint64 messagesIn = 0, messagesOut = 0;
+    qint64 bytesIn = 0, bytesOut = 0; ///< frames and the 101
+    Milliseconds lasted{0};
+};
+
 /// The server's end of one WebSocket (RFC 6455), with limits and watchdogs. Child of its host; belongs to the host's
 /// thread; deletes itself some time after closed(). Emits textReceived, then closed exactly once, never from inside a
 /// call to one of its methods. A slot may delete it or another one, but not their host; while a slot turns the event
@@ -111,9 +122,13 @@ public:
     void closeAll(quint16 code, const QString& reason);
     /// Watchdogs; called by an inner 1 s timer, and by tests with a fake clock.
     void sweep();
+    QStringList subprotocols() const; ///< any thread
 
 Q_SIGNALS:
     void connected(kav::net::WebSocket* socket);
+    /// Before the socket's own closed(); not of those that go with their host. Of one whose peer was gone before the
+    /// 101, it is all that is ever said.
+    void ended(const kav::net::SocketEnd& end);
 
 private:
     friend class HttpConnection;

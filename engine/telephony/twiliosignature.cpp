@@ -280,7 +280,7 @@ SignatureVerdict verifyUpgradeSignature(QByteArrayView authToken, QByteArrayView
     return firstMatch(authToken, candidates, {}, signature);
 }
 
-QString explainMismatch(QByteArrayView authToken, QByteArrayView url, const QList<FormField>& fields,
+NearMatch findNearMatch(QByteArrayView authToken, QByteArrayView url, const QList<FormField>& fields,
     QByteArrayView signature, const QList<QByteArray>& otherHosts)
 {
     const UrlPieces given = cutUrl(url);
@@ -318,7 +318,6 @@ QString explainMismatch(QByteArrayView authToken, QByteArrayView url, const QLis
             }
         }
     }
-    const QString sentence = QStringLiteral("it matches %1 (differs in: %2)");
     // A GET's query holds the caller's number, and perhaps the keys that were pressed.
     const auto loggable = [](const QByteArray& match) {
         const qsizetype query = match.indexOf('?');
@@ -326,13 +325,21 @@ QString explainMismatch(QByteArrayView authToken, QByteArrayView url, const QLis
     };
     SignatureVerdict verdict = firstMatch(authToken, candidates, signedFields(fields), signature);
     if (verdict.accepted)
-        return sentence.arg(loggable(verdict.url), verdict.variant);
+        return {loggable(verdict.url), verdict.variant};
     if (!fields.isEmpty()) {
         verdict = firstMatch(authToken, candidates, {}, signature);
         if (verdict.accepted)
-            return sentence.arg(loggable(verdict.url), verdict.variant + QStringLiteral(", form fields not signed"));
+            return {loggable(verdict.url), verdict.variant + QStringLiteral(", form fields not signed")};
     }
     return {};
+}
+
+QString explainMismatch(QByteArrayView authToken, QByteArrayView url, const QList<FormField>& fields,
+    QByteArrayView signature, const QList<QByteArray>& otherHosts)
+{
+    const NearMatch match = findNearMatch(authToken, url, fields, signature, otherHosts);
+    return match.url.isEmpty() ? QString()
+                               : QStringLiteral("it matches %1 (differs in: %2)").arg(match.url, match.difference);
 }
 
 } // namespace kav::telephony

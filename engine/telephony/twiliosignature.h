@@ -44,10 +44,18 @@ SignatureVerdict verifyJsonSignature(
 /// trailing slash, and both with :443. `url` must be a wss URL.
 SignatureVerdict verifyUpgradeSignature(QByteArrayView authToken, QByteArrayView url, QByteArrayView signature);
 
+/// A URL that was signed instead of the one that was checked.
+struct NearMatch final {
+    QString url; ///< fit for a log, its query left out: a GET's holds the caller's number. Empty: nothing near matches
+    QString difference; ///< "scheme and port", "trailing slash", "host, form fields not signed"
+};
+
 /// For the log of a refused request: which URL *would* have matched (other scheme, trailing slash, port, one of
-/// `otherHosts`, or the form left out), so that the operator sees what is configured wrongly. Its query is left out: a
-/// GET's holds the caller's number. Empty when nothing near matches: another token, or a forgery. Costs dozens of
-/// hashes: call it at a bounded rate.
+/// `otherHosts`, or the form left out), so that the operator sees what is configured wrongly. None: another token, or a
+/// forgery. Costs dozens of hashes: call it at a bounded rate.
+NearMatch findNearMatch(QByteArrayView authToken, QByteArrayView url, const QList<FormField>& fields,
+    QByteArrayView signature, const QList<QByteArray>& otherHosts = {});
+/// The same as a sentence; empty when there is none.
 QString explainMismatch(QByteArrayView authToken, QByteArrayView url, const QList<FormField>& fields,
     QByteArrayView signature, const QList<QByteArray>& otherHosts = {});
 

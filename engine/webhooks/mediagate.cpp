@@ -27,14 +27,20 @@ net::UpgradeVerdict MediaGate::judge(const net::HttpRequest& request)
     if (!owns(request) || token.isEmpty() || token.contains('/') || request.method != "GET")
         return net::HttpResponse::text(404, "not found\n");
     const auto verdict = m_guard.checkUpgrade(request);
+    const auto tell = [this, &request, &verdict](const QString& reason, const QString& call) {
+        if (m_hooks.judged)
+            m_hooks.judged(request, {verdict.signature, reason, {}, {}, call});
+    };
     if (!verdict.admitted()) {
         ++m_counters.unsignedOrForeign;
+        tell(verdict.reason, {});
         return verdict.status == 403 ? net::HttpResponse::text(403, "forbidden\n")
                                      : net::HttpResponse::text(503, "unavailable\n");
     }
     const auto claims = m_tokens.verify(token, m_clock.wallNow());
     if (!claims) {
         ++m_counters.badTokens;
+        tell(QStringLiteral("the stream's token: ") + toString(claims.error()), {});
         if (m_logGate.tryPass(m_clock.now())) {
             qCWarning(lcWebhook).noquote()
                 << "/media/(token) refused from" << request.peer.toString() << ":" << toString(claims.error());
@@ -43,6 +49,7 @@ net::UpgradeVerdict MediaGate::judge(const net::HttpRequest& request)
     }
     if (m_hooks.isTaken && m_hooks.isTaken(*claims)) {
         ++m_counters.taken;
+        tell(QStringLiteral("the call has a stream already"), claims->callSid);
         if (m_logGate.tryPass(m_clock.now()))
             qCWarning(lcWebhook).noquote() << claims->callSid << "a second stream refused, from" << request.peer.toString();
         return net::HttpResponse::text(409, "conflict\n");
@@ -53,10 +60,12 @@ net::UpgradeVerdict MediaGate::judge(const net::HttpRequest& request)
         host = m_hooks.leastLoaded();
     if (host == nullptr) {
         ++m_counters.full;
+        tell(draining ? QStringLiteral("draining") : QStringLiteral("no room"), claims->callSid);
         qCWarning(lcWebhook).noquote() << claims->callSid << "stream refused:" << (draining ? "draining" : "no room");
         return net::HttpResponse::text(503, "unavailable\n");
     }
     ++m_counters.admitted;
+    tell({}, claims->callSid);
     if (m_hooks.admitted)
         m_hooks.admitted(*claims);
     return net::Upgrade{host, claims->toTag()};

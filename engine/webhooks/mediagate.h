@@ -4,6 +4,7 @@
 #include "engine/net/http.h"
 #include "engine/net/listener.h"
 #include "engine/webhooks/requestguard.h"
+#include "engine/webhooks/requestinspector.h"
 #include "engine/webhooks/streamtoken.h"
 #include "shared/core/clock.h"
 
@@ -24,6 +25,7 @@ public:
         std::function<bool()> isDraining;
         std::function<void(const StreamClaims&)> admitted; ///< e.g. CallWebhooks::noteStreamAdmitted
         std::function<bool(const StreamClaims&)> isTaken{}; ///< see StreamLedger; nobody asked: never
+        std::function<void(const net::HttpRequest&, const RequestFinding&)> judged{}; ///< what was found, and why
     };
     struct Counters final {
         quint64 admitted = 0, unsignedOrForeign = 0, badTokens = 0, taken = 0, full = 0;

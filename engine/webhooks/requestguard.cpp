@@ -11,18 +11,6 @@
 
 namespace kav::webhooks {
 
-namespace {
-
-/// A path fit for a log: a stream's token is a credential while it lasts.
-QString loggablePath(const QByteArray& path)
-{
-    if (path.startsWith("/media/"))
-        return QStringLiteral("/media/(token)");
-    return logSafe(QString::fromUtf8(path), 100);
-}
-
-} // namespace
-
 RateGate::RateGate(int burst, Milliseconds every)
     : m_burst(burst)
     , m_every(every)
@@ -50,6 +38,19 @@ bool RateGate::tryPass(Instant now)
 quint64 RateGate::takeHeldBack()
 {
     return std::exchange(m_heldBack, 0);
+}
+
+QString loggablePath(const QByteArray& path)
+{
+    if (path.startsWith("/media/"))
+        return QStringLiteral("/media/(token)");
+    constexpr qsizetype LongestSegment = 32;
+    QStringList segments = QString::fromUtf8(path.left(512)).split(QLatin1Char('/'));
+    for (QString& segment : segments) {
+        if (segment.size() > LongestSegment)
+            segment = QStringLiteral("(%1 characters)").arg(segment.size());
+    }
+    return logSafe(segments.join(QLatin1Char('/')), 100);
 }
 
 bool isForwarded(const net::HttpRequest& request)
@@ -93,7 +94,7 @@ RequestGuard::Verdict RequestGuard::check(
 {
     Refusal refusal = findFault(request, form, upgrade, false);
     if (refusal.count == nullptr)
-        return {};
+        return {200, {}, refusal.signature};
     Refusals& counted = upgrade ? m_refusedUpgrades : m_refusedWebhooks;
     ++(counted.*refusal.count);
     const int status = refusal.count == &Refusals::noAddress ? 503 : 403;
@@ -107,7 +108,7 @@ RequestGuard::Verdict RequestGuard::check(
                                        << (heldBack > 0 ? QStringLiteral("(%1 more refusals not logged)").arg(heldBack)
                                                         : QString());
     }
-    return {status, refusal.reason};
+    return {status, refusal.reason, refusal.signature};
 }
 
 RequestGuard::Refusal RequestGuard::findFault(
@@ -115,28 +116,35 @@ RequestGuard::Refusal RequestGuard::findFault(
 {
     if (m_settings.authToken.isEmpty() && (!request.isFromLoopback() || isForwarded(request))) {
         return {&Refusals::stranger,
-            QStringLiteral("no TWILIO_AUTH_TOKEN is configured and the request is not from this machine")};
+            QStringLiteral("no TWILIO_AUTH_TOKEN is configured and the request is not from this machine"), {}};
     }
     const auto base = baseFor(request);
     if (!base) {
         return {&Refusals::noAddress,
             QStringLiteral("KAV_PUBLIC_URL is not set and the Host line \"%1\" does not name this machine")
-                .arg(logSafe(QString::fromUtf8(request.header("host")), 80))};
+                .arg(logSafe(QString::fromUtf8(request.header("host")), 80)),
+            {}};
     }
     // Only of a proven request: subaccounts share their parent's token, and may have an engine of their own.
-    const auto accountFault = [this, form]() -> Refusal {
+    const auto accountFault = [this, form](const SignatureFinding& signature) -> Refusal {
         if (m_settings.accountSid.isEmpty() || form == nullptr || !form->contains(u"AccountSid")
             || form->value(u"AccountSid") == m_settings.accountSid)
-            return {};
-        return {&Refusals::otherAccount, QStringLiteral("AccountSid is not the account that TWILIO_ACCOUNT_SID names")};
+            return {nullptr, {}, signature};
+        return {&Refusals::otherAccount, QStringLiteral("AccountSid is not the account that TWILIO_ACCOUNT_SID names"),
+            signature};
     };
     if (m_settings.authToken.isEmpty())
-        return accountFault();
+        return accountFault({});
     const QByteArray signature = request.header("x-twilio-signature");
     if (signature.isEmpty())
-        return {&Refusals::noSignature, QStringLiteral("X-Twilio-Signature is missing")};
+        return {&Refusals::noSignature, QStringLiteral("X-Twilio-Signature is missing"),
+            {SignatureState::Missing, {}, {}, {}, true}};
 
     const QByteArray url = upgrade ? base->ofUpgrade(request.target) : base->ofRequest(request.target);
+    const auto checkedUrl = [&base, &request, upgrade] {
+        const QByteArray origin = upgrade ? base->ofUpgrade({}) : base->ofRequest({});
+        return QString(logSafe(QString::fromUtf8(origin), 80) + loggablePath(request.path));
+    };
     QList<telephony::FormField> fields; // what is signed with the URL
     telephony::SignatureVerdict verdict;
     if (upgrade) {
@@ -145,14 +153,16 @@ RequestGuard::Refusal RequestGuard::findFault(
         verdict = telephony::verifyJsonSignature(m_settings.authToken, url, request.body, signature);
         if (!verdict.accepted && telephony::verifySignature(m_settings.authToken, url, {}, signature).accepted) {
             return {&Refusals::wrongBody,
-                QStringLiteral("the URL is signed, but its bodySHA256 is not that of the body that came")};
+                QStringLiteral("the URL is signed, but its bodySHA256 is not that of the body that came"),
+                {SignatureState::Wrong, QStringLiteral("body"), {}, checkedUrl(), true}};
         }
     } else {
         if (request.method != "GET") {
             if (form == nullptr) {
                 return {&Refusals::unreadable,
                     QStringLiteral("the body is no form and the URL has no bodySHA256, so the signature cannot be "
-                                   "checked")};
+                                   "checked"),
+                    {}};
             }
             fields = form->fields();
         }
@@ -160,22 +170,36 @@ RequestGuard::Refusal RequestGuard::findFault(
     }
     if (verdict.accepted) {
         qCDebug(lcWebhook).noquote() << loggablePath(request.path) << "signature matches" << verdict.variant;
-        return accountFault();
+        return accountFault({SignatureState::Valid, verdict.variant, {}, {}, true});
     }
     QString reason =
         QStringLiteral("the signature does not match ") + logSafe(QString::fromUtf8(base->ofRequest({})), 80);
+    SignatureFinding finding{SignatureState::Wrong, {}, {}, {}, mayExplain};
     if (mayExplain) {
+        finding.checkedUrl = checkedUrl();
         QList<QByteArray> others{request.header("host")};
         others += request.header("x-forwarded-host").split(',').first().trimmed();
-        QString match = telephony::explainMismatch(m_settings.authToken, url, fields, signature, others);
-        match.replace(QString::fromUtf8(request.path), loggablePath(request.path));
+        const telephony::NearMatch near =
+            telephony::findNearMatch(m_settings.authToken, url, fields, signature, others);
+        QString match = near.url;
+        if (const QString path = loggablePath(request.path); path != QString::fromUtf8(request.path)) {
+            // By what stands before it: its end may differ from the path's, or be cut off.
+            const qsizetype from = match.indexOf(
+                path.startsWith(QLatin1String("/media/")) ? QLatin1String("/media/") : QLatin1String("/"),
+                match.indexOf(QLatin1String("://")) + 3);
+            const bool endsInSlash = match.endsWith(QLatin1Char('/'));
+            if (from > 0)
+                match = match.left(from) + path + (endsInSlash ? QStringLiteral("/") : QString());
+        }
         // Numbers stand in queries, and in a form that no masking knows.
         static const QRegularExpression query(QStringLiteral("\\?\\S*"));
         match.replace(query, QStringLiteral("?(query)"));
+        finding.signedUrl = match;
+        finding.variant = near.difference;
         reason += match.isEmpty() ? QStringLiteral(": nor any near URL; another auth token, or not Twilio")
-                                  : QStringLiteral(": ") + match;
+                                  : QStringLiteral(": it matches %1 (differs in: %2)").arg(match, near.difference);
     }
-    return {&Refusals::wrongSignature, reason};
+    return {&Refusals::wrongSignature, reason, finding};
 }
 
 } // namespace kav::webhooks

@@ -5,6 +5,7 @@
 #include "engine/telephony/formbody.h"
 #include "engine/webhooks/publicurl.h"
 #include "shared/core/clock.h"
+#include "shared/model/request.h"
 
 #include <QByteArray>
 #include <QString>
@@ -58,7 +59,8 @@ public:
     };
     struct Verdict final {
         int status = 200; ///< 200, 403 or 503
-        QString reason; ///< for the log and the call log; never for the answer
+        QString reason{}; ///< for the log and the call log; never for the answer
+        SignatureFinding signature{};
         bool admitted() const { return status == 200; }
     };
 
@@ -82,6 +84,7 @@ private:
     struct Refusal final {
         Count count = nullptr; ///< null: there is none
         QString reason{};
+        SignatureFinding signature{};
     };
     Verdict check(const net::HttpRequest& request, const telephony::FormBody* form, bool upgrade);
     Refusal findFault(const net::HttpRequest& request, const telephony::FormBody* form, bool upgrade, bool mayExplain);
@@ -91,6 +94,9 @@ private:
     RateGate m_logGate;
     Refusals m_refusedWebhooks, m_refusedUpgrades;
 };
+
+/// A path fit for a log: a stream's token is a credential while it lasts, and what is as long as one may be one too.
+QString loggablePath(const QByteArray& path);
 
 /// The request came through a proxy that says so.
 bool isForwarded(const net::HttpRequest& request);

@@ -195,13 +195,14 @@ void WebhookRouter::handle(const net::HttpRequest& request, const net::Responder
         responder.respond(net::HttpResponse::text(404, "not found\n"));
         return;
     }
-    const auto refuse = [this, &request, &responder](int status, const FormBody* form, const QString& reason,
-                            const QByteArray& text, const QByteArray& allow = {}) {
+    SignatureFinding signature;
+    const auto refuse = [this, &request, &responder, &signature](int status, const FormBody* form,
+                            const QString& reason, const QByteArray& text, const QByteArray& allow = {}) {
         ++(status == 400 ? m_counters.malformed : m_counters.refused);
         net::HttpResponse response = net::HttpResponse::text(status, text);
         if (!allow.isEmpty())
             response.headers.emplaceBack("Allow", allow);
-        send(responder, log(request, form, status, reason, nullptr), response);
+        send(responder, log(request, form, signature, status, reason, nullptr), response);
     };
     const bool isGet = request.method == "GET";
     if (!isGet && request.method != "POST") {
@@ -216,6 +217,7 @@ void WebhookRouter::handle(const net::HttpRequest& request, const net::Responder
         : Result<FormBody>(Error{Error::Code::Invalid, QStringLiteral("Content-Type: a form is wanted"), {}});
     // Who is asking comes first: strangers learn nothing about what is wrong with their request.
     const auto verdict = m_guard.checkWebhook(request, form ? &*form : nullptr);
+    signature = verdict.signature;
     if (!verdict.admitted()) {
         refuse(verdict.status, form ? &*form : nullptr, verdict.reason,
             verdict.status == 403 ? QByteArrayLiteral("forbidden\n") : QByteArrayLiteral("unavailable\n"));
@@ -237,7 +239,7 @@ void WebhookRouter::handle(const net::HttpRequest& request, const net::Responder
         ++m_counters.duplicates;
         qCInfo(lcWebhook).noquote() << form->value(u"CallSid") << logSafe(QString::fromUtf8(request.path), 60)
                                     << "delivered again; same answer";
-        const quint64 entry = log(request, &*form, seen->answer ? seen->answer->status : 0, {}, seen);
+        const quint64 entry = log(request, &*form, signature, seen->answer ? seen->answer->status : 0, {}, seen);
         if (seen->answer)
             send(responder, entry, *seen->answer);
         else
@@ -258,7 +260,7 @@ void WebhookRouter::handle(const net::HttpRequest& request, const net::Responder
     }
     Seen* seen = findSeen(key);
     Q_ASSERT(seen != nullptr && seen->number == number);
-    const quint64 entry = log(request, &*form, seen->answer ? seen->answer->status : 0, {}, nullptr);
+    const quint64 entry = log(request, &*form, signature, seen->answer ? seen->answer->status : 0, {}, nullptr);
     if (!seen->answer) {
         seen->waiting.push_back({responder, entry});
         return;
@@ -310,9 +312,18 @@ WebhookRouter::Seen* WebhookRouter::findSeen(const QByteArray& key)
     return found == m_seenByKey.cend() ? nullptr : &**found;
 }
 
-quint64 WebhookRouter::log(
-    const net::HttpRequest& request, const FormBody* form, int status, const QString& reason, const Seen* duplicateOf)
+quint64 WebhookRouter::log(const net::HttpRequest& request, const FormBody* form, const SignatureFinding& signature,
+    int status, const QString& reason, const Seen* duplicateOf)
 {
+    // Only a request that proved itself may write into a call's own log.
+    const QString call = form != nullptr && status != 403 && status != 503 && isTwilioId(form->value(u"CallSid"))
+        ? form->value(u"CallSid")
+        : QString();
+    if (m_hooks.judged) {
+        m_hooks.judged(request,
+            {signature, reason, form != nullptr ? std::optional(*form) : std::nullopt,
+                duplicateOf != nullptr ? duplicateOf->wallTime : QDateTime(), call});
+    }
     if (!m_hooks.log)
         return 0;
     QJsonObject data{{QStringLiteral("path"), logSafe(QString::fromUtf8(request.path), 100)}};
@@ -339,10 +350,8 @@ quint64 WebhookRouter::log(
         data.insert(QStringLiteral("fields"), fields);
         if (form->replacedSequences() > 0)
             data.insert(QStringLiteral("brokenUtf8"), form->replacedSequences());
-        // Only a request that proved itself may write into a call's own log.
-        if (status != 403 && status != 503 && isTwilioId(form->value(u"CallSid")))
-            entry.callId = form->value(u"CallSid");
     }
+    entry.callId = call;
     entry.data = data;
     return m_hooks.log(entry);
 }

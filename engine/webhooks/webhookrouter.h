@@ -5,6 +5,7 @@
 #include "engine/net/http.h"
 #include "engine/telephony/formbody.h"
 #include "engine/webhooks/requestguard.h"
+#include "engine/webhooks/requestinspector.h"
 #include "shared/core/clock.h"
 
 #include <QByteArray>
@@ -61,6 +62,8 @@ public:
         std::function<quint64(const calllog::Entry&)> log{};
         /// Sends an answer whose request is that entry of the call log. Without it, it goes at once.
         std::function<void(const net::Responder&, quint64 entry, const net::HttpResponse&)> respond{};
+        /// What was found out about a request, before its answer. Without it nobody is told.
+        std::function<void(const net::HttpRequest&, const RequestFinding&)> judged{};
     };
     struct Counters final {
         quint64 served = 0, duplicates = 0, refused = 0, malformed = 0;
@@ -102,8 +105,8 @@ private:
     void forgetOld();
     void answered(const QByteArray& key, quint64 number, const net::HttpResponse& response);
     void send(const net::Responder& responder, quint64 entry, const net::HttpResponse& response) const;
-    quint64 log(const net::HttpRequest& request, const telephony::FormBody* form, int status, const QString& reason,
-        const Seen* duplicateOf);
+    quint64 log(const net::HttpRequest& request, const telephony::FormBody* form, const SignatureFinding& signature,
+        int status, const QString& reason, const Seen* duplicateOf);
 
     RequestGuard& m_guard;
     const Clock& m_clock;

@@ -78,6 +78,24 @@ template <typename Message> Result<Message> decodeOne(QByteArrayView text)
     return Message(std::move(unknown));
 }
 
+/// `head` up to an array's bracket, what stands in the array, and the end of both.
+QByteArray withItems(const QByteArray& head, std::span<const QByteArray* const> items)
+{
+    qsizetype size = head.size() + 2;
+    for (const QByteArray* const item : items)
+        size += item->size() + 1;
+    QByteArray text;
+    text.reserve(size);
+    text += head;
+    for (const QByteArray* const item : items) {
+        if (text.size() > head.size())
+            text += ',';
+        text += *item;
+    }
+    text += QByteArrayView("]}");
+    return text;
+}
+
 } // namespace
 
 QByteArray encode(const ToEngine& message)
@@ -107,6 +125,24 @@ QByteArray encodeChange(const Change& change)
     return writer.text();
 }
 
+QByteArray encodeRequest(const RequestRecord& request)
+{
+    JsonWriter writer;
+    writer.object(request);
+    return writer.text();
+}
+
+QByteArray encodeRequestNews(bool missed, std::span<const QByteArray* const> requests)
+{
+    JsonWriter writer;
+    writer.begin('{');
+    writer.word("type", Word<Requests>);
+    writer.optional("missed", missed);
+    writer.key("requests");
+    writer.begin('[');
+    return withItems(writer.text(), requests);
+}
+
 QByteArray encodeDelta(qint64 from, qint64 to, const QDateTime& at, std::span<const QByteArray* const> changes)
 {
     JsonWriter writer;
@@ -117,20 +153,7 @@ QByteArray encodeDelta(qint64 from, qint64 to, const QDateTime& at, std::span<co
     writer.field("at", at);
     writer.key("changes");
     writer.begin('[');
-    const QByteArray head = writer.text();
-    qsizetype size = head.size() + 2;
-    for (const QByteArray* const change : changes)
-        size += change->size() + 1;
-    QByteArray text;
-    text.reserve(size);
-    text += head;
-    for (const QByteArray* const change : changes) {
-        if (text.size() > head.size())
-            text += ',';
-        text += *change;
-    }
-    text += QByteArrayView("]}");
-    return text;
+    return withItems(writer.text(), changes);
 }
 
 } // namespace kav::protocol

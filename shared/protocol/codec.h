@@ -29,4 +29,8 @@ QByteArray encodeChange(const Change& change);
 /// A Delta from changes that are encoded already; the same bytes as encode(Delta).
 QByteArray encodeDelta(qint64 from, qint64 to, const QDateTime& at, std::span<const QByteArray* const> changes);
 
+/// One request as it stands in a Requests, and a Requests of such; the same bytes as encode(Requests).
+QByteArray encodeRequest(const RequestRecord& request);
+QByteArray encodeRequestNews(bool missed, std::span<const QByteArray* const> requests);
+
 } // namespace kav::protocol

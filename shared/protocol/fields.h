@@ -28,6 +28,9 @@ template <> inline constexpr std::string_view Word<StartTestCall> = "start-test-
 template <> inline constexpr std::string_view Word<QueryLog> = "query-log";
 template <> inline constexpr std::string_view Word<QueryCall> = "query-call";
 template <> inline constexpr std::string_view Word<WarmService> = "warm-service";
+template <> inline constexpr std::string_view Word<QueryRequests> = "query-requests";
+template <> inline constexpr std::string_view Word<WatchRequests> = "watch-requests";
+template <> inline constexpr std::string_view Word<UnwatchRequests> = "unwatch-requests";
 
 template <> inline constexpr std::string_view Word<Welcome> = "welcome";
 template <> inline constexpr std::string_view Word<Refusal> = "refusal";
@@ -36,6 +39,7 @@ template <> inline constexpr std::string_view Word<Delta> = "delta";
 template <> inline constexpr std::string_view Word<Heartbeat> = "heartbeat";
 template <> inline constexpr std::string_view Word<Pong> = "pong";
 template <> inline constexpr std::string_view Word<Reply> = "reply";
+template <> inline constexpr std::string_view Word<Requests> = "requests";
 
 template <> inline constexpr std::string_view Word<EngineChange> = "engine";
 template <> inline constexpr std::string_view Word<ServiceChange> = "service";
@@ -49,6 +53,7 @@ template <> inline constexpr std::string_view Word<CallTranscript> = "transcript
 template <> inline constexpr std::string_view Word<LogPage> = "log-page";
 template <> inline constexpr std::string_view Word<CallDetail> = "call-detail";
 template <> inline constexpr std::string_view Word<TestCallStarted> = "test-call";
+template <> inline constexpr std::string_view Word<RequestPage> = "request-page";
 
 // ---- the values of shared/model
 // ---------------------------------------------------------------------------------------
@@ -157,6 +162,57 @@ template <typename A> void fields(A& a, typename A::template Ref<CallEvent> e)
     a.field("data", e.data);
 }
 
+template <typename A> void fields(A& a, typename A::template Ref<RequestField> f)
+{
+    a.field("name", f.name);
+    a.field("value", f.value);
+}
+
+template <typename A> void fields(A& a, typename A::template Ref<SignatureFinding> s)
+{
+    a.field("state", s.state);
+    a.optional("variant", s.variant);
+    a.optional("signedUrl", s.signedUrl);
+    a.optional("checkedUrl", s.checkedUrl);
+    a.field("explained", s.isExplained);
+}
+
+template <typename A> void fields(A& a, typename A::template Ref<ConnectionEnd> e)
+{
+    a.field("code", e.code);
+    a.field("byPeer", e.byPeer);
+    a.optional("reason", e.reason);
+    a.field("messagesIn", e.messagesIn);
+    a.field("messagesOut", e.messagesOut);
+    a.field("bytesIn", e.bytesIn);
+    a.field("bytesOut", e.bytesOut);
+    a.field("lasted", e.lasted);
+}
+
+template <typename A> void fields(A& a, typename A::template Ref<RequestRecord> r)
+{
+    a.field("id", r.id);
+    a.field("at", r.at);
+    a.field("kind", r.kind);
+    a.field("method", r.method);
+    a.field("path", r.path);
+    a.optional("parameters", r.parameters);
+    a.optional("headers", r.headers);
+    a.optional("peer", r.peer);
+    a.field("signature", r.signature);
+    a.optional("offered", r.offered);
+    a.optional("given", r.given);
+    a.field("status", r.status);
+    a.optional("reason", r.reason);
+    a.field("bytesIn", r.bytesIn);
+    a.field("bytesOut", r.bytesOut);
+    a.field("tookUs", r.took);
+    a.optional("duplicateOf", r.duplicateOf);
+    a.optional("call", r.call);
+    a.optional("end", r.end);
+    a.field("notKept", r.notKept);
+}
+
 // ---- console -> engine
 // ------------------------------------------------------------------------------------------------
 
@@ -236,6 +292,27 @@ template <typename A> void fields(A& a, typename A::template Ref<WarmService> c)
 {
     a.field("id", c.id);
     a.field("service", c.service);
+}
+
+template <typename A> void fields(A& a, typename A::template Ref<QueryRequests> q)
+{
+    a.field("id", q.id);
+    a.optional("text", q.text);
+    a.optional("call", q.call);
+    a.optional("kind", q.kind);
+    a.optional("refused", q.refused);
+    a.optional("after", q.after);
+    a.field("limit", q.limit);
+}
+
+template <typename A> void fields(A& a, typename A::template Ref<WatchRequests> c)
+{
+    a.field("id", c.id);
+}
+
+template <typename A> void fields(A& a, typename A::template Ref<UnwatchRequests> c)
+{
+    a.field("id", c.id);
 }
 
 // ---- engine -> console
@@ -318,6 +395,12 @@ template <typename A> void fields(A& a, typename A::template Ref<Heartbeat> h)
     a.field("at", h.at);
 }
 
+template <typename A> void fields(A& a, typename A::template Ref<Requests> r)
+{
+    a.optional("missed", r.missed);
+    a.field("requests", r.requests);
+}
+
 template <typename A> void fields(A& a, typename A::template Ref<Pong> p)
 {
     a.field("id", p.id);
@@ -342,6 +425,12 @@ template <typename A> void fields(A& a, typename A::template Ref<CallDetail> d)
 template <typename A> void fields(A& a, typename A::template Ref<TestCallStarted> t)
 {
     a.field("call", t.call);
+}
+
+template <typename A> void fields(A& a, typename A::template Ref<RequestPage> p)
+{
+    a.field("requests", p.requests);
+    a.optional("next", p.next);
 }
 
 template <typename A> void fields(A& a, typename A::template Ref<CommandError> e)

@@ -147,6 +147,20 @@ void JsonReader::read(const QJsonValue& json, const JsonPlace& place, ServiceSta
     value = serviceStateFromName(word).value_or(ServiceState::Degraded); // to be looked at; never green by mistake
 }
 
+void JsonReader::read(const QJsonValue& json, const JsonPlace& place, RequestKind& value)
+{
+    QString word;
+    read(json, place, word);
+    value = requestKindFromName(word).value_or(RequestKind::Page);
+}
+
+void JsonReader::read(const QJsonValue& json, const JsonPlace& place, SignatureState& value)
+{
+    QString word;
+    read(json, place, word);
+    value = signatureStateFromName(word).value_or(SignatureState::NotChecked);
+}
+
 void JsonReader::read(const QJsonValue& json, const JsonPlace& place, ErrorCode& value)
 {
     QString word;

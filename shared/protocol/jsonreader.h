@@ -89,6 +89,8 @@ private:
     void read(const QJsonValue& json, const JsonPlace& place, LatencyPart& value);
     void read(const QJsonValue& json, const JsonPlace& place, TurnInput& value);
     void read(const QJsonValue& json, const JsonPlace& place, ServiceState& value);
+    void read(const QJsonValue& json, const JsonPlace& place, RequestKind& value);
+    void read(const QJsonValue& json, const JsonPlace& place, SignatureState& value);
     void read(const QJsonValue& json, const JsonPlace& place, ErrorCode& value);
     template <typename T> void read(const QJsonValue& json, const JsonPlace& place, std::optional<T>& value)
     {

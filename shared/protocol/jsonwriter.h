@@ -72,6 +72,8 @@ public:
     void write(LatencyPart value) { write(latencyPartName(value)); }
     void write(TurnInput value) { write(turnInputName(value)); }
     void write(ServiceState value) { write(serviceStateName(value)); }
+    void write(RequestKind value) { write(requestKindName(value)); }
+    void write(SignatureState value) { write(signatureStateName(value)); }
     void write(ErrorCode value) { write(errorCodeName(value)); }
     template <typename T> void write(const std::optional<T>& value) { write(*value); }
     template <typename T> void write(const QList<T>& values)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "shared/model/call.h"
+#include "shared/model/request.h"
 #include "shared/model/status.h"
 
 #include <QByteArray>
@@ -108,6 +109,27 @@ struct WarmService final {
     bool operator==(const WarmService&) const = default;
 };
 
+/// A page of the requests that came in, newest first, those of this moment included. The result is a RequestPage.
+struct QueryRequests final {
+    qint64 id = 0;
+    QString text; ///< found in path, peer, call, reason or a parameter; empty: every request
+    QString call; ///< only of this call
+    QString kind; ///< only of this kind: requestKindName()
+    bool refused = false; ///< only those that were refused
+    QString after; ///< RequestPage::next of the page before; empty: the newest
+    int limit = 100; ///< at most 500
+    bool operator==(const QueryRequests&) const = default;
+};
+/// From now on requests come as Requests.
+struct WatchRequests final {
+    qint64 id = 0;
+    bool operator==(const WatchRequests&) const = default;
+};
+struct UnwatchRequests final {
+    qint64 id = 0;
+    bool operator==(const UnwatchRequests&) const = default;
+};
+
 /// What a message of a later version or unknown kind decodes to. With an id it is a command, and wants a reply.
 struct UnknownMessage final {
     QString type;
@@ -116,7 +138,7 @@ struct UnknownMessage final {
 };
 
 using ToEngine = std::variant<Hello, Ping, Resync, WatchCall, UnwatchCall, InterruptCall, EndCall, StartTestCall,
-    QueryLog, QueryCall, WarmService, UnknownMessage>;
+    QueryLog, QueryCall, WarmService, QueryRequests, WatchRequests, UnwatchRequests, UnknownMessage>;
 
 // ---- engine -> console ------------------------------------------------------------------------------------------------
 
@@ -237,6 +259,13 @@ struct Pong final {
     bool operator==(const Pong&) const = default;
 };
 
+/// Only to those that watch requests: they are no part of the state, and have no sequence number.
+struct Requests final {
+    QList<RequestRecord> requests; ///< in the order in which they were answered, or their connections ended
+    bool missed = false; ///< there were more than are told here: the newest are
+    bool operator==(const Requests&) const = default;
+};
+
 // Results of commands.
 struct LogPage final {
     QList<CallLogRow> rows; ///< newest first
@@ -253,6 +282,11 @@ struct TestCallStarted final {
     QString call;
     bool operator==(const TestCallStarted&) const = default;
 };
+struct RequestPage final {
+    QList<RequestRecord> requests; ///< newest first
+    QString next; ///< for QueryRequests::after; empty: this was the last page
+    bool operator==(const RequestPage&) const = default;
+};
 /// Of a later engine.
 struct UnknownResult final {
     QString kind;
@@ -260,7 +294,7 @@ struct UnknownResult final {
 };
 /// std::monostate: done, and there is nothing to say about it.
 using CommandResult
-    = std::variant<std::monostate, CallTranscript, LogPage, CallDetail, TestCallStarted, UnknownResult>;
+    = std::variant<std::monostate, CallTranscript, LogPage, CallDetail, TestCallStarted, RequestPage, UnknownResult>;
 
 struct CommandError final {
     ErrorCode code = ErrorCode::Internal;
@@ -275,6 +309,6 @@ struct Reply final {
     bool operator==(const Reply&) const = default;
 };
 
-using ToConsole = std::variant<Welcome, Refusal, Snapshot, Delta, Heartbeat, Pong, Reply, UnknownMessage>;
+using ToConsole = std::variant<Welcome, Refusal, Snapshot, Delta, Heartbeat, Pong, Reply, Requests, UnknownMessage>;
 
 } // namespace kav::protocol

@@ -106,6 +106,28 @@ CallLogRow liveRow()
     return row;
 }
 
+RequestRecord refusedWebhook()
+{
+    return {QStringLiteral("mkx1-0000000007"), at(1.5), RequestKind::Webhook, QStringLiteral("POST"),
+        QStringLiteral("/webhook/incoming_call"),
+        {{QStringLiteral("From"), QStringLiteral("+97250*****17")}, {QStringLiteral("?leg"), QStringLiteral("2")}},
+        {{QStringLiteral("host"), QStringLiteral("kav.example.com")}}, QStringLiteral("203.0.113.7"),
+        {SignatureState::Wrong, QStringLiteral("scheme"), QStringLiteral("http://kav.example.com/webhook/incoming_call"),
+            QStringLiteral("https://kav.example.com/webhook/incoming_call"), true},
+        {}, {}, 403, QStringLiteral("the signature does not match"), 812, 140, 950us, {}, {}, {}, 12};
+}
+
+/// With all that a webhook has not.
+RequestRecord endedStream()
+{
+    return {QStringLiteral("mkx1-0000000008"), at(2), RequestKind::Stream, QStringLiteral("GET"),
+        QStringLiteral("/media/(token)"), {}, {}, QStringLiteral("203.0.113.7"),
+        {SignatureState::Valid, QStringLiteral("with a trailing slash"), {}, {}, true},
+        QStringLiteral("audio.twilio.com"), QStringLiteral("audio.twilio.com"), 101, {}, 700, 166, 410us, at(1),
+        QStringLiteral("CA5b1c"),
+        ConnectionEnd{1006, true, QStringLiteral("connection lost"), 4700, 4400, 1'500'000, 1'400'000, 94000ms}, 0};
+}
+
 CallTranscript transcript()
 {
     return {QStringLiteral("CA5b1c"), 1041, 1, {closedTurn(), openTurn()}};
@@ -149,6 +171,11 @@ QList<ProtocolSample> protocolSamples()
         toEngine("query-log", QueryLog{12, QStringLiteral("appointment"), QStringLiteral("1772355600000:CA5b1c"), 100}),
         toEngine("query-call", QueryCall{13, call}),
         toEngine("warm-service", WarmService{14, QStringLiteral("stt")}),
+        toEngine("query-requests",
+            QueryRequests{15, QStringLiteral("incoming"), call, QStringLiteral("webhook"), true,
+                QStringLiteral("2026-03-01T09:00:02.000Z|mkx1-0000000008"), 200}),
+        toEngine("watch-requests", WatchRequests{16}),
+        toEngine("unwatch-requests", UnwatchRequests{17}),
 
         toConsole("welcome",
             Welcome{1, {QStringLiteral("call-log"), QStringLiteral("control")}, QStringLiteral("f3a9c1"),
@@ -175,6 +202,10 @@ QList<ProtocolSample> protocolSamples()
                      {{QStringLiteral("stream"), QStringLiteral("MZ1")}, {QStringLiteral("tracks"), 1}}},
                     {at(95.25), QStringLiteral("WS_STOP"), {}}}})),
         toConsole("reply-test-call", reply(TestCallStarted{QStringLiteral("CAtest1")})),
+        toConsole("reply-request-page",
+            reply(RequestPage{
+                {endedStream(), refusedWebhook()}, QStringLiteral("2026-03-01T09:00:01.500Z|mkx1-0000000007")})),
+        toConsole("requests", Requests{{refusedWebhook(), endedStream()}, true}),
         toConsole(
             "reply-error", Reply{7, CommandError{ErrorCode::NoSuchCall, QStringLiteral("no live call has this id")}}),
     };

@@ -110,3 +110,20 @@ ALTER TABLE turns ADD COLUMN first_audio_by TEXT;
 ALTER TABLE turns ADD COLUMN playout_by TEXT;
 -- The wait ended with a waiting line, not with the answer.
 ALTER TABLE turns ADD COLUMN filler INTEGER NOT NULL DEFAULT 0;
+
+-- migration 3: requests, as the request inspector keeps them
+
+-- One row a request; an upgraded connection's is written again when it is over. The oldest go when there are too many.
+CREATE TABLE requests (
+    request_id      TEXT PRIMARY KEY,
+    run_id          TEXT NOT NULL,
+    entry_number    BIGINT NOT NULL,
+    call_id         TEXT,
+    at              TEXT NOT NULL,
+    kind            TEXT NOT NULL,
+    path            TEXT NOT NULL,
+    status          INTEGER NOT NULL,
+    data            TEXT NOT NULL
+);
+CREATE INDEX requests_by_time ON requests (at, request_id);
+CREATE INDEX requests_by_call ON requests (call_id, at);
