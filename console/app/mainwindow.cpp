@@ -10,6 +10,7 @@
 #include "console/views/callpane.h"
 #include "console/views/linkbanner.h"
 #include "console/views/livecallspane.h"
+#include "console/views/requestspane.h"
 #include "console/views/servicebar.h"
 #include "console/views/testcalldialog.h"
 #include "console/views/theme.h"
@@ -112,6 +113,8 @@ void MainWindow::makeActions()
     m_goCall = goTo("goCall", Qt::Key_2, [](MainWindow* w) -> QWidget* { return w->m_call; });
     m_goLog = goTo("goLog", Qt::Key_3, [](MainWindow* w) -> QWidget* { return w->m_log; });
     m_goMessages = goTo("goMessages", Qt::Key_4, [](MainWindow* w) -> QWidget* { return w->m_messagesPane; });
+    m_goRequests = goTo("goRequests", Qt::Key_5, [](MainWindow* w) -> QWidget* { return w->m_requests; });
+    m_requestsOfCall = newAction("requestsOfCall", QKeySequence(Qt::CTRL | Qt::Key_R), &MainWindow::showRequestsOfCall);
     m_wallboard = newAction("wallboard", QKeySequence(Qt::Key_F11));
     m_wallboard->setCheckable(true);
     connect(m_wallboard, &QAction::toggled, this, &MainWindow::setWallboard);
@@ -164,6 +167,8 @@ void MainWindow::makePanes()
     m_callDock = dock("callDock", m_call);
     m_log = new CallLogPane(m_desk);
     m_logDock = dock("logDock", m_log);
+    m_requests = new RequestsPane(m_desk);
+    m_requestsDock = dock("requestsDock", m_requests);
     m_messagesPane = new MessagesPane(m_messages);
     m_messagesDock = dock("messagesDock", m_messagesPane);
     placePanes();
@@ -179,8 +184,10 @@ void MainWindow::makePanes()
     column->addWidget(m_panes, 1);
     setCentralWidget(all);
 
-    m_liveCalls->setContextActions({m_interrupt, m_endCall, m_copy});
-    m_log->setContextActions({m_copy});
+    m_liveCalls->setContextActions({m_interrupt, m_endCall, m_requestsOfCall, m_copy});
+    m_log->setContextActions({m_requestsOfCall, m_copy});
+    m_requests->setContextActions({m_copy});
+    connect(m_requests, &RequestsPane::activated, this, &MainWindow::openCall);
     connect(m_liveCalls, &LiveCallsPane::activated, this, &MainWindow::openCall);
     connect(m_log, &CallLogPane::activated, this, &MainWindow::openCall);
     connect(m_banner, &LinkBanner::connectionSettingsWanted, m_connect, &QAction::trigger);
@@ -195,17 +202,17 @@ void MainWindow::makeMenus()
     m_engineMenu->addAction(m_quit);
 
     m_callMenu = menuBar()->addMenu(QString());
-    m_callMenu->addActions({m_testCall, m_interrupt, m_endCall});
+    m_callMenu->addActions({m_testCall, m_interrupt, m_endCall, m_requestsOfCall});
 
     m_editMenu = menuBar()->addMenu(QString());
     m_editMenu->addActions({m_copy, m_find, m_clearFilters});
 
     m_viewMenu = menuBar()->addMenu(QString());
-    for (QDockWidget* dock : {m_callDock, m_logDock, m_messagesDock})
+    for (QDockWidget* dock : {m_callDock, m_logDock, m_requestsDock, m_messagesDock})
         m_viewMenu->addAction(dock->toggleViewAction());
     m_viewMenu->addSeparator();
     m_goMenu = m_viewMenu->addMenu(QString());
-    m_goMenu->addActions({m_goLiveCalls, m_goCall, m_goLog, m_goMessages});
+    m_goMenu->addActions({m_goLiveCalls, m_goCall, m_goLog, m_goRequests, m_goMessages});
     m_viewMenu->addActions({m_wallboard, m_resetLayout});
     m_viewMenu->addSeparator();
     m_languageMenu = m_viewMenu->addMenu(QString());
@@ -254,6 +261,7 @@ void MainWindow::open(bool asAtFirst)
     m_liveCalls->restoreHeader(last.liveCalls);
     m_log->restoreHeader(last.callLog);
     m_call->restoreLayout(last.call);
+    m_requests->restoreLayout(last.requests);
 }
 
 void MainWindow::tell(const QString& sentence)
@@ -309,8 +317,10 @@ void MainWindow::placePanes()
         m_panes->setCorner(corner, area);
     m_panes->addDockWidget(isRightToLeft() ? Qt::LeftDockWidgetArea : Qt::RightDockWidgetArea, m_callDock);
     m_panes->addDockWidget(Qt::BottomDockWidgetArea, m_logDock);
+    m_panes->addDockWidget(Qt::BottomDockWidgetArea, m_requestsDock);
     m_panes->addDockWidget(Qt::BottomDockWidgetArea, m_messagesDock);
-    m_panes->tabifyDockWidget(m_logDock, m_messagesDock);
+    m_panes->tabifyDockWidget(m_logDock, m_requestsDock);
+    m_panes->tabifyDockWidget(m_requestsDock, m_messagesDock);
     m_panesAtFirst = m_panes->saveState(layoutVersion(isRightToLeft()));
 }
 
@@ -332,7 +342,7 @@ void MainWindow::resetLayout()
 
 void MainWindow::mirrorPanes()
 {
-    for (QDockWidget* dock : {m_callDock, m_logDock, m_messagesDock}) {
+    for (QDockWidget* dock : {m_callDock, m_logDock, m_requestsDock, m_messagesDock}) {
         const Qt::DockWidgetArea area = m_panes->dockWidgetArea(dock);
         if (dock->isFloating() || (area != Qt::LeftDockWidgetArea && area != Qt::RightDockWidgetArea))
             continue;
@@ -364,7 +374,7 @@ bool MainWindow::restorePanes(const QByteArray& state)
 Settings::Layout MainWindow::layout() const
 {
     return {saveGeometry(), m_panes->saveState(layoutVersion(isRightToLeft())), m_liveCalls->saveHeader(),
-        m_log->saveHeader(), m_call->saveLayout()};
+        m_log->saveHeader(), m_call->saveLayout(), m_requests->saveLayout()};
 }
 
 void MainWindow::setWallboard(bool on)
@@ -372,7 +382,7 @@ void MainWindow::setWallboard(bool on)
     if (on) {
         m_panesBeforeWallboard = m_panes->saveState(layoutVersion(isRightToLeft()));
         m_stateBeforeWallboard = windowState();
-        for (QDockWidget* dock : {m_callDock, m_logDock, m_messagesDock})
+        for (QDockWidget* dock : {m_callDock, m_logDock, m_requestsDock, m_messagesDock})
             dock->hide();
         setWindowState(windowState() | Qt::WindowFullScreen);
     } else {
@@ -386,7 +396,7 @@ void MainWindow::setWallboard(bool on)
 
 void MainWindow::focusPane(QWidget* pane)
 {
-    for (QDockWidget* dock : {m_callDock, m_logDock, m_messagesDock}) {
+    for (QDockWidget* dock : {m_callDock, m_logDock, m_requestsDock, m_messagesDock}) {
         if (dock->widget() == pane) {
             dock->show();
             dock->raise();
@@ -406,6 +416,8 @@ void MainWindow::findInPane()
 {
     if (m_log->isAncestorOf(QApplication::focusWidget()))
         m_log->focusFilter();
+    else if (m_requests->isAncestorOf(QApplication::focusWidget()))
+        m_requests->focusFilter();
     else
         m_liveCalls->focusFilter();
 }
@@ -476,6 +488,8 @@ void MainWindow::retranslate()
     m_goCall->setText(tr("&Call"));
     m_goLog->setText(tr("Call l&og"));
     m_goMessages->setText(tr("&Messages"));
+    m_goRequests->setText(tr("&Requests"));
+    m_requestsOfCall->setText(tr("Re&quests of the call"));
     m_wallboard->setText(tr("&Wallboard"));
     m_wallboard->setToolTip(tr("Only the live calls, on the whole screen"));
     m_leaveWallboard->setText(tr("Leave the wallboard (%1)", "keys")
@@ -489,6 +503,7 @@ void MainWindow::retranslate()
     appearances.at(2)->setText(tr("&Dark"));
     m_callDock->setWindowTitle(tr("Call"));
     m_logDock->setWindowTitle(tr("Call log"));
+    m_requestsDock->setWindowTitle(tr("Requests"));
     m_messagesDock->setWindowTitle(tr("Messages"));
     showActs();
     showTitle();
@@ -506,6 +521,7 @@ void MainWindow::tintIcons()
     tint(m_testCall, "test-call", Tone::Neutral);
     tint(m_interrupt, "interrupt", Tone::Neutral);
     tint(m_endCall, "end-call", Tone::Bad);
+    tint(m_requestsOfCall, "search", Tone::Neutral);
     tint(m_copy, "copy", Tone::Neutral);
     tint(m_find, "filter", Tone::Neutral);
     tint(m_clearFilters, "clear", Tone::Neutral);

@@ -25,6 +25,7 @@ class EngineLamp;
 class KeySheet;
 class LinkBanner;
 class LiveCallsPane;
+class RequestsPane;
 class TestCallDialog;
 
 /// The window: live calls, the selected call, the call log and the messages; every act as menu entry, button and key.
@@ -34,7 +35,7 @@ class MainWindow final : public QMainWindow {
     Q_OBJECT
 public:
     /// Changes when the panes do: what was stored for another version is not restored.
-    static constexpr int LayoutVersion = 1;
+    static constexpr int LayoutVersion = 2;
 
     MainWindow(Desk& desk, Settings& settings, Translations& translations, Colours& colours, EngineChooser& chooser);
     ~MainWindow() override;
@@ -69,6 +70,7 @@ private:
     void copyRows();
     void refresh();
     void openCall(const QString& callId);
+    void showRequestsOfCall();
     void focusPane(QWidget* pane);
     void findInPane();
     void showKeys();
@@ -97,9 +99,11 @@ private:
     LiveCallsPane* m_liveCalls = nullptr;
     CallPane* m_call = nullptr;
     CallLogPane* m_log = nullptr;
+    RequestsPane* m_requests = nullptr;
     MessagesPane* m_messagesPane = nullptr;
     QDockWidget* m_callDock = nullptr;
     QDockWidget* m_logDock = nullptr;
+    QDockWidget* m_requestsDock = nullptr;
     QDockWidget* m_messagesDock = nullptr;
     QToolBar* m_toolBar = nullptr;
     EngineLamp* m_lamp = nullptr;
@@ -110,7 +114,8 @@ private:
     QAction *m_connect = nullptr, *m_disconnect = nullptr, *m_refresh = nullptr, *m_quit = nullptr;
     QAction *m_testCall = nullptr, *m_interrupt = nullptr, *m_endCall = nullptr;
     QAction *m_copy = nullptr, *m_find = nullptr, *m_clearFilters = nullptr;
-    QAction *m_goLiveCalls = nullptr, *m_goCall = nullptr, *m_goLog = nullptr, *m_goMessages = nullptr;
+    QAction *m_goLiveCalls = nullptr, *m_goCall = nullptr, *m_goLog = nullptr, *m_goMessages = nullptr, *m_goRequests = nullptr,
+            *m_requestsOfCall = nullptr;
     QAction *m_wallboard = nullptr, *m_resetLayout = nullptr;
     QAction *m_keys = nullptr, *m_about = nullptr;
     QActionGroup *m_languages = nullptr, *m_appearances = nullptr;

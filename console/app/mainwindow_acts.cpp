@@ -2,6 +2,7 @@
 #include "console/app/endcallquestion.h"
 #include "console/app/mainwindow.h"
 #include "console/models/words.h"
+#include "console/views/requestspane.h"
 #include "console/views/testcalldialog.h"
 
 #include <QAction>
@@ -23,6 +24,9 @@ void MainWindow::showActs()
     showAct(*m_endCall, whyNotNow.isEmpty() ? QString() : whyNot,
         m_desk.isPending(Act::EndCall, call) || m_desk.isPending(Act::EndCallNow, call), tr("&End call"),
         tr("Ending the call…"), tr("Ends the selected call; asks before a person is cut off"));
+    m_requestsOfCall->setEnabled(!call.isEmpty());
+    m_requestsOfCall->setToolTip(
+        call.isEmpty() ? tr("Select a call first.") : tr("The webhooks and the stream of the selected call"));
     m_refresh->setEnabled(m_desk.connection().url().isValid());
     m_disconnect->setEnabled(m_desk.connection().state() != LinkState::Disconnected);
 }
@@ -94,6 +98,13 @@ void MainWindow::refresh()
     }
     m_desk.synchronizer().resync();
     m_desk.log().reload();
+    m_desk.requests().reload();
+}
+
+void MainWindow::showRequestsOfCall()
+{
+    m_requests->setThisCallOnly(true);
+    m_goRequests->trigger();
 }
 
 void MainWindow::openCall(const QString& callId)

@@ -18,6 +18,7 @@ const QLatin1String PanesKey("layout/panes");
 const QLatin1String LiveCallsKey("layout/live-calls");
 const QLatin1String CallLogKey("layout/call-log");
 const QLatin1String CallKey("layout/call");
+const QLatin1String RequestsKey("layout/requests");
 
 } // namespace
 
@@ -121,7 +122,8 @@ Settings::Layout Settings::layout() const
     if (m_later)
         return {};
     const auto bytes = [this](QLatin1String key) { return m_file.value(key).toByteArray(); };
-    return {bytes(GeometryKey), bytes(PanesKey), bytes(LiveCallsKey), bytes(CallLogKey), bytes(CallKey)};
+    return {bytes(GeometryKey), bytes(PanesKey), bytes(LiveCallsKey), bytes(CallLogKey), bytes(CallKey),
+        bytes(RequestsKey)};
 }
 
 void Settings::setLayout(const Layout& layout)
@@ -131,6 +133,7 @@ void Settings::setLayout(const Layout& layout)
     store(LiveCallsKey, layout.liveCalls);
     store(CallLogKey, layout.callLog);
     store(CallKey, layout.call);
+    store(RequestsKey, layout.requests);
 }
 
 void Settings::forgetLayout()

@@ -58,6 +58,12 @@ struct Desk::Private final {
         Act act;
         QString target;
     };
+    struct RequestsQuestion final {
+        int number = 0;
+        RequestFilter filter;
+        QString after;
+        int limit = 0;
+    };
     struct LogQuestion final {
         int number = 0;
         QString text, after;
@@ -69,6 +75,7 @@ struct Desk::Private final {
         , clock(someClock)
         , followThrottle(AskEvery, [this] { follow(); })
         , logThrottle(AskEvery, [this] { askLog(); })
+        , requestsThrottle(AskEvery, [this] { askRequests(); })
     {
     }
 
@@ -84,11 +91,14 @@ struct Desk::Private final {
     void finishWatch(const Outcome& outcome);
     void finishDetail(const Outcome& outcome);
     void finishLog(int question, const Outcome& outcome);
+    void finishRequests(int question, const Outcome& outcome);
 
     /// Brings what the engine is asked for in line with the selection.
     void follow();
     void fetchDetail();
     void askLog();
+    void askRequests();
+    void followRequests(); ///< after the line has come back, or the pane
     void setTrouble(const QString& sentence);
     void send(Act act, const QString& target, qint64 id);
     void markPending(const Command& command);
@@ -118,6 +128,11 @@ struct Desk::Private final {
     QHash<qint64, int> logCommands; ///< command -> number of the question
     Throttle logThrottle;
 
+    bool requestsShown = false;
+    RequestsQuestion requestsQuestion;
+    QHash<qint64, int> requestsCommands; ///< command -> number of the question
+    Throttle requestsThrottle;
+
     /// Of all connections: gone before the rest, so that nothing is told while the desk is taken apart.
     QObject context;
 };
@@ -131,6 +146,7 @@ Desk::Desk(
     , m_transcript(std::make_unique<TranscriptModel>())
     , m_services(std::make_unique<ServicesModel>([this] { return m_synchronizer->engineNow(); }))
     , m_log(std::make_unique<CallLogModel>())
+    , m_requests(std::make_unique<RequestsModel>())
     , d(std::make_unique<Private>(*this, clock))
 {
     m_shownCalls->setSourceModel(m_liveCalls.get());
@@ -138,6 +154,7 @@ Desk::Desk(
     m_transcript->setLive(false);
     m_services->setLive(false);
     m_log->setLive(false);
+    m_requests->setLive(false);
     d->listen();
 }
 
@@ -151,6 +168,7 @@ void Desk::connectTo(const QUrl& url, const QString& token, const QString& opera
         m_liveCalls->take({});
         m_services->clear();
         m_log->clear();
+        m_requests->clear();
         d->watched.clear(); // the synchroniser forgets it too
         d->watchCommand.reset();
     }
@@ -328,6 +346,16 @@ void Desk::warmService(const QString& serviceId)
         d->send(Act::WarmService, serviceId, m_synchronizer->warmService(serviceId));
 }
 
+void Desk::showRequests(bool on)
+{
+    if (std::exchange(d->requestsShown, on) == on)
+        return;
+    if (on)
+        d->followRequests();
+    else if (d->live && m_synchronizer->has(wire::feature::Inspector))
+        m_synchronizer->watchRequests(false);
+}
+
 void Desk::tick()
 {
     m_services->tickTimes();
@@ -341,6 +369,7 @@ void Desk::retranslate()
     m_transcript->retranslate();
     m_services->retranslate();
     m_log->retranslate();
+    m_requests->retranslate();
     Q_EMIT selectionChanged();
     Q_EMIT actsChanged();
     Q_EMIT linkChanged();
@@ -357,6 +386,7 @@ void Desk::Private::listen()
         trouble.clear();
         follow();
         q.m_log->reload();
+        followRequests();
     });
     connect(line, &Synchronizer::engineChanged, &context, [this](const EngineStatus& engine) {
         q.m_services->setEngine(engine);
@@ -380,6 +410,19 @@ void Desk::Private::listen()
             logQuestion = {question, text, after, limit};
             logThrottle.ask();
         });
+    connect(line, &Synchronizer::requestsCame, &context, [this](const wire::Requests& news) {
+        if (!requestsShown)
+            return;
+        if (news.missed)
+            q.m_requests->reload();
+        else
+            q.m_requests->take(news.requests);
+    });
+    connect(q.m_requests.get(), &RequestsModel::wanted, &context,
+        [this](int question, const RequestFilter& filter, const QString& after, int limit) {
+            requestsQuestion = {question, filter, after, limit};
+            requestsThrottle.ask();
+        });
     secondTimer.setInterval(1s);
     connect(&secondTimer, &QTimer::timeout, &context, [this] { q.tick(); });
     secondTimer.start();
@@ -394,6 +437,7 @@ void Desk::Private::updateLive()
         q.m_transcript->setLive(live);
         q.m_services->setLive(live);
         q.m_log->setLive(live);
+        q.m_requests->setLive(live);
         Q_EMIT q.actsChanged();
         Q_EMIT q.selectionChanged();
     }
@@ -410,6 +454,7 @@ void Desk::Private::takeSnapshot(const wire::Snapshot& snapshot)
     trouble.clear();
     follow();
     q.m_log->reload();
+    followRequests();
     Q_EMIT q.selectionChanged();
     Q_EMIT q.actsChanged();
 }
@@ -468,6 +513,8 @@ void Desk::Private::finish(qint64 id, const Outcome& outcome)
         finishAct(command, outcome);
     } else if (logCommands.contains(id)) {
         finishLog(logCommands.take(id), outcome);
+    } else if (requestsCommands.contains(id)) {
+        finishRequests(requestsCommands.take(id), outcome);
     } else if (id == watchCommand) {
         watchCommand.reset();
         finishWatch(outcome);
@@ -532,6 +579,37 @@ void Desk::Private::finishLog(int question, const Outcome& outcome)
         q.m_log->takePage(question, *page);
     else
         q.m_log->takeFailure(question, errorSentence({wire::ErrorCode::BadMessage, {}}));
+}
+
+void Desk::Private::finishRequests(int question, const Outcome& outcome)
+{
+    if (const auto* error = std::get_if<wire::CommandError>(&outcome))
+        q.m_requests->takeFailure(question, whyNoAnswer(*error));
+    else if (const auto* page = std::get_if<wire::RequestPage>(&std::get<wire::CommandResult>(outcome)))
+        q.m_requests->takePage(question, *page);
+    else
+        q.m_requests->takeFailure(question, errorSentence({wire::ErrorCode::BadMessage, {}}));
+}
+
+void Desk::Private::followRequests()
+{
+    if (!requestsShown || q.m_synchronizer->phase() != Synchronizer::Phase::Live)
+        return;
+    if (q.m_synchronizer->has(wire::feature::Inspector))
+        q.m_synchronizer->watchRequests(true);
+    q.m_requests->reload();
+}
+
+void Desk::Private::askRequests()
+{
+    if (q.m_synchronizer->phase() != Synchronizer::Phase::Live)
+        q.m_requests->takeFailure(requestsQuestion.number, notConnectedSentence());
+    else if (!q.m_synchronizer->has(wire::feature::Inspector))
+        q.m_requests->takeFailure(requestsQuestion.number, tr("This engine does not show its requests."));
+    else
+        requestsCommands.insert(q.m_synchronizer->queryRequests(
+                                    requestsQuestion.filter, requestsQuestion.after, requestsQuestion.limit),
+            requestsQuestion.number);
 }
 
 void Desk::Private::follow()

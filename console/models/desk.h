@@ -4,6 +4,7 @@
 #include "console/models/calllogmodel.h"
 #include "console/models/callsfilter.h"
 #include "console/models/livecallsmodel.h"
+#include "console/models/requestsmodel.h"
 #include "console/models/servicesmodel.h"
 #include "console/models/transcriptmodel.h"
 #include "console/net/connection.h"
@@ -40,6 +41,9 @@ public:
     TranscriptModel& transcript() { return *m_transcript; } ///< of the selected call
     ServicesModel& services() { return *m_services; }
     CallLogModel& log() { return *m_log; }
+    RequestsModel& requests() { return *m_requests; }
+    /// Requests are on screen: the engine tells of them as they come. Not before, for they may be many.
+    void showRequests(bool on);
 
     void connectTo(const QUrl& url, const QString& token, const QString& operatorName);
     void disconnectFromEngine();
@@ -93,6 +97,7 @@ private:
     std::unique_ptr<TranscriptModel> m_transcript;
     std::unique_ptr<ServicesModel> m_services;
     std::unique_ptr<CallLogModel> m_log;
+    std::unique_ptr<RequestsModel> m_requests;
     std::unique_ptr<Private> d;
 };
 

@@ -14,7 +14,8 @@ enum Role {
     DimmedRole, ///< bool: shown, but over or not live
     TestRole, ///< bool: a test call
     PendingRole, ///< bool: a command on it awaits the engine's answer
-    ItemRole, ///< the whole value: kav::CallSummary, kav::TranscriptTurn, kav::ServiceStatus, kav::CallLogRow
+    ItemRole, ///< the whole value: kav::CallSummary, kav::TranscriptTurn, kav::ServiceStatus, kav::CallLogRow,
+              ///< kav::RequestRecord
     LevelRole, ///< int: 0 as it should be, 1 a long wait, 2 too long
 };
 

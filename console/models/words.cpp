@@ -224,6 +224,91 @@ QString linkStateWord(LinkState state)
     return {};
 }
 
+QString requestKindWord(RequestKind kind)
+{
+    switch (kind) {
+    case RequestKind::Webhook:
+        //: A request of Twilio's
+        return Words::tr("Webhook");
+    case RequestKind::Stream:
+        //: A request that opens a call's stream of sound
+        return Words::tr("Stream");
+    case RequestKind::Console:
+        //: A request of a console that connects
+        return Words::tr("Console");
+    case RequestKind::Page:
+        //: A request for a page such as /metrics
+        return Words::tr("Page");
+    }
+    return {};
+}
+
+QString signatureWord(SignatureState state)
+{
+    switch (state) {
+    case SignatureState::NotChecked:
+        //: Of a request's signature
+        return Words::tr("Not checked");
+    case SignatureState::Valid:
+        //: Of a request's signature
+        return Words::tr("Valid");
+    case SignatureState::Missing:
+        //: Of a request's signature
+        return Words::tr("Missing");
+    case SignatureState::Wrong:
+        //: Of a request's signature
+        return Words::tr("Wrong");
+    }
+    return {};
+}
+
+QString signatureAdvice(const SignatureFinding& signature)
+{
+    if (signature.state == SignatureState::Missing)
+        return Words::tr("Twilio signs every request: this one is not Twilio's, or a proxy in between takes the "
+                         "signature away.");
+    if (signature.state != SignatureState::Wrong)
+        return {};
+    if (!signature.isExplained)
+        return Words::tr("Too many requests were refused at the time to look for the cause. Look at another one.");
+    if (signature.variant == QLatin1String("body"))
+        return Words::tr("The address is signed, but the body was changed on its way. Look at the proxy in between.");
+    if (signature.signedUrl.isEmpty())
+        //: %1: an address
+        return Words::tr("No address near %1 matches either. Perhaps TWILIO_AUTH_TOKEN is not the primary auth token of "
+                         "this account (a subaccount has its own), or the webhook has another address, or it is not "
+                         "Twilio who asks.")
+            .arg(isolated(signature.checkedUrl));
+    //: %1, %2: addresses
+    const QString difference = Words::tr("Twilio signed %1, and the engine takes itself for %2.")
+                                   .arg(isolated(signature.signedUrl), isolated(signature.checkedUrl));
+    const QString advice = signature.variant.contains(QLatin1String("form fields"))
+        ? Words::tr("The body was added or changed on its way. Look at the proxy in between.")
+        : signature.variant == QLatin1String("trailing slash")
+        ? Words::tr("Give Twilio the address without that difference, or keep the proxy from rewriting it.")
+        : Words::tr("Set KAV_PUBLIC_URL to the scheme, host and port that Twilio calls.");
+    return difference + QLatin1Char(' ') + advice;
+}
+
+QString protocolText(const RequestRecord& request)
+{
+    if (request.offered == request.given)
+        return request.given.isEmpty() ? none() : isolated(request.given);
+    //: Sub-protocols of a WebSocket. %1: offered; %2: given
+    return Words::tr("%1, given: %2")
+        .arg(request.offered.isEmpty() ? none() : isolated(request.offered),
+            request.given.isEmpty() ? none() : isolated(request.given));
+}
+
+QString tookText(std::chrono::microseconds took)
+{
+    using namespace std::chrono_literals;
+    if (took >= 10ms)
+        return gapText(std::chrono::round<std::chrono::milliseconds>(took));
+    //: Milliseconds, with a fraction
+    return isolatedByItself(Words::tr("%1 ms", "fraction").arg(QLocale().toString(double(took.count()) / 1000, 'f', 1)));
+}
+
 QString errorSentence(const protocol::CommandError& error)
 {
     using protocol::ErrorCode;

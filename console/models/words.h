@@ -28,6 +28,15 @@ QString refusalSentence(const protocol::Refusal& refusal);
 /// Why the engine takes no calls, for a word of EngineStatus::notReady: a sentence; an unknown word as it is.
 QString notReadySentence(const QString& word);
 
+QString requestKindWord(RequestKind kind); ///< "Webhook"
+QString signatureWord(SignatureState state); ///< "Valid"
+/// What a signature that did not hold means, and what can be done; empty: there is nothing to do. Whole sentences.
+QString signatureAdvice(const SignatureFinding& signature);
+/// "audio.twilio.com": offered and given; both, where they differ.
+QString protocolText(const RequestRecord& request);
+/// "0.4 ms", "12 ms", "1.24 s".
+QString tookText(std::chrono::microseconds took);
+
 /// "0:07", "12:34", "1:02:03": the same in every language, isolated for right-to-left text.
 QString durationText(std::chrono::milliseconds length);
 /// "7 s", "12 min", "1 h 5 min": for sentences and screen readers; in units that have one form for every number.

@@ -299,6 +299,17 @@ qint64 Synchronizer::warmService(const QString& serviceId)
     return d->post(wire::WarmService{0, serviceId});
 }
 
+qint64 Synchronizer::queryRequests(const RequestFilter& filter, const QString& after, int limit)
+{
+    return d->post(wire::QueryRequests{0, filter.text, filter.call,
+        filter.kind ? requestKindName(*filter.kind) : QString(), filter.refusedOnly, after, limit});
+}
+
+qint64 Synchronizer::watchRequests(bool on)
+{
+    return on ? d->post(wire::WatchRequests{}) : d->post(wire::UnwatchRequests{});
+}
+
 void Synchronizer::resync()
 {
     if (d->isLive() && !d->snapshotAsked)
@@ -351,6 +362,7 @@ void Synchronizer::Private::handle(const QByteArray& text)
                    [this](const wire::Heartbeat& heartbeat) { takeHeartbeat(heartbeat); },
                    [this](const wire::Pong& pong) { takePong(pong); },
                    [this](const wire::Reply& reply) { takeReply(reply); },
+                   [this](const wire::Requests& requests) { Q_EMIT q.requestsCame(requests); },
                    [this](const wire::UnknownMessage&) { ++counters.ignored; },
                },
         *message);

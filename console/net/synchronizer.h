@@ -75,6 +75,8 @@ public:
     qint64 queryLog(const QString& text, const QString& after, int limit);
     qint64 queryCall(const QString& callId);
     qint64 warmService(const QString& serviceId);
+    qint64 queryRequests(const RequestFilter& filter, const QString& after, int limit);
+    qint64 watchRequests(bool on); ///< of this line only: it is forgotten with it
     void resync(); ///< asks for a snapshot (F5); nothing while one is on its way
 
     struct Counters final {
@@ -106,6 +108,7 @@ Q_SIGNALS:
     void transcriptTaken(const kav::protocol::CallTranscript& transcript);
     void turnChanged(const QString& callId, const kav::TranscriptTurn& turn);
     void logChanged(const kav::CallLogRow& row);
+    void requestsCame(const kav::protocol::Requests& requests);
     void deltaTaken(qint64 seq);
 
     void commandFinished(qint64 id, const kav::console::Outcome& outcome);

@@ -65,12 +65,17 @@ void CellDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, 
 
     switch (m_kind) {
     case Kind::State:
+    case Kind::Verdict:
+    case Kind::Status:
     case Kind::End: {
         Look state{QString(), Tone::Neutral};
         if (m_kind == Kind::State) {
             state = lookOf(static_cast<CallState>(index.data(StateRole).toInt()));
         } else if (const QVariant item = index.data(ItemRole); item.metaType() == QMetaType::fromType<CallLogRow>()) {
             state = lookOf(item.value<CallLogRow>().reason);
+        } else if (item.metaType() == QMetaType::fromType<RequestRecord>()) {
+            const auto request = item.value<RequestRecord>();
+            state = m_kind == Kind::Verdict ? lookOf(request.signature.state) : lookOfStatus(request.status);
         }
         const QColor color = inTone(state.tone);
         const int extent = iconExtent(metrics);
@@ -159,7 +164,7 @@ QSize CellDelegate::sizeHint(const QStyleOptionViewItem& option, const QModelInd
     int width = metrics.horizontalAdvance(withoutIsolates(index.data(Qt::DisplayRole).toString())) + 2 * pad;
     if (m_kind == Kind::State)
         width += 2 * (iconExtent(metrics) + pad);
-    else if (m_kind == Kind::End)
+    else if (m_kind == Kind::End || m_kind == Kind::Verdict || m_kind == Kind::Status)
         width += iconExtent(metrics) + pad;
     return {width, height};
 }
@@ -186,6 +191,29 @@ Look lookOf(EndReason reason)
         return {QStringLiteral("lamp-failed"), Tone::Bad};
     }
     Q_UNREACHABLE();
+}
+
+Look lookOf(SignatureState state)
+{
+    switch (state) {
+    case SignatureState::NotChecked:
+        return {QStringLiteral("lamp-off"), Tone::Calm};
+    case SignatureState::Valid:
+        return {QStringLiteral("lamp-ready"), Tone::Good};
+    case SignatureState::Missing:
+        return {QStringLiteral("lamp-degraded"), Tone::Warning};
+    case SignatureState::Wrong:
+        return {QStringLiteral("lamp-failed"), Tone::Bad};
+    }
+    Q_UNREACHABLE();
+}
+
+Look lookOfStatus(int httpStatus)
+{
+    if (httpStatus == 0)
+        return {QStringLiteral("ended"), Tone::Warning};
+    return httpStatus < 400 ? Look{QStringLiteral("lamp-ready"), Tone::Neutral}
+                            : Look{QStringLiteral("lamp-failed"), Tone::Bad};
 }
 
 QString testBadge()

@@ -15,6 +15,8 @@ public:
     enum class Kind {
         State, ///< icon, word and colour of CallState
         End, ///< of EndReason
+        Verdict, ///< of a request's signature
+        Status, ///< of a request's answer
         Code, ///< numbers of telephones, times of day: left-to-right, elided in the middle
         Number, ///< at the right edge, so that digits stand below each other; left-to-right
         Wait, ///< a Number that takes the colour of LevelRole
@@ -36,6 +38,8 @@ private:
 };
 
 Look lookOf(EndReason reason);
+Look lookOf(SignatureState state);
+Look lookOfStatus(int httpStatus); ///< 0: there was no answer
 /// The word on a test call's chip.
 QString testBadge();
 

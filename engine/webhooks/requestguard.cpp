@@ -5,8 +5,6 @@
 #include "shared/core/logging.h"
 #include "shared/core/masking.h"
 
-#include <QRegularExpression>
-
 #include <algorithm>
 
 namespace kav::webhooks {
@@ -191,9 +189,6 @@ RequestGuard::Refusal RequestGuard::findFault(
             if (from > 0)
                 match = match.left(from) + path + (endsInSlash ? QStringLiteral("/") : QString());
         }
-        // Numbers stand in queries, and in a form that no masking knows.
-        static const QRegularExpression query(QStringLiteral("\\?\\S*"));
-        match.replace(query, QStringLiteral("?(query)"));
         finding.signedUrl = match;
         finding.variant = near.difference;
         reason += match.isEmpty() ? QStringLiteral(": nor any near URL; another auth token, or not Twilio")

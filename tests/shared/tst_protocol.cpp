@@ -182,7 +182,14 @@ const QStringList OptionalFields{QStringLiteral("hello.features"), QStringLitera
     QStringLiteral("service.stage"), QStringLiteral("service.use"), QStringLiteral("services[].stage"),
     QStringLiteral("services[].use"), QStringLiteral("use.p"),
     QStringLiteral("latency.parts"), QStringLiteral("parts[].by"), QStringLiteral("latency.filler"),
-    QStringLiteral("latency.total"), QStringLiteral("latency.answerUs")};
+    QStringLiteral("latency.total"), QStringLiteral("latency.answerUs"),
+    QStringLiteral("query-requests.text"), QStringLiteral("query-requests.call"), QStringLiteral("query-requests.kind"),
+    QStringLiteral("query-requests.refused"), QStringLiteral("query-requests.after"), QStringLiteral("requests.missed"),
+    QStringLiteral("requests[].parameters"), QStringLiteral("requests[].headers"), QStringLiteral("requests[].peer"),
+    QStringLiteral("requests[].offered"), QStringLiteral("requests[].given"), QStringLiteral("requests[].reason"),
+    QStringLiteral("requests[].duplicateOf"), QStringLiteral("requests[].call"), QStringLiteral("requests[].end"),
+    QStringLiteral("signature.variant"), QStringLiteral("signature.signedUrl"), QStringLiteral("signature.checkedUrl"),
+    QStringLiteral("end.reason")};
 
 /// The entry of OptionalFields that names this field; -1 for a mandatory one.
 int optionalField(QString path)
