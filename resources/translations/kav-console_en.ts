@@ -95,6 +95,37 @@
     </message>
 </context>
 <context>
+    <name>kav::console::RequestsPane</name>
+    <message numerus="yes">
+        <source>%n request(s) shown; more cannot be read without the engine.</source>
+        <translation>
+            <numerusform>One request shown; more cannot be read without the engine.</numerusform>
+            <numerusform>%n requests shown; more cannot be read without the engine.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n request(s): all that match.</source>
+        <translation>
+            <numerusform>One request: all that match.</numerusform>
+            <numerusform>%n requests: all that match.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n request(s) shown; scroll down for older ones.</source>
+        <translation>
+            <numerusform>One request shown; scroll down for older ones.</numerusform>
+            <numerusform>%n requests shown; scroll down for older ones.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n refused request(s) only counted</source>
+        <translation>
+            <numerusform>one refused request only counted</numerusform>
+            <numerusform>%n refused requests only counted</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>kav::console::TestCallDialog</name>
     <message numerus="yes">
         <source>The caller says %n line(s), each when the agent is silent.</source>

@@ -474,6 +474,10 @@
         <source>The line to the engine was lost before it answered. Whether it was done is not known.</source>
         <translation>הקו למנוע אבד לפני שהשיב. לא ידוע אם הפעולה נעשתה.</translation>
     </message>
+    <message>
+        <source>This engine does not show its requests.</source>
+        <translation>המנוע הזה אינו מציג את הבקשות שהגיעו אליו.</translation>
+    </message>
 </context>
 <context>
     <name>kav::console::EndCallQuestion</name>
@@ -1185,6 +1189,26 @@ Apache-2.0. Uses Qt %1 under the LGPL.</source>
         <comment>keys</comment>
         <translation>יציאה מלוח הקיר (%1)</translation>
     </message>
+    <message>
+        <source>&amp;Requests</source>
+        <translation>&amp;בקשות</translation>
+    </message>
+    <message>
+        <source>Re&amp;quests of the call</source>
+        <translation>בק&amp;שות השיחה</translation>
+    </message>
+    <message>
+        <source>Requests</source>
+        <translation>בקשות</translation>
+    </message>
+    <message>
+        <source>Select a call first.</source>
+        <translation>יש לבחור שיחה תחילה.</translation>
+    </message>
+    <message>
+        <source>The webhooks and the stream of the selected call</source>
+        <translation>ה־webhooks והזרם של השיחה שנבחרה</translation>
+    </message>
 </context>
 <context>
     <name>kav::console::MessageStrip</name>
@@ -1229,6 +1253,259 @@ Apache-2.0. Uses Qt %1 under the LGPL.</source>
     <message>
         <source>Messages</source>
         <translation>הודעות</translation>
+    </message>
+</context>
+<context>
+    <name>kav::console::RequestsModel</name>
+    <message>
+        <source>Came</source>
+        <extracomment>Column: when the request came</extracomment>
+        <translation>הגיעה</translation>
+    </message>
+    <message>
+        <source>Signature</source>
+        <extracomment>Column: whether the request&apos;s signature is right</extracomment>
+        <translation>חתימה</translation>
+    </message>
+    <message>
+        <source>Status</source>
+        <extracomment>Column: the HTTP status of the answer</extracomment>
+        <translation>סטטוס</translation>
+    </message>
+    <message>
+        <source>Request</source>
+        <extracomment>Column: method and path of the request</extracomment>
+        <translation>בקשה</translation>
+    </message>
+    <message>
+        <source>Sub-protocol</source>
+        <extracomment>Column: the WebSocket sub-protocol that was offered and given</extracomment>
+        <translation>תת־פרוטוקול</translation>
+    </message>
+    <message>
+        <source>Call</source>
+        <extracomment>Column: the id of the call that the request is about</extracomment>
+        <translation>שיחה</translation>
+    </message>
+    <message>
+        <source>Bytes</source>
+        <extracomment>Column: bytes of request and answer</extracomment>
+        <translation>בתים</translation>
+    </message>
+    <message>
+        <source>Took</source>
+        <extracomment>Column: time until the answer</extracomment>
+        <translation>נמשכה</translation>
+    </message>
+    <message>
+        <source>gone</source>
+        <extracomment>In place of a status: the client went away before the answer</extracomment>
+        <translation>עזב</translation>
+    </message>
+    <message>
+        <source>%1 %2 at %3, %4, status %5</source>
+        <extracomment>Read out. %1: kind of the request; %2: path; %3: time; %4: the signature&apos;s state; %5: HTTP status</extracomment>
+        <translation>%1 %2 בשעה %3, %4, סטטוס %5</translation>
+    </message>
+</context>
+<context>
+    <name>kav::console::RequestsPane</name>
+    <message>
+        <source>Search all requests: path, address, call id, reason or a parameter</source>
+        <translation>חיפוש בכל הבקשות: נתיב, כתובת, מזהה שיחה, סיבה או פרמטר</translation>
+    </message>
+    <message>
+        <source>Search in the requests</source>
+        <translation>חיפוש בבקשות</translation>
+    </message>
+    <message>
+        <source>&amp;Refused only</source>
+        <translation>רק ש&amp;נדחו</translation>
+    </message>
+    <message>
+        <source>&amp;This call only</source>
+        <translation>רק השיחה ה&amp;זו</translation>
+    </message>
+    <message>
+        <source>Only the requests of the call that is selected</source>
+        <translation>רק הבקשות של השיחה שנבחרה</translation>
+    </message>
+    <message>
+        <source>Read the requests anew.</source>
+        <translation>קריאת הבקשות מחדש.</translation>
+    </message>
+    <message>
+        <source>Read the requests anew</source>
+        <translation>קריאת הבקשות מחדש</translation>
+    </message>
+    <message>
+        <source>Try again</source>
+        <translation>לנסות שוב</translation>
+    </message>
+    <message>
+        <source>Copy as text</source>
+        <translation>העתקה כטקסט</translation>
+    </message>
+    <message>
+        <source>Copies all that is known of the selected request</source>
+        <translation>מעתיק את כל מה שידוע על הבקשה שנבחרה</translation>
+    </message>
+    <message>
+        <source>Requests</source>
+        <translation>בקשות</translation>
+    </message>
+    <message>
+        <source>The selected request</source>
+        <translation>הבקשה שנבחרה</translation>
+    </message>
+    <message>
+        <source>Select a request to see all of it.</source>
+        <translation>בחירת בקשה תציג את כולה.</translation>
+    </message>
+    <message>
+        <source>State of the requests</source>
+        <translation>מצב הבקשות</translation>
+    </message>
+    <message>
+        <source>Loading requests…</source>
+        <translation>הבקשות נטענות…</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n request(s) shown; more cannot be read without the engine.</source>
+        <translation>
+            <numerusform>בקשה אחת מוצגת; בלי המנוע אי אפשר לקרוא עוד.</numerusform>
+            <numerusform>%n בקשות מוצגות; בלי המנוע אי אפשר לקרוא עוד.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n request(s): all that match.</source>
+        <translation>
+            <numerusform>בקשה אחת: כל המתאימות.</numerusform>
+            <numerusform>%n בקשות: כל המתאימות.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%n request(s) shown; scroll down for older ones.</source>
+        <translation>
+            <numerusform>בקשה אחת מוצגת; גלילה מטה תביא ישנות יותר.</numerusform>
+            <numerusform>%n בקשות מוצגות; גלילה מטה תביא ישנות יותר.</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>The requests could not be read.</source>
+        <translation>לא ניתן היה לקרוא את הבקשות.</translation>
+    </message>
+    <message>
+        <source>Not connected. The requests are the engine&apos;s.</source>
+        <translation>אין חיבור. הבקשות נמצאות אצל המנוע.</translation>
+    </message>
+    <message>
+        <source>No request matches.</source>
+        <translation>אין בקשה מתאימה.</translation>
+    </message>
+    <message>
+        <source>No request has come yet.</source>
+        <translation>עדיין לא הגיעה בקשה.</translation>
+    </message>
+    <message>
+        <source>Signature</source>
+        <translation>חתימה</translation>
+    </message>
+    <message>
+        <source>What to do</source>
+        <translation>מה לעשות</translation>
+    </message>
+    <message>
+        <source>Status</source>
+        <translation>סטטוס</translation>
+    </message>
+    <message>
+        <source>The client was gone before the answer.</source>
+        <translation>הלקוח עזב לפני התשובה.</translation>
+    </message>
+    <message>
+        <source>Refused</source>
+        <translation>נדחתה</translation>
+    </message>
+    <message>
+        <source>Request</source>
+        <translation>בקשה</translation>
+    </message>
+    <message>
+        <source>Kind</source>
+        <translation>סוג</translation>
+    </message>
+    <message>
+        <source>Came</source>
+        <translation>הגיעה</translation>
+    </message>
+    <message>
+        <source>Took</source>
+        <translation>נמשכה</translation>
+    </message>
+    <message>
+        <source>From</source>
+        <translation>מאת</translation>
+    </message>
+    <message>
+        <source>Call</source>
+        <translation>שיחה</translation>
+    </message>
+    <message>
+        <source>Sub-protocol</source>
+        <translation>תת־פרוטוקול</translation>
+    </message>
+    <message>
+        <source>Bytes</source>
+        <extracomment>Bytes. %1: of the request; %2: of the answer</extracomment>
+        <translation>בתים</translation>
+    </message>
+    <message>
+        <source>%1 in, %2 out</source>
+        <translation>%1 נכנסים, %2 יוצאים</translation>
+    </message>
+    <message>
+        <source>Repeats</source>
+        <extracomment>Of a request that repeats one from before. %1: time of day</extracomment>
+        <translation>חוזרת על</translation>
+    </message>
+    <message>
+        <source>the one of %1, and got its answer</source>
+        <translation>הבקשה מ־%1, וקיבלה את תשובתה</translation>
+    </message>
+    <message>
+        <source>Closed</source>
+        <extracomment>How a connection ended. %1: a number and words of the protocol; %2: how long it was open</extracomment>
+        <translation>נסגר</translation>
+    </message>
+    <message>
+        <source>by the other side: %1, after %2</source>
+        <translation>בידי הצד השני: %1, אחרי %2</translation>
+    </message>
+    <message>
+        <source>by the engine: %1, after %2</source>
+        <translation>בידי המנוע: %1, אחרי %2</translation>
+    </message>
+    <message>
+        <source>Messages</source>
+        <extracomment>%1, %3: numbers of messages; %2, %4: bytes</extracomment>
+        <translation>הודעות</translation>
+    </message>
+    <message>
+        <source>%1 in (%2 bytes), %3 out (%4 bytes)</source>
+        <translation>%1 נכנסות (%2 בתים), %3 יוצאות (%4 בתים)</translation>
+    </message>
+    <message>
+        <source>Before it</source>
+        <extracomment>Of requests that were refused</extracomment>
+        <translation>לפניה</translation>
+    </message>
+    <message numerus="yes">
+        <source>%n refused request(s) only counted</source>
+        <translation>
+            <numerusform>בקשה אחת שנדחתה ורק נספרה</numerusform>
+            <numerusform>%n בקשות שנדחו ורק נספרו</numerusform>
+        </translation>
     </message>
 </context>
 <context>
@@ -2223,6 +2500,91 @@ State of the line to the engine</extracomment>
         <source>Spent by %1.</source>
         <extracomment>%1: name of a provider, such as google</extracomment>
         <translation>הזמן הלך על %1.</translation>
+    </message>
+    <message>
+        <source>Webhook</source>
+        <extracomment>A request of Twilio&apos;s</extracomment>
+        <translation>Webhook</translation>
+    </message>
+    <message>
+        <source>Stream</source>
+        <extracomment>A request that opens a call&apos;s stream of sound</extracomment>
+        <translation>זרם</translation>
+    </message>
+    <message>
+        <source>Console</source>
+        <extracomment>A request of a console that connects</extracomment>
+        <translation>מסוף</translation>
+    </message>
+    <message>
+        <source>Page</source>
+        <extracomment>A request for a page such as /metrics</extracomment>
+        <translation>דף</translation>
+    </message>
+    <message>
+        <source>Not checked</source>
+        <extracomment>Of a request&apos;s signature</extracomment>
+        <translation>לא נבדקה</translation>
+    </message>
+    <message>
+        <source>Valid</source>
+        <extracomment>Of a request&apos;s signature</extracomment>
+        <translation>תקפה</translation>
+    </message>
+    <message>
+        <source>Missing</source>
+        <extracomment>Of a request&apos;s signature</extracomment>
+        <translation>חסרה</translation>
+    </message>
+    <message>
+        <source>Wrong</source>
+        <extracomment>Of a request&apos;s signature</extracomment>
+        <translation>שגויה</translation>
+    </message>
+    <message>
+        <source>Twilio signs every request: this one is not Twilio&apos;s, or a proxy in between takes the signature away.</source>
+        <translation>Twilio חותמת על כל בקשה: זו אינה של Twilio, או ששרת מתווך בדרך מסיר את החתימה.</translation>
+    </message>
+    <message>
+        <source>Too many requests were refused at the time to look for the cause. Look at another one.</source>
+        <translation>באותו זמן נדחו בקשות רבות מכדי לחפש את הסיבה. כדאי להסתכל בבקשה אחרת.</translation>
+    </message>
+    <message>
+        <source>The address is signed, but the body was changed on its way. Look at the proxy in between.</source>
+        <translation>הכתובת חתומה, אבל הגוף השתנה בדרך. יש לבדוק את השרת המתווך.</translation>
+    </message>
+    <message>
+        <source>No address near %1 matches either. Perhaps TWILIO_AUTH_TOKEN is not the primary auth token of this account (a subaccount has its own), or the webhook has another address, or it is not Twilio who asks.</source>
+        <extracomment>%1: an address</extracomment>
+        <translation>גם אף כתובת קרובה ל־%1 אינה מתאימה. אולי TWILIO_AUTH_TOKEN אינו מפתח האימות הראשי של החשבון הזה (לחשבון משנה יש מפתח משלו), או שלכתובת ה־webhook יש צורה אחרת, או שלא Twilio היא הפונה.</translation>
+    </message>
+    <message>
+        <source>Twilio signed %1, and the engine takes itself for %2.</source>
+        <extracomment>%1, %2: addresses</extracomment>
+        <translation>Twilio חתמה על %1, והמנוע סבור שכתובתו %2.</translation>
+    </message>
+    <message>
+        <source>The body was added or changed on its way. Look at the proxy in between.</source>
+        <translation>הגוף נוסף או השתנה בדרך. יש לבדוק את השרת המתווך.</translation>
+    </message>
+    <message>
+        <source>Give Twilio the address without that difference, or keep the proxy from rewriting it.</source>
+        <translation>יש לתת ל־Twilio את הכתובת בלי ההבדל הזה, או למנוע מהשרת המתווך לשנות אותה.</translation>
+    </message>
+    <message>
+        <source>Set KAV_PUBLIC_URL to the scheme, host and port that Twilio calls.</source>
+        <translation>יש לקבוע ב־KAV_PUBLIC_URL את הסכמה, המארח והפורט ש־Twilio פונה אליהם.</translation>
+    </message>
+    <message>
+        <source>%1, given: %2</source>
+        <extracomment>Sub-protocols of a WebSocket. %1: offered; %2: given</extracomment>
+        <translation>%1, ניתן: %2</translation>
+    </message>
+    <message>
+        <source>%1 ms</source>
+        <comment>fraction</comment>
+        <extracomment>Milliseconds, with a fraction</extracomment>
+        <translation>%1 מ״ש</translation>
     </message>
 </context>
 </TS>
