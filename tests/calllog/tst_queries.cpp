@@ -21,6 +21,7 @@ private Q_SLOTS:
     void oneCallComesWithItsTurnsAndEventsInOrder();
     void anUnknownCallIsNotFound();
     void aWrongCursorIsRefused();
+    void requestsComeNewestFirstAndWithTheirEnd();
     void anyThreadMayAskOverAConnectionOfItsOwn();
     void withoutDatabaseTheAnswerSaysWhatToDo();
 
@@ -143,6 +144,67 @@ void TestQueries::aWrongCursorIsRefused()
     const auto queries = Queries::open(m_settings);
     QVERIFY(queries);
     QCOMPARE((*queries)->calls({5, QStringLiteral("nonsense"), {}}).error().code, Error::Code::Invalid);
+}
+
+void TestQueries::requestsComeNewestFirstAndWithTheirEnd()
+{
+    const QTemporaryDir dir;
+    const Settings settings = quickSettings(dir.path());
+    QVERIFY(migrate(settings));
+    {
+        CallLog log(settings, m_clock);
+        log.start();
+        for (int i = 0; i < 6; ++i) {
+            RequestRecord request;
+            request.id = QStringLiteral("run-%1").arg(i);
+            request.at = at(i / 2); // two in the same millisecond
+            request.kind = i == 3 ? RequestKind::Stream : RequestKind::Webhook;
+            request.status = i == 5 ? 403 : 200;
+            request.call = i < 4 ? QStringLiteral("CA1") : QString();
+            request.path = QStringLiteral("/webhook/a_%1").arg(i);
+            request.parameters = {{QStringLiteral("From"), QStringLiteral("+972501234567")}};
+            log.append({Entry::Kind::Request, request.call, request.at, requestToJson(request)});
+            if (i != 3)
+                continue;
+            request.end = ConnectionEnd{1000, true, {}, 1, 2, 3, 4, std::chrono::milliseconds(5)};
+            log.append({Entry::Kind::Request, request.call, request.at, requestToJson(request)});
+        }
+        log.append({Entry::Kind::Request, {}, at(9), {{QStringLiteral("path"), QStringLiteral("/without/an/id")}}});
+        log.stop();
+    }
+    const auto queries = Queries::open(settings);
+    QVERIFY(queries);
+    const auto ids = [&queries](const RequestFilter& filter, int limit = 500, const QString& after = {}) {
+        QStringList all;
+        const auto page = (*queries)->requests(filter, limit, after);
+        if (!page)
+            return QStringList{page.error().message};
+        for (const RequestRecord& request : page->requests)
+            all += request.id.mid(4);
+        return all + QStringList(page->next);
+    };
+    QCOMPARE(ids({}), QStringLiteral("5 4 3 2 1 0 ").split(QLatin1Char(' ')));
+    QStringList paged;
+    QString after;
+    do {
+        const auto page = (*queries)->requests({}, 4, after);
+        QVERIFY(page);
+        for (const RequestRecord& request : page->requests)
+            paged += request.id.mid(4);
+        after = page->next;
+    } while (!after.isEmpty());
+    QCOMPARE(paged, QStringLiteral("5 4 3 2 1 0").split(QLatin1Char(' ')));
+    QCOMPARE(ids({{}, {}, {}, true}), (QStringList{QStringLiteral("5"), QString()}));
+    QCOMPARE(ids({{}, {}, RequestKind::Stream, false}), (QStringList{QStringLiteral("3"), QString()}));
+    QCOMPARE(ids({{}, QStringLiteral("CA1"), {}, false}).size(), 5);
+    QCOMPARE(ids({QStringLiteral("A_2"), {}, {}, false}), (QStringList{QStringLiteral("2"), QString()}));
+    QCOMPARE(ids({QStringLiteral("webhook\":"), {}, {}, false}), QStringList{QString()}); // JSON's own words are none
+    QVERIFY(!(*queries)->requests({}, 5, QStringLiteral("no cursor")));
+    const auto stream = (*queries)->requests({{}, {}, RequestKind::Stream, false}, 1);
+    QVERIFY(stream);
+    QVERIFY(stream->requests.first().end);
+    QCOMPARE(stream->requests.first().end->messagesOut, 2);
+    QVERIFY(!stream->requests.first().parameters.first().value.contains(QStringLiteral("501234"))); // the second lock
 }
 
 void TestQueries::anyThreadMayAskOverAConnectionOfItsOwn()

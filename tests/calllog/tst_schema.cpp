@@ -80,7 +80,7 @@ void TestSchema::migratingTwiceChangesNothing()
     QVERIFY2(account->startsWith(path + QStringLiteral(": schema 0 -> ")), qPrintable(*account));
     const QStringList tables =
         sql(path, QStringLiteral("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"));
-    for (const char* table : {"calls", "events", "journals", "operator_acts", "schema_version", "turns", "webhooks"})
+    for (const char* table : {"calls", "events", "journals", "operator_acts", "requests", "schema_version", "turns", "webhooks"})
         QVERIFY2(tables.contains(QLatin1String(table)), table);
     QCOMPARE(sql(path, QStringLiteral("PRAGMA journal_mode")), QStringList{QStringLiteral("wal")});
     account = migrate(settings);

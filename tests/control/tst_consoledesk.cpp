@@ -76,6 +76,8 @@ private Q_SLOTS:
     void boundsThePageOfTheLog();
 
     void tellsThatTheEngineGoes();
+    void requestsAreToldToThoseThatWatchThem();
+    void requestsThatWaitTooLongAreMissed();
     void noSecretReachesLogOrRecord();
 };
 
@@ -122,6 +124,9 @@ struct Asked {
         };
         all.queryCall = [take](const Operator& who, const QueryCall& command, const Done& done) {
             take(who.name + QStringLiteral(" opens ") + command.call, done);
+        };
+        all.queryRequests = [take](const Operator& who, const QueryRequests& command, const Done& done) {
+            take(who.name + QStringLiteral(" inspects %1").arg(command.limit), done);
         };
         all.warmService = [take](const Operator& who, const WarmService& command, const Done& done) {
             take(who.name + QStringLiteral(" warms ") + command.service, done);
@@ -199,7 +204,8 @@ void TestConsoleDesk::announcesOnlyWhatItCanDo()
     Asked asked;
     QCOMPARE(features({}), QStringList{feature::Replay});
     QCOMPARE(features(asked.commands()),
-        (QStringList{feature::Replay, feature::CallLog, feature::TestCall, feature::Control, feature::Warm}));
+        (QStringList{feature::Replay, feature::CallLog, feature::TestCall, feature::Control, feature::Warm,
+            feature::Inspector}));
     Commands half = asked.commands();
     half.endCall = {};
     half.queryCall = {};
@@ -1244,6 +1250,69 @@ void TestConsoleDesk::tellsThatTheEngineGoes()
     talk.desk.shutDown();
     console.leaves();
     QCOMPARE(talk.acts().last(), QStringLiteral("dana disconnect  done"));
+}
+
+namespace {
+RequestRecord requestOf(int number)
+{
+    RequestRecord request;
+    request.id = QStringLiteral("run-%1").arg(number);
+    request.path = QStringLiteral("/webhook/call_status");
+    return request;
+}
+} // namespace
+
+void TestConsoleDesk::requestsAreToldToThoseThatWatchThem()
+{
+    Asked asked;
+    Talk talk({}, {}, asked.commands());
+    Talker watching = talk.joins(), other = talk.joins();
+    talk.desk.flush();
+    watching.heard();
+    other.heard();
+    talk.desk.addRequest(requestOf(1)); // nobody asked
+    watching.says(WatchRequests{1});
+    QCOMPARE(texts(watching.heard()), texts({done(1)}));
+    talk.desk.addRequest(requestOf(2));
+    talk.desk.addRequest(requestOf(3));
+    talk.desk.flush();
+    QCOMPARE(texts(watching.heard()), texts({Requests{{requestOf(2), requestOf(3)}, false}}));
+    talk.desk.flush();
+    QCOMPARE(watching.heard().size(), 0);
+    QCOMPARE(other.heard().size(), 0);
+    watching.says(UnwatchRequests{2});
+    talk.desk.addRequest(requestOf(4));
+    talk.desk.flush();
+    QCOMPARE(texts(watching.heard()), texts({done(2)}));
+    watching.says(QueryRequests{3, {}, {}, {}, false, {}, 100'000});
+    QCOMPARE(asked.what.last(), QStringLiteral("dana inspects 500"));
+    // An engine without it says so.
+    Talk plain;
+    Talker console = plain.joins();
+    plain.desk.flush();
+    console.heard();
+    console.says(WatchRequests{1});
+    console.says(QueryRequests{2, {}, {}, {}, false, {}, 1});
+    const auto heard = console.heard();
+    QCOMPARE(heard.size(), 2);
+    for (const auto& message : heard)
+        QCOMPARE(failure(std::get<Reply>(message)).code, ErrorCode::NotPossible);
+}
+
+void TestConsoleDesk::requestsThatWaitTooLongAreMissed()
+{
+    Settings settings;
+    settings.requestNews = 3;
+    Asked asked;
+    Talk talk(settings, {}, asked.commands());
+    Talker console = talk.joins();
+    console.says(WatchRequests{1});
+    talk.desk.flush();
+    console.heard();
+    for (int i = 1; i <= 5; ++i)
+        talk.desk.addRequest(requestOf(i));
+    talk.desk.flush();
+    QCOMPARE(texts(console.heard()), texts({Requests{{requestOf(3), requestOf(4), requestOf(5)}, true}}));
 }
 
 void TestConsoleDesk::noSecretReachesLogOrRecord()

@@ -81,6 +81,8 @@ void ConsoleClient::onText(const QString& text)
         if (const auto transcript = resultOf<protocol::CallTranscript>(*reply))
             take(*transcript);
         m_replies.insert(reply->id, *reply);
+    } else if (const auto* news = std::get_if<protocol::Requests>(&*message)) {
+        requests += news->requests;
     } else if (const auto* unknown = std::get_if<protocol::UnknownMessage>(&*message)) {
         faults += QStringLiteral("an unknown message: ") + unknown->type;
     }

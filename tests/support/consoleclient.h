@@ -46,6 +46,7 @@ public:
     QStringList gone; ///< calls that left the list
     QHash<QString, QList<CallState>> states; ///< of a call, each once in a row
     QHash<QString, QMap<int, TranscriptTurn>> turns; ///< of watched calls
+    QList<RequestRecord> requests; ///< told of while they are watched, in order
     QMap<QString, CallLogRow> log; ///< rows told of, by id
     qint64 seq = 0;
     int closeCode = 0;
