@@ -50,7 +50,7 @@ public:
 
     /// Where everything stands in the main window, as Qt's widgets store it.
     struct Layout final {
-        QByteArray geometry, panes, liveCalls, callLog, call, requests;
+        QByteArray geometry, panes, liveCalls, callLog, call, requests{};
         bool operator==(const Layout&) const = default;
     };
     Layout layout() const; ///< empty members where nothing is known

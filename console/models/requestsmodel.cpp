@@ -19,8 +19,8 @@ struct RequestsModel::Private final {
     void apply(const RequestRecord& request);
     int rowOf(const QString& id) const
     {
-        const auto it = std::find_if(
-            rows.cbegin(), rows.cend(), [&id](const RequestRecord& request) { return request.id == id; });
+        const auto it =
+            std::find_if(rows.cbegin(), rows.cend(), [&id](const RequestRecord& request) { return request.id == id; });
         return it == rows.cend() ? -1 : int(it - rows.cbegin());
     }
     void removeFrom(int row);

@@ -180,9 +180,11 @@ void RequestsPane::Private::retranslate()
     status->setAccessibleName(tr("State of the requests"));
     table->setColumnSamples({{RequestsModel::Time, QStringLiteral("0000-00-00 00:00:00")},
         {RequestsModel::Verdict, signatureWord(SignatureState::NotChecked) + QStringLiteral("MM")},
-        {RequestsModel::Status, QStringLiteral("000MM")}, {RequestsModel::Request, QStringLiteral("POST /webhook/incoming_call")},
-        {RequestsModel::Protocol, QStringLiteral("audio.twilio.com")}, {RequestsModel::Call, QStringLiteral("CA000000000000")},
-        {RequestsModel::Bytes, QStringLiteral("0000 / 0000")}, {RequestsModel::Took, tookText(std::chrono::seconds(12))}});
+        {RequestsModel::Status, QStringLiteral("000MM")},
+        {RequestsModel::Request, QStringLiteral("POST /webhook/incoming_call")},
+        {RequestsModel::Protocol, QStringLiteral("audio.twilio.com")},
+        {RequestsModel::Call, QStringLiteral("CA000000000000")}, {RequestsModel::Bytes, QStringLiteral("0000 / 0000")},
+        {RequestsModel::Took, tookText(std::chrono::seconds(12))}});
     showStatus();
     showDetail();
 }
@@ -279,17 +281,18 @@ QList<RequestsPane::Private::Line> RequestsPane::Private::linesOf(const RequestR
         sentence(tr("Repeats"), tr("the one of %1, and got its answer").arg(timeText(request.duplicateOf, {})));
     if (request.end) {
         const ConnectionEnd& end = *request.end;
-        const QString code =
-            isolated(QStringLiteral("%1 %2").arg(end.code).arg(end.reason).trimmed());
+        const QString code = isolated(QStringLiteral("%1 %2").arg(end.code).arg(end.reason).trimmed());
         //: How a connection ended. %1: a number and words of the protocol; %2: how long it was open
-        sentence(tr("Closed"), (end.byPeer ? tr("by the other side: %1, after %2") : tr("by the engine: %1, after %2"))
-                                   .arg(code, durationWords(end.lasted)));
+        sentence(tr("Closed"),
+            (end.byPeer ? tr("by the other side: %1, after %2") : tr("by the engine: %1, after %2"))
+                .arg(code, durationWords(end.lasted)));
         //: %1, %3: numbers of messages; %2, %4: bytes
-        sentence(tr("Messages"), tr("%1 in (%2 bytes), %3 out (%4 bytes)")
-                                     .arg(end.messagesIn)
-                                     .arg(end.bytesIn)
-                                     .arg(end.messagesOut)
-                                     .arg(end.bytesOut));
+        sentence(tr("Messages"),
+            tr("%1 in (%2 bytes), %3 out (%4 bytes)")
+                .arg(end.messagesIn)
+                .arg(end.bytesIn)
+                .arg(end.messagesOut)
+                .arg(end.bytesOut));
     }
     if (request.notKept > 0)
         //: Of requests that were refused
@@ -311,13 +314,23 @@ void RequestsPane::Private::showDetail()
     }
     const Theme theme(q.palette());
     const QString muted = theme.color(Tone::Muted).name();
-    QString html = QStringLiteral("<table cellspacing='0' cellpadding='2'>");
+    // Qt mirrors no table: from right to left, the names are in its last column.
+    const bool mirrored = q.isRightToLeft();
+    const QString direction = mirrored ? QStringLiteral("rtl") : QStringLiteral("ltr");
+    QString html = QStringLiteral("<table cellspacing='0' cellpadding='2' width='100%'>");
     const QList<Line> lines = linesOf(*request);
     for (const Line& line : lines) {
         const QString text = line.isSentence ? line.text.toHtmlEscaped() : isolated(line.text).toHtmlEscaped();
-        const QString color = line.tone == Tone::Neutral ? q.palette().color(QPalette::Text).name() : theme.color(line.tone).name();
-        html += QStringLiteral("<tr><td style='color:%1'>%2&nbsp;&nbsp;</td><td style='color:%3'>%4</td></tr>")
-                    .arg(muted, line.name.toHtmlEscaped(), color, text);
+        const QString color =
+            line.tone == Tone::Neutral ? q.palette().color(QPalette::Text).name() : theme.color(line.tone).name();
+        QString name = line.name.toHtmlEscaped();
+        name.replace(QLatin1Char(' '), QChar(QChar::Nbsp));
+        const QString nameCell =
+            QStringLiteral("<td><p dir='%1' style='color:%2'>%3&nbsp;&nbsp;</p></td>").arg(direction, muted, name);
+        const QString textCell =
+            QStringLiteral("<td width='100%'><p dir='%1' style='color:%2'>%3</p></td>").arg(direction, color, text);
+        html +=
+            QStringLiteral("<tr>") + (mirrored ? textCell + nameCell : nameCell + textCell) + QStringLiteral("</tr>");
     }
     html += QStringLiteral("</table>");
     if (detail->property("shown").toString() == html)
@@ -437,6 +450,8 @@ void RequestsPane::changeEvent(QEvent* event)
         d->retranslate();
     else if (event->type() == QEvent::PaletteChange)
         d->recolor();
+    else if (event->type() == QEvent::LayoutDirectionChange)
+        d->showDetail();
 }
 
 } // namespace kav::console

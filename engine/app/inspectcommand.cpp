@@ -121,7 +121,8 @@ QString signatureAdvice(const SignatureFinding& signature)
     if (!signature.isExplained)
         return QStringLiteral("Too many requests were refused at the time to look for the cause; see another one.");
     if (signature.variant == QLatin1String("body"))
-        return QStringLiteral("The address is signed, but the body was changed on its way: look at the proxy in between.");
+        return QStringLiteral(
+            "The address is signed, but the body was changed on its way: look at the proxy in between.");
     if (signature.signedUrl.isEmpty()) {
         return QStringLiteral(
             "Nothing near %1 matches either. TWILIO_AUTH_TOKEN is perhaps not the primary auth token of this account "
@@ -133,9 +134,11 @@ QString signatureAdvice(const SignatureFinding& signature)
     if (signature.variant.contains(QLatin1String("form fields")))
         advice += QStringLiteral("The body was added or changed on its way: look at the proxy in between.");
     else if (signature.variant == QLatin1String("trailing slash"))
-        advice += QStringLiteral("Give Twilio the address without that difference, or keep the proxy from rewriting it.");
+        advice +=
+            QStringLiteral("Give Twilio the address without that difference, or keep the proxy from rewriting it.");
     else
-        advice += QStringLiteral("Set server.public_url (KAV_PUBLIC_URL) to the scheme, host and port that Twilio calls.");
+        advice +=
+            QStringLiteral("Set server.public_url (KAV_PUBLIC_URL) to the scheme, host and port that Twilio calls.");
     return advice;
 }
 
@@ -143,16 +146,17 @@ QString requestToText(const RequestRecord& request, bool colour)
 {
     const char* const tone = request.status == 0 ? Yellow : request.isRefused() ? Red : Green;
     QStringList lines;
-    lines += QStringLiteral("%1  %2  %3 %4  %5 ms  %6")
-                 .arg(painted(request.at.toString(Qt::ISODateWithMs), Grey, colour),
-                     painted(request.status == 0 ? QStringLiteral("---") : QString::number(request.status), tone, colour),
-                     request.method, request.path)
-                 .arg(double(request.took.count()) / 1000, 0, 'f', 1)
-                 .arg(painted(signatureWord(request.signature),
-                     request.signature.state == SignatureState::Valid           ? Green
-                         : request.signature.state == SignatureState::NotChecked ? Grey
-                                                                                 : Red,
-                     colour));
+    lines +=
+        QStringLiteral("%1  %2  %3 %4  %5 ms  %6")
+            .arg(painted(request.at.toString(Qt::ISODateWithMs), Grey, colour),
+                painted(request.status == 0 ? QStringLiteral("---") : QString::number(request.status), tone, colour),
+                request.method, request.path)
+            .arg(double(request.took.count()) / 1000, 0, 'f', 1)
+            .arg(painted(signatureWord(request.signature),
+                request.signature.state == SignatureState::Valid            ? Green
+                    : request.signature.state == SignatureState::NotChecked ? Grey
+                                                                            : Red,
+                colour));
     const auto add = [&lines](const QString& name, const QString& text) {
         if (!text.isEmpty())
             lines += QStringLiteral("    %1 %2").arg(name + QLatin1Char(':'), text);
@@ -163,7 +167,8 @@ QString requestToText(const RequestRecord& request, bool colour)
     add(QStringLiteral("refused"), request.reason);
     add(QStringLiteral("to do"), signatureAdvice(request.signature));
     if (request.duplicateOf.isValid())
-        add(QStringLiteral("repeats"), QStringLiteral("the one of %1").arg(request.duplicateOf.toString(Qt::ISODateWithMs)));
+        add(QStringLiteral("repeats"),
+            QStringLiteral("the one of %1").arg(request.duplicateOf.toString(Qt::ISODateWithMs)));
     if (request.kind == RequestKind::Stream || request.kind == RequestKind::Console) {
         const auto word = [](const QString& text) { return text.isEmpty() ? QStringLiteral("none") : text; };
         add(QStringLiteral("sub-protocol"),
@@ -176,7 +181,8 @@ QString requestToText(const RequestRecord& request, bool colour)
     add(QStringLiteral("from"),
         QStringLiteral("%1, %2 bytes in, %3 out").arg(request.peer).arg(request.bytesIn).arg(request.bytesOut));
     if (request.notKept > 0)
-        add(QStringLiteral("before it"), QStringLiteral("%1 refused requests were counted and not kept").arg(request.notKept));
+        add(QStringLiteral("before it"),
+            QStringLiteral("%1 refused requests were counted and not kept").arg(request.notKept));
     return lines.join(QLatin1Char('\n'));
 }
 

@@ -627,6 +627,7 @@ QList<std::pair<QString, QString>> settingSections()
         {QStringLiteral("dialog"), QStringLiteral("what is said")},
         {QStringLiteral("media"), QStringLiteral("media streams and playout")},
         {QStringLiteral("console"), QStringLiteral("operators' consoles")},
+        {QStringLiteral("inspector"), QStringLiteral("the request inspector")},
         {QStringLiteral("turn"), QStringLiteral("who has the floor, and for how long")},
         {QStringLiteral("providers"), QStringLiteral("which speech and language providers are used, and making them")},
         {QStringLiteral("tools"), QStringLiteral("what language models may call; read again on SIGHUP")},

@@ -151,8 +151,8 @@ void RequestInspector::ended(const net::SocketEnd& end)
     if (!m_open.contains(end.number))
         return;
     RequestRecord record = m_open.take(end.number);
-    record.end = ConnectionEnd{end.code, end.byPeer, end.reason, end.messagesIn, end.messagesOut, end.bytesIn,
-        end.bytesOut, end.lasted};
+    record.end = ConnectionEnd{
+        end.code, end.byPeer, end.reason, end.messagesIn, end.messagesOut, end.bytesIn, end.bytesOut, end.lasted};
     m_proven.replace(record);
     m_strangers.replace(record);
     tell(record);

@@ -93,8 +93,7 @@ QJsonObject requestToJson(const RequestRecord& request)
     if (!request.signature.isExplained)
         signature.insert(QStringLiteral("explained"), false);
 
-    QJsonObject json{{QStringLiteral("id"), request.id},
-        {QStringLiteral("at"), request.at.toString(Qt::ISODateWithMs)},
+    QJsonObject json{{QStringLiteral("id"), request.id}, {QStringLiteral("at"), request.at.toString(Qt::ISODateWithMs)},
         {QStringLiteral("kind"), requestKindName(request.kind)}, {QStringLiteral("method"), request.method},
         {QStringLiteral("path"), request.path}, {QStringLiteral("peer"), request.peer},
         {QStringLiteral("signature"), signature}, {QStringLiteral("status"), request.status},
@@ -126,7 +125,9 @@ QJsonObject requestToJson(const RequestRecord& request)
 RequestRecord requestFromJson(const QJsonObject& json)
 {
     const auto text = [&json](QLatin1String key) { return json.value(key).toString(); };
-    const auto time = [](const QJsonValue& value) { return QDateTime::fromString(value.toString(), Qt::ISODateWithMs); };
+    const auto time = [](const QJsonValue& value) {
+        return QDateTime::fromString(value.toString(), Qt::ISODateWithMs);
+    };
     RequestRecord request;
     request.id = text(QLatin1String("id"));
     request.at = time(json.value(QLatin1String("at")));
@@ -137,8 +138,8 @@ RequestRecord requestFromJson(const QJsonObject& json)
     request.headers = fieldsFromJson(json.value(QLatin1String("headers")));
     request.peer = text(QLatin1String("peer"));
     const QJsonObject signature = json.value(QLatin1String("signature")).toObject();
-    request.signature.state = signatureStateFromName(signature.value(QLatin1String("state")).toString())
-                                  .value_or(SignatureState::NotChecked);
+    request.signature.state =
+        signatureStateFromName(signature.value(QLatin1String("state")).toString()).value_or(SignatureState::NotChecked);
     request.signature.variant = signature.value(QLatin1String("variant")).toString();
     request.signature.signedUrl = signature.value(QLatin1String("signedUrl")).toString();
     request.signature.checkedUrl = signature.value(QLatin1String("checkedUrl")).toString();

@@ -21,9 +21,9 @@ const QByteArray Number = "+972501234567";
 /// A webhook signed for `url`, which need not be where it goes.
 RawResponse signedFor(const EngineUnderTest& kav, const QByteArray& url, const QString& call)
 {
-    const telephony::FormBody form({{u"CallSid"_s, call}, {u"AccountSid"_s, u"AC"_s + QString(32, u'1')},
-        {u"From"_s, QString::fromLatin1(Number)}, {u"To"_s, u"+97231234567"_s}, {u"CallStatus"_s, u"ringing"_s},
-        {u"Direction"_s, u"inbound"_s}});
+    const telephony::FormBody form(
+        {{u"CallSid"_s, call}, {u"AccountSid"_s, u"AC"_s + QString(32, u'1')}, {u"From"_s, QString::fromLatin1(Number)},
+            {u"To"_s, u"+97231234567"_s}, {u"CallStatus"_s, u"ringing"_s}, {u"Direction"_s, u"inbound"_s}});
     return kav.request("POST", "/webhook/incoming_call", form.encode(),
         "X-Twilio-Signature: " + telephony::computeSignature(Secret.toUtf8(), url, form.fields()) + "\r\n");
 }
@@ -76,8 +76,7 @@ void tst_Inspector::aWrongSignatureAndAGoodCallAreShownEverywhere()
     QVERIFY(console.welcome->features.contains(u"inspector"_s));
     QCOMPARE(errorOf(console.ask(protocol::WatchRequests{})), QString());
 
-    const QByteArray asHttps =
-        "https://127.0.0.1:" + QByteArray::number(kav.port()) + "/webhook/incoming_call";
+    const QByteArray asHttps = "https://127.0.0.1:" + QByteArray::number(kav.port()) + "/webhook/incoming_call";
     QCOMPARE(signedFor(kav, asHttps, u"CA"_s + QString(32, u'0')).status, 403);
     Caller caller(kav);
     caller.twilio.extraHeaders = {{"Sec-WebSocket-Protocol", "audio.twilio.com"}};
@@ -184,8 +183,8 @@ void tst_Inspector::requestsSurviveARestart()
     kav.serve();
     ConsoleClient console;
     QVERIFY(console.open(kav.port()));
-    const auto page = resultOf<protocol::RequestPage>(
-        console.ask(protocol::QueryRequests{0, {}, {}, u"webhook"_s, true, {}, 10}));
+    const auto page =
+        resultOf<protocol::RequestPage>(console.ask(protocol::QueryRequests{0, {}, {}, u"webhook"_s, true, {}, 10}));
     QVERIFY(page);
     QCOMPARE(page->requests.size(), 1);
     QCOMPARE(page->requests.first().signature.state, SignatureState::Missing);
@@ -200,8 +199,8 @@ void tst_Inspector::withoutADatabaseTheLatestAreShownAllTheSame()
     QCOMPARE(kav.request("POST", "/webhook/incoming_call", "CallSid=CA1").status, 403);
     ConsoleClient console;
     QVERIFY(console.open(kav.port()));
-    const auto page = resultOf<protocol::RequestPage>(
-        console.ask(protocol::QueryRequests{0, {}, {}, {}, true, {}, 10}));
+    const auto page =
+        resultOf<protocol::RequestPage>(console.ask(protocol::QueryRequests{0, {}, {}, {}, true, {}, 10}));
     QVERIFY(page);
     QCOMPARE(page->requests.size(), 1);
     QVERIFY(page->next.isEmpty());
@@ -213,8 +212,8 @@ void tst_Inspector::theCommandsWordsAreRead_data()
     QTest::addColumn<QString>("words");
     QTest::addColumn<QString>("error"); // empty: they are right
     QTest::newRow("none") << QString() << QString();
-    QTest::newRow("all")
-        << u"--call CA1 --refused --kind stream --text x --limit 5 --follow --json --data-dir /d"_s << QString();
+    QTest::newRow("all") << u"--call CA1 --refused --kind stream --text x --limit 5 --follow --json --data-dir /d"_s
+                         << QString();
     QTest::newRow("a kind that is none") << u"--kind call"_s << u"--kind takes"_s;
     QTest::newRow("a limit that is none") << u"--limit many"_s << u"--limit takes"_s;
     QTest::newRow("a limit that is too high") << u"--limit 501"_s << u"--limit takes"_s;
@@ -270,8 +269,8 @@ void tst_Inspector::adviceNamesWhatToDo()
     QFETCH(const QString, signedUrl);
     QFETCH(const bool, isExplained);
     QFETCH(const QString, wanted);
-    const QString advice = app::signatureAdvice(
-        {SignatureState(state), variant, signedUrl, u"http://127.0.0.1:5000/x"_s, isExplained});
+    const QString advice =
+        app::signatureAdvice({SignatureState(state), variant, signedUrl, u"http://127.0.0.1:5000/x"_s, isExplained});
     QCOMPARE(advice.isEmpty(), wanted.isEmpty());
     QVERIFY2(advice.contains(wanted), qPrintable(advice));
 }

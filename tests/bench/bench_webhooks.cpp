@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/telephony/formbody.h"
 #include "engine/telephony/twiliosignature.h"
+#include "engine/webhooks/requestinspector.h"
 #include "engine/webhooks/twiml.h"
 
 #include <algorithm>
@@ -80,6 +81,31 @@ int main()
     measure("upgrade, signature wrong", [&] { return verifyUpgradeSignature(token, upgrade, wrong).accepted; });
     measure("why a signature is wrong, for the log (at most 1 a second)",
         [&] { return explainMismatch(token, url, form.fields(), wrong, {"127.0.0.1:5000"}).size(); });
+
+    // The inspector, from the head's arrival to the record in the ring; what the call log then does is its own.
+    const SystemClock clock;
+    net::HttpRequest request;
+    request.method = "POST";
+    request.target = request.path = "/webhook/incoming_call";
+    request.headers = {{"host", "kav.example.com"}, {"user-agent", "TwilioProxy/1.1"}, {"x-twilio-signature", right}};
+    request.body = body;
+    request.peer = QHostAddress(QStringLiteral("203.0.113.7"));
+    RequestInspector inspector({}, clock, {});
+    const auto inspect = [&](const RequestFinding& finding, int status) {
+        request.number += 1;
+        request.arrived = clock.now();
+        inspector.arrived(request, false);
+        inspector.judged(request, finding);
+        inspector.answered({request.number, status, 640, {}});
+        return inspector.counters().kept;
+    };
+    RequestFinding finding{{SignatureState::Valid, QStringLiteral("as requested"), {}, {}, true}, {}, form, {}, {}};
+    measure("inspector: a request of 26 fields that is kept", [&] { return inspect(finding, 200); });
+    finding.signature.state = SignatureState::Wrong;
+    measure("inspector: one of a flood of refused ones", [&] { return inspect(finding, 403); });
+    inspector.arrived(request, false);
+    const RequestRecord record = inspector.recent().first();
+    measure("inspector: a record to the JSON of the call log", [&] { return requestToJson(record).size(); });
 
     const twiml::Say say{.text = QStringLiteral("אנו מתנצלים, אירעה תקלה. נא להתקשר שוב מאוחר יותר. להתראות."),
         .language = QStringLiteral("he-IL"),

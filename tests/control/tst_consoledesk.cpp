@@ -209,7 +209,7 @@ void TestConsoleDesk::announcesOnlyWhatItCanDo()
     Commands half = asked.commands();
     half.endCall = {};
     half.queryCall = {};
-    QCOMPARE(features(half), (QStringList{feature::Replay, feature::TestCall, feature::Warm}));
+    QCOMPARE(features(half), (QStringList{feature::Replay, feature::TestCall, feature::Warm, feature::Inspector}));
 }
 
 void TestConsoleDesk::choosesTheVersion_data()

@@ -28,8 +28,8 @@ struct Door final {
 
     explicit Door(RequestInspector::Settings settings = {})
         : inspector(settings, clock,
-              {[this](const calllog::Entry& entry) { logged += entry; },
-                  [this](const RequestRecord& request) { told += request; }})
+            {[this](const calllog::Entry& entry) { logged += entry; },
+                [this](const RequestRecord& request) { told += request; }})
     {
     }
     quint64 comes(net::HttpRequest request, bool isUpgrade, const RequestFinding& finding, int status,
@@ -143,8 +143,8 @@ private Q_SLOTS:
             door.clock.advance(6ms); // a minute of it
         }
         const auto recent = door.inspector.recent();
-        QCOMPARE(std::count_if(recent.cbegin(), recent.cend(),
-                     [](const RequestRecord& request) { return !request.isRefused(); }),
+        QCOMPARE(std::count_if(
+                     recent.cbegin(), recent.cend(), [](const RequestRecord& request) { return !request.isRefused(); }),
             10);
         QVERIFY2(recent.size() <= 10 + 64, qPrintable(QString::number(recent.size())));
         QVERIFY2(door.logged.size() < 10 + 20 + 62, qPrintable(QString::number(door.logged.size())));
@@ -208,9 +208,9 @@ private Q_SLOTS:
             QList<QByteArray>{"/media/" + token, "/media/" + token + '/', "/MEDIA/" + token, "//media/" + token})
             door.comes(test::upgradeRequest(path), true, unproven(), 403);
         const QString all = door.everything();
-        for (const QString& secret : {QString::fromLatin1(Secret), QString::fromLatin1(StreamToken),
-                 u"marked+signature"_s, u"marked-idempotency"_s, u"972501234567"_s, u"987654321"_s,
-                 u"my card is marked"_s, u"Bearer"_s})
+        for (const QString& secret :
+            {QString::fromLatin1(Secret), QString::fromLatin1(StreamToken), u"marked+signature"_s,
+                u"marked-idempotency"_s, u"972501234567"_s, u"987654321"_s, u"my card is marked"_s, u"Bearer"_s})
             QVERIFY2(!all.contains(secret), qPrintable(secret));
         QVERIFY(all.contains(u"/media/(token)"_s));
         QVERIFY(all.contains(u"(present)"_s));

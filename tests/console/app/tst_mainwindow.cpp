@@ -9,6 +9,7 @@
 #include "console/views/callpane.h"
 #include "console/views/connectdialog.h"
 #include "console/views/livecallspane.h"
+#include "console/views/requestspane.h"
 #include "console/views/testcalldialog.h"
 #include "tests/console/app/fakeengine.h"
 
@@ -332,7 +333,7 @@ private Q_SLOTS:
         for (const auto& [name, keys] : {std::pair("testCall", "Ctrl+N"), std::pair("endCall", "Ctrl+Shift+E"),
                  std::pair("interrupt", "Ctrl+I"), std::pair("refresh", "F5"), std::pair("find", "Ctrl+F"),
                  std::pair("goLiveCalls", "Ctrl+1"), std::pair("goCall", "Ctrl+2"), std::pair("goLog", "Ctrl+3"),
-                 std::pair("goMessages", "Ctrl+4"), std::pair("keys", "F1"), std::pair("wallboard", "F11"),
+                 std::pair("goMessages", "Ctrl+4"), std::pair("goRequests", "Ctrl+5"), std::pair("requestsOfCall", "Ctrl+R"), std::pair("keys", "F1"), std::pair("wallboard", "F11"),
                  std::pair("copy", "Ctrl+C"), std::pair("quit", "Ctrl+Q")})
             QTest::newRow(name) << QString::fromLatin1(name) << QString::fromLatin1(keys);
     }
@@ -507,10 +508,23 @@ private Q_SLOTS:
         QFETCH(QByteArray, panes);
         m_settings->setLayout({"garbage", panes, "garbage", "garbage", "garbage"});
         m_window->open();
-        for (const char* name : {"callDock", "logDock", "messagesDock"})
+        for (const char* name : {"callDock", "logDock", "requestsDock", "messagesDock"})
             QVERIFY2(!dock(name)->isHidden() && !dock(name)->isFloating(), name);
         QVERIFY(m_window->findChild<LiveCallsPane*>()->isVisible());
         QVERIFY(m_window->width() > 600);
+    }
+
+    void fromACallOneGetsToItsRequests()
+    {
+        goLive();
+        QVERIFY(!action("requestsOfCall")->isEnabled());
+        m_desk->selectCall(Person);
+        QVERIFY(action("requestsOfCall")->isEnabled());
+        QVERIFY(QTest::qWaitForWindowActive(&*m_window));
+        QTest::keyClick(&*m_window, Qt::Key_R, Qt::ControlModifier);
+        QTRY_VERIFY(m_window->findChild<RequestsPane*>()->isVisible());
+        QCOMPARE(m_desk->requests().filter().call, Person);
+        shoot(*m_window, QStringLiteral("requests-en"));
     }
 
     void theWallboardHasTheLiveCallsAlone()
@@ -519,7 +533,7 @@ private Q_SLOTS:
         dock("messagesDock")->hide();
         QVERIFY(QTest::qWaitForWindowActive(&*m_window));
         QTest::keyClick(&*m_window, Qt::Key_F11);
-        for (const char* name : {"callDock", "logDock", "messagesDock"})
+        for (const char* name : {"callDock", "logDock", "requestsDock", "messagesDock"})
             QVERIFY2(!dock(name)->isVisible(), name);
         QVERIFY(!m_window->menuBar()->isVisible());
         QVERIFY(m_window->findChild<LiveCallsPane*>()->isVisible());
@@ -552,7 +566,7 @@ private Q_SLOTS:
                     QVERIFY2(hasHebrew(entry->text()), qPrintable(entry->text()));
             }
         }
-        for (const char* name : {"callDock", "logDock", "messagesDock"})
+        for (const char* name : {"callDock", "logDock", "requestsDock", "messagesDock"})
             QVERIFY2(hasHebrew(dock(name)->windowTitle()), name);
         QVERIFY(hasHebrew(m_window->windowTitle()));
         QVERIFY(hasHebrew(status("statusCalls")));

@@ -28,7 +28,7 @@ private Q_SLOTS:
 
     void whatIsSetIsThereAtTheNextStart()
     {
-        const Settings::Layout layout{"geometry", QByteArray("\0\xff\0", 3), "live", "log", "call"};
+        const Settings::Layout layout{"geometry", QByteArray("\0\xff\0", 3), "live", "log", "call", "requests"};
         {
             Settings settings(path());
             settings.rememberUrl(QStringLiteral("ws://127.0.0.1:5000/console"));

@@ -98,7 +98,8 @@ struct Shown final {
     QList<QCheckBox*> boxes() const { return pane.findChildren<QCheckBox*>(); }
     void selects(int row) const
     {
-        QTest::mouseClick(table().viewport(), Qt::LeftButton, {}, table().visualRect(table().model()->index(row, 0)).center());
+        QTest::mouseClick(
+            table().viewport(), Qt::LeftButton, {}, table().visualRect(table().model()->index(row, 0)).center());
     }
 
     BenchDesk bench;
@@ -146,8 +147,12 @@ private Q_SLOTS:
         QCOMPARE(shown.cell(1, RequestsModel::Bytes), QStringLiteral("712 / 64"));
         QCOMPARE(shown.cell(1, RequestsModel::Took), QStringLiteral("1.9 ms"));
         QCOMPARE(shown.cell(2, RequestsModel::Verdict), QStringLiteral("Wrong"));
-        QVERIFY(shown.table().model()->index(2, RequestsModel::Verdict).data(Qt::ToolTipRole).toString().contains(
-            QStringLiteral("KAV_PUBLIC_URL")));
+        QVERIFY(shown.table()
+                    .model()
+                    ->index(2, RequestsModel::Verdict)
+                    .data(Qt::ToolTipRole)
+                    .toString()
+                    .contains(QStringLiteral("KAV_PUBLIC_URL")));
     }
 
     void newOnesComeByThemselvesAndAStreamGetsItsEnd()
@@ -200,10 +205,11 @@ private Q_SLOTS:
         QVERIFY(!copy->isEnabled());
         shown.selects(0);
         const QString text = shown.pane.findChild<QTextEdit*>()->toPlainText();
-        QVERIFY2(withoutIsolates(text).contains(
-                     QStringLiteral("Twilio signed http://kav.example.com/webhook/incoming_call, and the engine takes")),
+        QVERIFY2(withoutIsolates(text).contains(QStringLiteral(
+                     "Twilio signed http://kav.example.com/webhook/incoming_call, and the engine takes")),
             qPrintable(text));
-        QVERIFY(text.contains(QStringLiteral("41 refused requests only counted")) || text.contains(QStringLiteral("41")));
+        QVERIFY(
+            text.contains(QStringLiteral("41 refused requests only counted")) || text.contains(QStringLiteral("41")));
         QVERIFY(copy->isEnabled());
         copy->click();
         const QString copied = QApplication::clipboard()->text();
@@ -281,7 +287,8 @@ private Q_SLOTS:
         requests[1] = wrong(shown.bench, 39);
         shown.takes(requests, QStringLiteral("more"));
         shown.selects(1);
-        const QImage image = screenshot(shown.pane, QStringLiteral("requests-") + QLatin1String(QTest::currentDataTag()));
+        const QImage image =
+            screenshot(shown.pane, QStringLiteral("requests-") + QLatin1String(QTest::currentDataTag()));
         QCOMPARE(image.pixelColor(image.width() / 2, 2).lightnessF() < 0.5F, dark);
         QCoreApplication::removeTranslator(&words);
     }
