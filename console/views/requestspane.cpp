@@ -310,6 +310,7 @@ void RequestsPane::Private::showDetail()
     copy->setEnabled(request.has_value());
     if (!request) {
         detail->clear();
+        detail->setProperty("shown", QString());
         return;
     }
     const Theme theme(q.palette());
@@ -319,16 +320,22 @@ void RequestsPane::Private::showDetail()
     const QString direction = mirrored ? QStringLiteral("rtl") : QStringLiteral("ltr");
     QString html = QStringLiteral("<table cellspacing='0' cellpadding='2' width='100%'>");
     const QList<Line> lines = linesOf(*request);
+    // The editor breaks lines anywhere, so a column without a width may become one of single letters.
+    const QFontMetrics metrics(detail->font());
+    int nameWidth = 0;
+    for (const Line& line : lines)
+        nameWidth = qMax(nameWidth, metrics.horizontalAdvance(line.name));
+    nameWidth = qMin(nameWidth, metrics.averageCharWidth() * 28) + metrics.averageCharWidth() * 2;
     for (const Line& line : lines) {
         const QString text = line.isSentence ? line.text.toHtmlEscaped() : isolated(line.text).toHtmlEscaped();
         const QString color =
             line.tone == Tone::Neutral ? q.palette().color(QPalette::Text).name() : theme.color(line.tone).name();
         QString name = line.name.toHtmlEscaped();
         name.replace(QLatin1Char(' '), QChar(QChar::Nbsp));
+        const QString paragraph = QStringLiteral("<p dir='%1' style='margin:0; color:%2'>%3</p></td>");
         const QString nameCell =
-            QStringLiteral("<td><p dir='%1' style='color:%2'>%3&nbsp;&nbsp;</p></td>").arg(direction, muted, name);
-        const QString textCell =
-            QStringLiteral("<td width='100%'><p dir='%1' style='color:%2'>%3</p></td>").arg(direction, color, text);
+            QStringLiteral("<td width='%1'>").arg(nameWidth) + paragraph.arg(direction, muted, name);
+        const QString textCell = QStringLiteral("<td>") + paragraph.arg(direction, color, text);
         html +=
             QStringLiteral("<tr>") + (mirrored ? textCell + nameCell : nameCell + textCell) + QStringLiteral("</tr>");
     }
