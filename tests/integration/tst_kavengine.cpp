@@ -231,6 +231,7 @@ private Q_SLOTS:
     void aPortInUseIsNamed();
     void migrateMakesTheSchemaOnce();
     void listensFirst();
+    void inspectShowsAndFollowsWhatCame();
     void anUnreadableDialogIsReplaced();
     void hangupReadsTheConfigurationAgain();
     void aCallGoesBothWaysAndLeavesNoSecrets();
@@ -279,6 +280,7 @@ void tst_KavEngine::wrongUsageIsNamed_data()
     QTest::newRow("no number") << QStringList{u"serve"_s, u"--capacity"_s, u"many"_s} << QByteArray("server.capacity");
     QTest::newRow("migrate, no such flag") << QStringList{u"migrate"_s, u"--x"_s, u"1"_s} << QByteArray("--x");
     QTest::newRow("calls, bad limit") << QStringList{u"calls"_s, u"--limit"_s, u"0"_s} << QByteArray("--limit");
+    QTest::newRow("inspect, no such kind") << QStringList{u"inspect"_s, u"--kind"_s, u"call"_s} << QByteArray("--kind");
     QTest::newRow("call, no such flag") << QStringList{u"call"_s, u"--nonsense"_s, u"1"_s} << QByteArray("--nonsense");
     QTest::newRow("no such file") << QStringList{u"--config"_s, u"/nonexistent/kav.toml"_s}
                                   << QByteArray("/nonexistent/kav.toml");
@@ -408,6 +410,55 @@ void tst_KavEngine::hangupReadsTheConfigurationAgain()
     QCOMPARE(engine.get("/healthz").status, 200);
     engine.signal(SIGTERM);
     QCOMPARE(engine.exitCode(), 0);
+}
+
+void tst_KavEngine::inspectShowsAndFollowsWhatCame()
+{
+    QTemporaryDir directory;
+    const QString data = directory.path();
+    QCOMPARE(run({u"migrate"_s, u"--data-dir"_s, data}).code, 0);
+    const QByteArray secret = "markedSecretToken0123456789abcdef";
+    Served engine(data, {}, {{u"TWILIO_AUTH_TOKEN"_s, QString::fromLatin1(secret)}});
+    const auto forge = [&engine] {
+        const QByteArray body = "CallSid=CA1&From=%2B972501234567";
+        return RawClient(engine.port,
+            QByteArray("POST /webhook/call_status HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Twilio-Signature: AAAA\r\n"
+                       "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: "
+                + QByteArray::number(body.size()) + "\r\n\r\n" + body))
+            .response()
+            .status;
+    };
+    QCOMPARE(forge(), 403);
+    const auto shown = [&data](const QStringList& more) {
+        return run(QStringList{u"inspect"_s, u"--data-dir"_s, data} + more);
+    };
+    QTRY_VERIFY_WITH_TIMEOUT(!shown({}).out.isEmpty(), Patience);
+    const Finished text = shown({u"--refused"_s});
+    QCOMPARE(text.code, 0);
+    QVERIFY2(text.out.contains("  403  POST /webhook/call_status") && text.out.contains("signature WRONG")
+            && text.out.contains("TWILIO_AUTH_TOKEN is perhaps not the primary auth token"),
+        text.out.constData());
+    QVERIFY(!text.out.contains('\x1b')); // no terminal, no colour
+    QVERIFY(!text.out.contains("972501234567") && !text.out.contains(secret));
+    QVERIFY(shown({u"--kind"_s, u"stream"_s}).out.isEmpty());
+    const QJsonObject json = QJsonDocument::fromJson(shown({u"--json"_s}).out).object();
+    QCOMPARE(json.value(u"status"_s).toInt(), 403);
+    QCOMPARE(json.value(u"signature"_s).toObject().value(u"state"_s).toString(), u"wrong"_s);
+
+    QProcess follower;
+    follower.setProcessEnvironment(environmentWith({}));
+    follower.start(
+        Program, {u"inspect"_s, u"--follow"_s, u"--json"_s, u"--limit"_s, u"1"_s, u"--data-dir"_s, data});
+    QByteArray followed;
+    const auto lines = [&] {
+        followed += follower.readAllStandardOutput();
+        return followed.count('\n');
+    };
+    QTRY_COMPARE_WITH_TIMEOUT(lines(), 1, Patience);
+    QCOMPARE(forge(), 403);
+    QTRY_COMPARE_WITH_TIMEOUT(lines(), 2, Patience);
+    follower.kill();
+    follower.waitForFinished();
 }
 
 void tst_KavEngine::anUnreadableDialogIsReplaced()
