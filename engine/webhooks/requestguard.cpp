@@ -189,6 +189,7 @@ RequestGuard::Refusal RequestGuard::findFault(
             if (from > 0)
                 match = match.left(from) + path + (endsInSlash ? QStringLiteral("/") : QString());
         }
+        match.replace(QLatin1String("?..."), QLatin1String("?(query)")); // as paths say it elsewhere
         finding.signedUrl = match;
         finding.variant = near.difference;
         reason += match.isEmpty() ? QStringLiteral(": nor any near URL; another auth token, or not Twilio")
