@@ -96,6 +96,7 @@ void MainWindow::makeActions()
     connect(m_quit, &QAction::triggered, this, &QWidget::close);
 
     m_testCall = newAction("testCall", QKeySequence(Qt::CTRL | Qt::Key_N), &MainWindow::placeTestCall);
+    m_placeCall = newAction("placeCall", QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_N), &MainWindow::placeCall);
     m_interrupt = newAction("interrupt", QKeySequence(Qt::CTRL | Qt::Key_I), &MainWindow::interrupt);
     m_endCall = newAction("endCall", QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_E), &MainWindow::endCall);
 
@@ -202,7 +203,7 @@ void MainWindow::makeMenus()
     m_engineMenu->addAction(m_quit);
 
     m_callMenu = menuBar()->addMenu(QString());
-    m_callMenu->addActions({m_testCall, m_interrupt, m_endCall, m_requestsOfCall});
+    m_callMenu->addActions({m_testCall, m_placeCall, m_interrupt, m_endCall, m_requestsOfCall});
 
     m_editMenu = menuBar()->addMenu(QString());
     m_editMenu->addActions({m_copy, m_find, m_clearFilters});
@@ -519,6 +520,7 @@ void MainWindow::tintIcons()
     tint(m_disconnect, "disconnect", Tone::Neutral);
     tint(m_refresh, "retry", Tone::Neutral);
     tint(m_testCall, "test-call", Tone::Neutral);
+    tint(m_placeCall, "call-out", Tone::Neutral);
     tint(m_interrupt, "interrupt", Tone::Neutral);
     tint(m_endCall, "end-call", Tone::Bad);
     tint(m_requestsOfCall, "search", Tone::Neutral);

@@ -25,6 +25,7 @@ class EngineLamp;
 class KeySheet;
 class LinkBanner;
 class LiveCallsPane;
+class PlaceCallDialog;
 class RequestsPane;
 class TestCallDialog;
 
@@ -64,6 +65,7 @@ private:
         const QString& pendingWords, const QString& purpose);
     void showTitle();
 
+    void placeCall();
     void placeTestCall();
     void interrupt();
     void endCall();
@@ -112,7 +114,7 @@ private:
     QMenu *m_engineMenu = nullptr, *m_callMenu = nullptr, *m_editMenu = nullptr, *m_viewMenu = nullptr,
           *m_helpMenu = nullptr, *m_languageMenu = nullptr, *m_appearanceMenu = nullptr, *m_goMenu = nullptr;
     QAction *m_connect = nullptr, *m_disconnect = nullptr, *m_refresh = nullptr, *m_quit = nullptr;
-    QAction *m_testCall = nullptr, *m_interrupt = nullptr, *m_endCall = nullptr;
+    QAction *m_testCall = nullptr, *m_placeCall = nullptr, *m_interrupt = nullptr, *m_endCall = nullptr;
     QAction *m_copy = nullptr, *m_find = nullptr, *m_clearFilters = nullptr;
     QAction *m_goLiveCalls = nullptr, *m_goCall = nullptr, *m_goLog = nullptr, *m_goMessages = nullptr, *m_goRequests = nullptr,
             *m_requestsOfCall = nullptr;
@@ -121,6 +123,7 @@ private:
     QActionGroup *m_languages = nullptr, *m_appearances = nullptr;
 
     QPointer<TestCallDialog> m_testCallDialog;
+    QPointer<PlaceCallDialog> m_placeCallDialog;
     QPointer<KeySheet> m_keySheet;
     QByteArray m_panesAtFirst, m_panesBeforeWallboard;
     Qt::WindowStates m_stateBeforeWallboard;

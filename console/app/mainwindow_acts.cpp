@@ -2,6 +2,7 @@
 #include "console/app/endcallquestion.h"
 #include "console/app/mainwindow.h"
 #include "console/models/words.h"
+#include "console/views/placecalldialog.h"
 #include "console/views/requestspane.h"
 #include "console/views/testcalldialog.h"
 
@@ -16,6 +17,8 @@ void MainWindow::showActs()
     const QString call = m_desk.selectedCall();
     showAct(*m_testCall, m_desk.whyNot(Act::TestCall), m_desk.isPending(Act::TestCall), tr("&Test call…"),
         tr("Placing the test call…"), tr("Lets the engine call itself, as a caller would"));
+    showAct(*m_placeCall, m_desk.whyNot(Act::PlaceCall), m_desk.isPending(Act::PlaceCall), tr("&Call a number…"),
+        tr("Calling…"), tr("Lets the engine call a telephone number"));
     showAct(*m_interrupt, m_desk.whyNot(Act::Interrupt, call), m_desk.isPending(Act::Interrupt, call), tr("&Interrupt"),
         tr("Interrupting…"), tr("The agent stops speaking, or thinking, and listens"));
     // A goodbye that is under way can still be cut short.
@@ -48,6 +51,19 @@ void MainWindow::showTitle()
     const QString state = m_desk.isLive() ? tr("%n live call(s)", "title of the window", calls)
                                           : linkStateWord(m_desk.connection().state());
     setWindowTitle(tr("%1 – Kav", "state, program").arg(state));
+}
+
+void MainWindow::placeCall()
+{
+    if (!m_placeCallDialog) {
+        m_placeCallDialog = new PlaceCallDialog(m_desk, this);
+        m_placeCallDialog->setAttribute(Qt::WA_DeleteOnClose);
+        connect(m_placeCallDialog, &PlaceCallDialog::callAnswered, this,
+            [this](const QString& callId) { m_desk.selectCall(callId); });
+    }
+    m_placeCallDialog->show();
+    m_placeCallDialog->raise();
+    m_placeCallDialog->activateWindow();
 }
 
 void MainWindow::placeTestCall()

@@ -27,6 +27,12 @@ QString noLogSentence()
     return Desk::tr("This engine keeps no call log.");
 }
 
+bool isBeforeItsConversation(CallState state)
+{
+    return state == CallState::Ringing || state == CallState::Queued || state == CallState::Dialling
+        || state == CallState::Answered;
+}
+
 /// Why the agent of this call cannot be interrupted; empty: it can.
 QString whyNoInterruption(CallState state)
 {
@@ -36,6 +42,9 @@ QString whyNoInterruption(CallState state)
     case CallState::Speaking:
         return {};
     case CallState::Ringing:
+    case CallState::Queued:
+    case CallState::Dialling:
+    case CallState::Answered:
         return Desk::tr("The call is not connected yet.");
     case CallState::Listening:
     case CallState::CallerSpeaking:
@@ -291,13 +300,15 @@ QString Desk::whyNot(Act act, const QString& target) const
     if (!isLive())
         return notConnectedSentence();
     const bool known = m_synchronizer->has(act == Act::TestCall ? wire::feature::TestCall
+            : act == Act::PlaceCall                             ? wire::feature::Outbound
             : act == Act::WarmService                           ? wire::feature::Warm
                                                                 : wire::feature::Control);
     if (!known)
-        return tr("This engine cannot do that.");
+        return act == Act::PlaceCall ? tr("This engine calls nobody: it is not set up for it.")
+                                     : tr("This engine cannot do that.");
     if (d->isPending(act, target) || (act == Act::EndCall && d->isPending(Act::EndCallNow, target)))
         return tr("The engine has not answered yet.");
-    if (act == Act::TestCall)
+    if (act == Act::TestCall || act == Act::PlaceCall)
         return d->whyNoTestCall();
     if (act == Act::WarmService)
         return d->whyNoWarming(target);
@@ -309,7 +320,7 @@ QString Desk::whyNot(Act act, const QString& target) const
         return tr("The call is over.");
     if (act == Act::Interrupt)
         return whyNoInterruption(call->state);
-    if (call->state == CallState::Ringing)
+    if (isBeforeItsConversation(call->state) && call->placed.isEmpty())
         return tr("The call is not connected yet.");
     if (act == Act::EndCall && call->state == CallState::Ending)
         return tr("The agent is saying goodbye already.");
@@ -338,6 +349,19 @@ void Desk::startTestCall(const QStringList& say, const QByteArray& wav, const QS
 {
     if (whyNot(Act::TestCall).isEmpty())
         d->send(Act::TestCall, {}, m_synchronizer->startTestCall(say, wav, digits));
+}
+
+void Desk::placeCall(const QString& to, const QString& persona, wire::Detection detection)
+{
+    if (whyNot(Act::PlaceCall).isEmpty())
+        d->send(Act::PlaceCall, {}, m_synchronizer->placeCall(to, persona, detection));
+}
+
+std::optional<CallSummary> Desk::placedCall(const QString& placed) const
+{
+    if (const auto waiting = m_liveCalls->call(placed))
+        return waiting;
+    return placed.isEmpty() ? std::nullopt : m_liveCalls->placedCall(placed);
 }
 
 void Desk::warmService(const QString& serviceId)
@@ -533,6 +557,8 @@ void Desk::Private::finishAct(const Command& command, const Outcome& outcome)
         return;
     }
     Q_EMIT q.done(command.act, command.target);
+    if (const auto* placed = std::get_if<wire::CallPlaced>(&std::get<wire::CommandResult>(outcome)))
+        Q_EMIT q.callPlaced(placed->placed);
     if (const auto* started = std::get_if<wire::TestCallStarted>(&std::get<wire::CommandResult>(outcome))) Q_EMIT
         q.testCallStarted(started->call);
 }
@@ -664,7 +690,7 @@ void Desk::Private::send(Act act, const QString& target, qint64 id)
 
 void Desk::Private::markPending(const Command& command)
 {
-    if (command.act == Act::TestCall)
+    if (command.act == Act::TestCall || command.act == Act::PlaceCall)
         return;
     if (command.act == Act::WarmService) {
         q.m_services->setPending(command.target, isPending(Act::WarmService, command.target));
@@ -678,7 +704,7 @@ void Desk::Private::markPending(const Command& command)
 bool Desk::Private::isPending(Act act, const QString& target) const
 {
     return std::any_of(commands.cbegin(), commands.cend(), [&](const Command& command) {
-        return command.act == act && (act == Act::TestCall || command.target == target);
+        return command.act == act && (act == Act::TestCall || act == Act::PlaceCall || command.target == target);
     });
 }
 

@@ -26,7 +26,7 @@ namespace kav::console {
 class Desk final : public QObject {
     Q_OBJECT
 public:
-    enum class Act { Interrupt, EndCall, EndCallNow, TestCall, WarmService };
+    enum class Act { Interrupt, EndCall, EndCallNow, TestCall, PlaceCall, WarmService };
     Q_ENUM(Act)
 
     /// `client`: "kav-console 0.1.0". `random`: 0.0 .. 1.0.
@@ -68,7 +68,10 @@ public:
     void interrupt(const QString& callId);
     void endCall(const QString& callId, bool now);
     void startTestCall(const QStringList& say, const QByteArray& wav, const QString& digits);
+    void placeCall(const QString& to, const QString& persona, protocol::Detection detection);
     void warmService(const QString& serviceId);
+    /// The call of that placing, whatever its id is now.
+    std::optional<CallSummary> placedCall(const QString& placed) const;
 
     /// The banner's countdown and the lamps' ages; called once a second by an inner timer, and by tests.
     void tick();
@@ -87,6 +90,8 @@ Q_SIGNALS:
     void done(kav::console::Desk::Act act, const QString& target);
     /// The engine has placed the test call that was asked for.
     void testCallStarted(const QString& callId);
+    /// It has taken a call to place; see placedCall().
+    void callPlaced(const QString& placed);
 
 private:
     struct Private;

@@ -31,6 +31,10 @@ std::optional<Patience> patienceOf(CallState state)
         return Patience{5s, 10s};
     case CallState::DecidingTurn:
         return Patience{2s, Milliseconds::max()};
+    case CallState::Answered: // somebody has picked up, and hears nobody
+        return Patience{2s, 5s};
+    case CallState::Queued:
+    case CallState::Dialling:
     case CallState::Greeting:
     case CallState::Listening:
     case CallState::CallerSpeaking:
@@ -323,6 +327,20 @@ std::optional<CallSummary> LiveCallsModel::call(const QString& callId) const
         return *it;
     const int row = rowOf(callId);
     return row < 0 || d->gone.contains(callId) ? std::nullopt : std::optional(d->rows.at(row).call);
+}
+
+std::optional<CallSummary> LiveCallsModel::placedCall(const QString& placed) const
+{
+    const auto isIt = [&placed](const CallSummary& call) { return call.placed == placed && call.id != placed; };
+    for (const CallSummary& call : std::as_const(d->gathered)) {
+        if (isIt(call))
+            return call;
+    }
+    for (const auto& row : std::as_const(d->rows)) {
+        if (isIt(row.call) && !d->gone.contains(row.call.id))
+            return row.call;
+    }
+    return std::nullopt;
 }
 
 int LiveCallsModel::rowOf(const QString& callId) const

@@ -39,6 +39,8 @@ public:
     void setPending(const QString& callId, bool pending);
 
     std::optional<CallSummary> call(const QString& callId) const; ///< what came last, shown yet or not
+    /// With that CallSummary::placed and a CallSid of its own.
+    std::optional<CallSummary> placedCall(const QString& placed) const;
     int rowOf(const QString& callId) const; ///< -1: not shown
     const CallSummary& at(int row) const; ///< of a row that is there
     int liveCount() const; ///< calls that have not ended

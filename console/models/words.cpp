@@ -63,6 +63,15 @@ QString callStateWord(CallState state)
     case CallState::Ended:
         //: State of a call: it is over
         return Words::tr("Ended");
+    case CallState::Queued:
+        //: State of a call that the engine makes: it waits for its turn
+        return Words::tr("Waiting to call");
+    case CallState::Dialling:
+        //: State of a call that the engine makes: it does not ring yet
+        return Words::tr("Dialling");
+    case CallState::Answered:
+        //: State of a call: it was picked up, and its sound is not there yet
+        return Words::tr("Picked up");
     }
     return {};
 }
@@ -106,6 +115,24 @@ QString endReasonWord(EndReason reason)
     case EndReason::Interrupted:
         //: Why a call ended: the engine crashed while the call was live
         return Words::tr("Engine failed");
+    case EndReason::Busy:
+        //: Why a call ended: the number that was called was busy
+        return Words::tr("Number busy");
+    case EndReason::NoAnswer:
+        //: Why a call ended: the number that was called did not answer
+        return Words::tr("Nobody answered");
+    case EndReason::Failed:
+        //: Why a call ended: it could not be put through
+        return Words::tr("Not put through");
+    case EndReason::Canceled:
+        //: Why a call ended: before it was answered
+        return Words::tr("Given up");
+    case EndReason::Voicemail:
+        //: Why a call ended: an answering machine took it
+        return Words::tr("Answering machine");
+    case EndReason::Fax:
+        //: Why a call ended: a fax machine took it
+        return Words::tr("Fax machine");
     }
     return {};
 }

@@ -280,6 +280,11 @@ qint64 Synchronizer::endCall(const QString& callId, bool now)
     return d->post(wire::EndCall{0, callId, now});
 }
 
+qint64 Synchronizer::placeCall(const QString& to, const QString& persona, wire::Detection detection)
+{
+    return d->post(wire::PlaceCall{0, to, {}, persona, detection});
+}
+
 qint64 Synchronizer::startTestCall(const QStringList& say, const QByteArray& wav, const QString& digits)
 {
     return d->post(wire::StartTestCall{0, say, wav, digits});
@@ -330,8 +335,8 @@ void Synchronizer::Private::sayHello()
     wire::Hello hello;
     hello.lowest = wire::LowestVersion;
     hello.highest = wire::HighestVersion;
-    hello.features = {wire::feature::CallLog, wire::feature::TestCall, wire::feature::Control, wire::feature::Warm,
-        wire::feature::Replay};
+    hello.features = {wire::feature::CallLog, wire::feature::TestCall, wire::feature::Outbound, wire::feature::Control,
+        wire::feature::Warm, wire::feature::Replay};
     hello.client = client;
     hello.token = token;
     hello.operatorName = operatorName;

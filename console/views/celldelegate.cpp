@@ -178,12 +178,18 @@ Look lookOf(EndReason reason)
         return {QStringLiteral("lamp-ready"), Tone::Neutral};
     case EndReason::CallerHungUp:
     case EndReason::OperatorEnded:
+    case EndReason::Canceled:
     case EndReason::Shutdown:
         return {QStringLiteral("ended"), Tone::Neutral};
     case EndReason::NoInput:
     case EndReason::LongestCall:
     case EndReason::Refused:
+    case EndReason::Busy:
+    case EndReason::NoAnswer:
+    case EndReason::Voicemail:
+    case EndReason::Fax:
         return {QStringLiteral("lamp-degraded"), Tone::Warning};
+    case EndReason::Failed:
     case EndReason::StreamLost:
     case EndReason::FallbackExhausted:
     case EndReason::ProtocolError:

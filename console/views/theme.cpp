@@ -198,6 +198,12 @@ Look lookOf(CallState state)
         return {QStringLiteral("ending"), Tone::Muted};
     case CallState::Ended:
         return {QStringLiteral("ended"), Tone::Muted};
+    case CallState::Queued:
+        return {QStringLiteral("queued"), Tone::Muted};
+    case CallState::Dialling:
+        return {QStringLiteral("dialling"), Tone::Calm};
+    case CallState::Answered:
+        return {QStringLiteral("answered"), Tone::Working};
     }
     Q_UNREACHABLE();
 }

@@ -293,6 +293,11 @@ private:
         config.callLog.dataDir = config.dataDir;
         config.rest.accountSid = config.twilioAccountSid;
         config.rest.authToken = config.twilioAuthToken.toUtf8();
+        config.outbound.numbers = config.twilioNumbers;
+        config.outbound.publicUrl = config.publicUrl;
+        config.outbound.ring = std::chrono::duration_cast<std::chrono::seconds>(config.outboundRing);
+        // The session ends it first, with a goodbye; this is what is left should it not.
+        config.outbound.longest = std::chrono::ceil<std::chrono::seconds>(config.turn.longestCall) + std::chrono::seconds(60);
         if (auto tokens = control::ConsoleTokens::parse(config.consoleTokensText))
             config.consoleTokens = std::move(tokens).value();
         else
@@ -452,6 +457,9 @@ private:
         check("twilio.edge", matches(place, config.rest.edge), QStringLiteral("an edge is a word like dublin"));
         for (const QString& number : config.twilioNumbers)
             check("twilio.number", matches(e164, number), QStringLiteral("a number is written like +97231234567"));
+        for (const QString& entry : config.outbound.allow)
+            check("outbound.allow", telephony::isAllowEntry(entry),
+                QStringLiteral("an entry is a number like +972501234567, or a prefix like +97250*"));
         check("dialog.language", !config.language.isEmpty(), QStringLiteral("empty; a language is wanted, e.g. en-US"));
     }
 

@@ -11,6 +11,7 @@
 #include "engine/net/websocket.h"
 #include "engine/providers/failover/failover.h"
 #include "engine/providers/registry.h"
+#include "engine/telephony/outboundcalls.h"
 #include "engine/telephony/twiliorest.h"
 #include "engine/turn/turnmachine.h"
 #include "shared/core/result.h"
@@ -62,6 +63,10 @@ struct Config final {
     QString twilioAccountSid;
     QStringList twilioNumbers; ///< of the account, E.164; calls go out from the first
     telephony::RestSettings rest; ///< its account and token are filled in
+
+    // outbound
+    telephony::OutboundSettings outbound; ///< its numbers and public URL are filled in
+    Milliseconds outboundRing{45 * 1000};
 
     // dialog
     QString dialogFile;

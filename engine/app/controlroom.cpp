@@ -12,12 +12,10 @@ namespace kav::app {
 
 namespace {
 
-// How often services are looked at that tell nothing by themselves, and ringing calls that never come.
+// How often services are looked at that tell nothing by themselves.
 constexpr Milliseconds LookEvery{2000};
 // A console takes a lamp that nobody has looked at for a while as unknown.
 constexpr Milliseconds TellAtLeastEvery{10'000};
-// From the gate's verdict to a stream that says `start`.
-constexpr Milliseconds HandshakeTime{30'000};
 // A worker that has not answered by then never will; the hub has given up long before.
 constexpr Milliseconds AnswerTime{60'000};
 
@@ -125,13 +123,6 @@ void ControlRoom::onTimer()
 {
     refresh();
     const Instant now = m_clock.now();
-    QStringList overdue;
-    for (auto it = m_calls.cbegin(); it != m_calls.cend(); ++it) {
-        if (!it->hasStream && now >= it->streamDue)
-            overdue += it.key();
-    }
-    for (const QString& callId : std::as_const(overdue))
-        endUnheard(callId, EndReason::StreamLost);
     while (!m_asked.empty() && elapsed(m_asked.begin()->second.at, now) >= AnswerTime)
         m_asked.erase(m_asked.begin());
 }
@@ -163,46 +154,60 @@ void ControlRoom::tellService(ServiceStatus status)
 
 // ---- calls ----------------------------------------------------------------------------------------------------------
 
-void ControlRoom::ringing(const webhooks::IncomingCall& call)
+void ControlRoom::showBooked(const webhooks::BookedCall& call)
 {
-    m_placed.remove(call.callSid);
-    Known& known = m_calls[call.callSid];
+    const QString& callId = call.about.callSid;
+    m_placed.remove(callId);
+    Known& known = m_calls[callId];
     if (known.hasStream)
         return; // a live call that is sent to the webhook again
-    known.rangAt = m_clock.wallNow();
-    known.streamDue = m_clock.now() + m_config.mediaTokenTtl;
+    known.rangAt = call.startedAt;
+    known.placed = call.about.placed;
     CallSummary& summary = known.summary;
-    summary.id = call.callSid;
-    summary.from = maskNumber(call.from);
-    summary.to = maskNumber(call.to);
-    summary.direction = call.direction;
-    summary.language = call.language;
-    summary.test = call.test;
-    summary.startedAt = summary.stateSince = known.rangAt;
+    summary.id = callId;
+    summary.from = maskNumber(call.about.from);
+    summary.to = maskNumber(call.about.to);
+    summary.direction = call.about.direction;
+    summary.language = call.about.language;
+    summary.test = call.about.test;
+    summary.placed = call.about.placed;
+    summary.startedAt = call.startedAt;
+    summary.state = call.state;
+    summary.stateSince = call.stateSince;
+    summary.reason = call.reason;
+    summary.endedAt = call.endedAt;
     m_hub.setCall(summary);
+    if (call.state != CallState::Ended)
+        return;
+    CallLogRow row = rowOf(summary, call.startedAt);
+    row.endedAt = call.endedAt;
+    row.reason = call.reason;
+    row.duration = call.duration;
+    m_calls.remove(callId);
+    m_hub.setLogRow(row);
 }
 
-void ControlRoom::admitted(const QString& callId)
+void ControlRoom::showPlaced(const telephony::PlacedCall& call)
 {
-    const auto known = m_calls.find(callId);
-    if (known != m_calls.end())
-        known->streamDue = m_clock.now() + HandshakeTime;
-    tellEngine();
-}
-
-void ControlRoom::neverStreamed(const QString& callId, EndReason reason)
-{
-    const auto known = m_calls.constFind(callId);
-    if (known != m_calls.cend() && !known->hasStream)
-        endUnheard(callId, reason);
-}
-
-void ControlRoom::endUnheard(const QString& callId, EndReason reason)
-{
-    CallSummary summary = m_calls.take(callId).summary;
-    summary.state = CallState::Ended;
-    summary.stateSince = summary.endedAt = m_clock.wallNow();
-    summary.reason = reason;
+    using State = telephony::PlacedCall::State;
+    if (call.state == State::Placed) {
+        m_hub.removeCall(call.id); // from here on it is shown by its CallSid
+        return;
+    }
+    const bool isOver = call.state == State::Failed || call.state == State::Canceled;
+    CallSummary summary;
+    summary.id = summary.placed = call.id;
+    summary.from = maskNumber(call.request.from);
+    summary.to = maskNumber(call.request.to);
+    summary.direction = QStringLiteral("outbound-api");
+    summary.state = isOver ? CallState::Ended : CallState::Queued;
+    summary.startedAt = call.askedAt;
+    summary.stateSince = isOver ? m_clock.wallNow() : call.askedAt;
+    summary.problem = call.problem;
+    if (isOver) {
+        summary.endedAt = summary.stateSince;
+        summary.reason = call.state == State::Failed ? EndReason::Failed : EndReason::OperatorEnded;
+    }
     m_hub.setCall(summary);
 }
 
@@ -217,6 +222,7 @@ void ControlRoom::showCall(const CallSummary& summary)
     known.summary = summary;
     if (known.rangAt.isValid())
         known.summary.startedAt = known.rangAt;
+    known.summary.placed = known.placed;
     m_hub.setCall(known.summary);
 }
 
@@ -231,8 +237,6 @@ void ControlRoom::callEnded(const session::CallEnd& end)
         row.turns = end.turns;
         m_calls.erase(known);
         m_hub.setLogRow(row);
-    } else if (known != m_calls.cend()) {
-        endUnheard(end.callId, end.reason); // a stream that never became a conversation
     }
     tellEngine();
 }
@@ -248,8 +252,13 @@ control::Commands ControlRoom::commands()
         ask(command.call, session::OperatorCommand::Interrupt, done);
     };
     commands.endCall = [this](const Operator&, const protocol::EndCall& command, const Done& done) {
-        ask(command.call, command.now ? session::OperatorCommand::EndNow : session::OperatorCommand::End, done);
+        endCall(command, done);
     };
+    if (!m_config.outbound.allow.isEmpty() && m_config.rest.isUsable() && !m_config.publicUrl.isEmpty()) {
+        commands.placeCall = [this](const Operator&, const protocol::PlaceCall& command, const Done& done) {
+            placeCall(command, done);
+        };
+    }
     commands.startTestCall = [this](const Operator&, const protocol::StartTestCall& command, const Done& done) {
         startTestCall(command, done);
     };
@@ -300,6 +309,40 @@ void ControlRoom::commandDone(quint64 ticket, session::CommandOutcome outcome)
     }
 }
 
+void ControlRoom::endCall(const protocol::EndCall& command, const control::Done& done)
+{
+    const auto known = m_calls.constFind(command.call);
+    const bool hasConversation = known != m_calls.cend() && known->hasStream;
+    const auto ended = [done](const Result<void>& result) {
+        done(result ? success() : refusal(errorOf(result.error()), result.error().message));
+    };
+    if (!hasConversation && m_hooks.endPlaced(command.call, ended))
+        return;
+    ask(command.call, command.now ? session::OperatorCommand::EndNow : session::OperatorCommand::End, done);
+}
+
+void ControlRoom::placeCall(const protocol::PlaceCall& command, const control::Done& done)
+{
+    const QString problem = m_reader ? m_hooks.refusal() : QStringLiteral("the engine is starting");
+    if (!problem.isEmpty()) {
+        done(refusal(ErrorCode::NotPossible, problem));
+        return;
+    }
+    telephony::OutboundRequest request{command.to, command.from, command.persona, {}};
+    switch (command.detection) {
+    case protocol::Detection::Off:
+        break;
+    case protocol::Detection::Detect:
+        request.detection = telephony::MachineDetection::Detect;
+        break;
+    case protocol::Detection::AwaitBeep:
+        request.detection = telephony::MachineDetection::AwaitBeep;
+        break;
+    }
+    const auto placed = m_hooks.place(request);
+    done(placed ? success(protocol::CallPlaced{*placed}) : refusal(ErrorCode::NotPossible, placed.error().message));
+}
+
 void ControlRoom::startTestCall(const protocol::StartTestCall& command, const control::Done& done)
 {
     const QString problem = m_testCalls ? m_hooks.refusal() : QStringLiteral("the engine is starting");
@@ -324,7 +367,7 @@ void ControlRoom::onTestCallFinished(const QString& callId, bool ok, const QStri
 {
     qCInfo(lcApp).noquote() << callId << "test call"
                             << (ok ? QStringLiteral("went through") : QString(u"failed: " + logSafe(reason)));
-    neverStreamed(callId, EndReason::StreamLost);
+    m_hooks.testCallOver(callId);
     if (!m_placed.remove(callId))
         return;
     // Not even offered a stream: whoever waits for the call to appear must see it go.

@@ -7,8 +7,9 @@
 #include "engine/control/controlhub.h"
 #include "engine/session/callsession.h"
 #include "engine/session/operatorcommand.h"
+#include "engine/telephony/outboundcalls.h"
 #include "engine/telephony/testcalls.h"
-#include "engine/webhooks/callwebhooks.h"
+#include "engine/webhooks/callbook.h"
 #include "shared/model/call.h"
 #include "shared/model/request.h"
 #include "shared/model/status.h"
@@ -44,6 +45,12 @@ public:
         std::function<void(const calllog::Entry&)> log;
         std::function<QList<RequestRecord>()> requests; ///< of late, newest first
         std::function<void(const net::HttpRequest&, const QString& reason)> consoleRefused;
+        /// Its caller is gone, and it may never have had a stream.
+        std::function<void(const QString& callId)> testCallOver;
+        /// Calls somebody; the placing's id.
+        std::function<Result<QString>(const telephony::OutboundRequest&)> place;
+        /// Ends a call that was placed and has no conversation. False: there is none such.
+        std::function<bool(const QString& id, const telephony::OutboundCalls::Done&)> endPlaced;
     };
 
     ControlRoom(const Config& config, const Clock& clock, Hooks hooks);
@@ -66,9 +73,8 @@ public:
     void refresh();
 
     // What happens to calls.
-    void ringing(const webhooks::IncomingCall& call);
-    void admitted(const QString& callId); ///< its stream's handshake has begun
-    void neverStreamed(const QString& callId, EndReason reason); ///< Twilio says so; nothing if it has a stream
+    void showBooked(const webhooks::BookedCall& call); ///< one that has no conversation
+    void showPlaced(const telephony::PlacedCall& call);
     void showCall(const CallSummary& summary);
     void showTurn(const QString& callId, const TranscriptTurn& turn) { m_hub.setTurn(callId, turn); }
     void callEnded(const session::CallEnd& end);
@@ -80,7 +86,7 @@ private:
     struct Known final {
         CallSummary summary; ///< as last shown
         QDateTime rangAt; ///< not valid: no webhook was seen
-        Instant streamDue; ///< while it rings
+        QString placed; ///< see CallSummary
         bool hasStream = false;
         QDateTime loggedSince; ///< the start that its log row has
     };
@@ -97,8 +103,9 @@ private:
     void onTimer();
     void tellEngine();
     void tellService(ServiceStatus status);
-    void endUnheard(const QString& callId, EndReason reason);
     void ask(const QString& callId, session::OperatorCommand command, const control::Done& done);
+    void endCall(const protocol::EndCall& command, const control::Done& done);
+    void placeCall(const protocol::PlaceCall& command, const control::Done& done);
     void startTestCall(const protocol::StartTestCall& command, const control::Done& done);
     void onTestCallFinished(const QString& callId, bool ok, const QString& reason);
     void queryLog(const protocol::QueryLog& command, const control::Done& done);

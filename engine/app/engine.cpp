@@ -138,14 +138,18 @@ PhoneLine::Hooks Engine::phoneHooks()
             info.from = call.from;
             info.to = call.to;
             info.language = call.language;
-            info.persona = m_personas.get()->personaFor(call.to);
+            info.persona = m_phone.personaOf(call);
             m_workers[size_t(worker->index)]->connectAhead(info);
         }
-        m_room.ringing(call);
     };
-    hooks.admitted = [this](const QString& callId) { m_room.admitted(callId); };
-    hooks.neverStreamed = [this](const QString& callId, EndReason reason) { m_room.neverStreamed(callId, reason); };
     hooks.requestSeen = [this](const RequestRecord& request) { m_room.showRequest(request); };
+    hooks.admitted = [this](const QString&) { m_room.refresh(); };
+    hooks.booked = [this](const webhooks::BookedCall& call) { m_room.showBooked(call); };
+    hooks.placed = [this](const telephony::PlacedCall& call) { m_room.showPlaced(call); };
+    hooks.personaNamed = [this](const QString& name) { return m_personas.get()->named(name); };
+    hooks.endWith = [this](int worker, const QString& callId, EndReason reason, const QString& words) {
+        m_workers[size_t(worker)]->endWith(callId, reason, words);
+    };
     return hooks;
 }
 
@@ -274,6 +278,7 @@ void Engine::startWorkers()
     m_context.providers = m_providers.get();
     m_context.toolHttp = &m_toolHttp;
     m_context.personaFor = [this](const QString& number) { return m_personas.get()->personaFor(number); };
+    m_context.personaNamed = [this](const QString& name) { return m_personas.get()->named(name); };
     m_context.messages = m_messages.get();
     m_context.serviceLines = [this](
                                  const QString& language) { return dialog::serviceLinesFor(language, script().get()); };
@@ -312,7 +317,7 @@ void Engine::startWorkers()
             }
         });
         connect(worker.get(), &session::MediaWorker::callEnded, this, &Engine::onCallEnded);
-        connect(worker.get(), &session::MediaWorker::callShown, &m_room, &ControlRoom::showCall);
+        connect(worker.get(), &session::MediaWorker::callShown, this, &Engine::onCallShown);
         connect(worker.get(), &session::MediaWorker::turnShown, &m_room, &ControlRoom::showTurn);
         connect(worker.get(), &session::MediaWorker::commandDone, &m_room, &ControlRoom::commandDone);
         connect(worker->host(), &net::WebSocketHost::ended, this,
@@ -320,6 +325,13 @@ void Engine::startWorkers()
         worker->start();
         m_workers.push_back(std::move(worker));
     }
+}
+
+void Engine::onCallShown(const CallSummary& summary)
+{
+    if (summary.state != CallState::Ended)
+        m_phone.conversationBegan(summary.id);
+    m_room.showCall(summary);
 }
 
 void Engine::onCallEnded(const session::CallEnd& end)
@@ -513,6 +525,10 @@ ControlRoom::Hooks Engine::roomHooks()
         status.draining = now.draining;
         status.calls = now.calls;
         status.capacity = m_capacity;
+        if (!m_config.outbound.allow.isEmpty()) {
+            for (const auto& persona : m_personas.get()->all())
+                status.personas += persona->name;
+        }
         return status;
     };
     hooks.services = [this] { return services(); };
@@ -525,6 +541,15 @@ ControlRoom::Hooks Engine::roomHooks()
         if (worker)
             m_workers[size_t(*worker)]->command(ticket, callId, command);
         return worker.has_value();
+    };
+    hooks.testCallOver = [this](const QString& callId) { m_phone.callerGone(callId); };
+    hooks.place = [this](const telephony::OutboundRequest& request) -> Result<QString> {
+        if (!request.persona.isEmpty() && !m_personas.get()->named(request.persona))
+            return Error{Error::Code::Invalid, QStringLiteral("there is no persona '%1'").arg(logSafe(request.persona, 40)), {}};
+        return m_phone.place(request);
+    };
+    hooks.endPlaced = [this](const QString& id, const telephony::OutboundCalls::Done& done) {
+        return m_phone.endPlaced(id, done);
     };
     hooks.refusal = [this] { return whyNoCall(); };
     hooks.warm = [this](const QString& service) { return warmService(service); };

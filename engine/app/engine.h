@@ -109,6 +109,7 @@ private:
     void startProviders();
     void onProviderStatus(const providers::ProviderStatus& status);
     void checkWarm();
+    void onCallShown(const CallSummary& summary);
     void onCallEnded(const session::CallEnd& end);
     void continueDrain();
     void finishDrain();

@@ -203,6 +203,8 @@ private:
                 [&](auto& p) { return text(entry, p.language) && isLanguage(entry, p.language); }},
             {QStringLiteral("greeting"), [&](auto& p) { return text(entry, p.greeting); }},
             {QStringLiteral("greeting_protected"), [&](auto& p) { return flag(entry, p.greetingProtected); }},
+            {QStringLiteral("outbound_greeting"), [&](auto& p) { return text(entry, p.outboundGreeting); }},
+            {QStringLiteral("voicemail_message"), [&](auto& p) { return text(entry, p.voicemailMessage); }},
             {QStringLiteral("system_prompt"),
                 [&](auto& p) { return text(entry, p.systemPrompt, true) && fits(entry, p.systemPrompt); }},
             {QStringLiteral("system_prompt_file"), [&](auto& p) { return readPrompt(entry, p); }},
@@ -578,6 +580,8 @@ QString examplePersona()
 # language = "en-US"                  # BCP-47; default: dialog.language
 # greeting = "Good evening, this is the night desk."
 # greeting_protected = false          # true: cannot be interrupted
+# outbound_greeting = "Good evening, the night desk is calling you back."  # of calls that go out; default: greeting
+# voicemail_message = "This is the night desk. Please call us back."       # left on an answering machine after its beep
 # system_prompt = "You are the night receptionist of a small hotel."
 # # system_prompt_file = "night.txt"  # instead; beside this file
 # model = "gpt-4o-mini"               # default: the provider's

@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/app/phoneline.h"
 
+#include "shared/core/logging.h"
+#include "shared/core/masking.h"
+
+#include <QJsonObject>
+
 namespace kav::app {
 
 namespace {
 
 // A webhook's answer waits no longer for the journal than this.
 constexpr Milliseconds LongestKeepWait{250};
+// How often calls are looked for of which nothing is heard any more.
+constexpr Milliseconds BookCheck{1000};
 
 webhooks::RequestGuard::Settings guardSettings(const Config& config)
 {
@@ -34,6 +41,21 @@ webhooks::StreamTokens streamTokens(const Config& config)
     return webhooks::StreamTokens::withRandomKey(config.mediaTokenTtl);
 }
 
+webhooks::CallBook::Settings bookSettings(const Config& config)
+{
+    webhooks::CallBook::Settings settings;
+    settings.streamWait = config.mediaTokenTtl;
+    settings.placedWait = config.outboundRing + Milliseconds(120'000);
+    return settings;
+}
+
+std::unique_ptr<telephony::TwilioRest> restOf(const Config& config, providers::HttpPool& http, const Clock& clock)
+{
+    if (config.rest.isUsable())
+        return std::make_unique<telephony::TwilioRest>(config.rest, http, clock);
+    return nullptr;
+}
+
 } // namespace
 
 PhoneLine::PhoneLine(const Config& config, const Clock& clock, Hooks hooks)
@@ -52,11 +74,19 @@ PhoneLine::PhoneLine(const Config& config, const Clock& clock, Hooks hooks)
               [this](const net::HttpRequest& request, const webhooks::RequestFinding& finding) {
                   m_inspector.judged(request, finding);
               }})
+    , m_book(clock, bookSettings(config), bookHooks())
     , m_calls(m_router, m_tokens, clock, webhooks::CallWebhooks::Settings{}, callHooks())
+    , m_outboundCalls(m_router, m_calls, outboundHooks())
+    , m_restHttp(clock)
+    , m_rest(restOf(config, m_restHttp, clock))
+    , m_outbound(config.outbound, m_rest.get(), clock)
     , m_gate(m_guard, m_tokens, clock, gateHooks())
 {
     m_unkeptTimer.setSingleShot(true);
     connect(&m_unkeptTimer, &QTimer::timeout, this, &PhoneLine::releaseOverdue);
+    connect(&m_bookTimer, &QTimer::timeout, this, [this] { m_book.expire(); });
+    m_bookTimer.start(BookCheck);
+    connect(&m_outbound, &telephony::OutboundCalls::changed, this, &PhoneLine::onPlaced);
 }
 
 PhoneLine::~PhoneLine() = default;
@@ -71,14 +101,19 @@ webhooks::CallWebhooks::Hooks PhoneLine::callHooks()
         return languageFor(to).startsWith(QLatin1String("he")) ? webhooks::CallerLines::hebrew()
                                                                : webhooks::CallerLines::english();
     };
-    hooks.incomingCall = m_hooks.ringing;
+    hooks.incomingCall = [this](const webhooks::IncomingCall& call) {
+        m_book.rings(call);
+        m_hooks.ringing(call);
+    };
+    hooks.turnedAway = [this](const webhooks::IncomingCall& call) { m_book.turnedAway(call); };
     hooks.streamStatus = [this](const webhooks::StreamStatus& status) {
         if (status.event == QLatin1String("stream-error"))
-            m_hooks.neverStreamed(status.callSid, EndReason::StreamLost);
+            m_book.streamFailed(status.callSid);
     };
     hooks.callStatus = [this](const webhooks::CallStatus& status) {
-        if (status.isFinal())
-            m_hooks.neverStreamed(status.callSid, EndReason::CallerHungUp);
+        if (!status.call.placed.isEmpty())
+            m_outbound.heardOf(status.call.placed, status.callSid);
+        m_book.progress(status);
     };
     return hooks;
 }
@@ -96,14 +131,146 @@ webhooks::MediaGate::Hooks PhoneLine::gateHooks()
     hooks.admitted = [this](const webhooks::StreamClaims& claims) {
         m_streams.admitted(claims, m_chosen, m_clock.now(), m_clock.wallNow());
         m_calls.noteStreamAdmitted(claims.callSid);
+        m_book.streamAdmitted(claims.callSid);
         m_hooks.admitted(claims.callSid);
     };
-    hooks.isTaken = [this](const webhooks::StreamClaims& claims) { return m_streams.isTaken(claims, m_clock.now()); };
+    hooks.isTaken = [this](const webhooks::StreamClaims& claims) {
+        return m_streams.isTaken(claims, m_clock.now()) || m_book.isOver(claims.callSid);
+    };
     hooks.judged = [this](const net::HttpRequest& request, const webhooks::RequestFinding& finding) {
         m_inspector.judged(request, finding);
     };
     return hooks;
 }
+
+webhooks::CallBook::Hooks PhoneLine::bookHooks()
+{
+    webhooks::CallBook::Hooks hooks;
+    hooks.changed = [this](const webhooks::BookedCall& call) { m_hooks.booked(call); };
+    hooks.ended = [this](const webhooks::BookedCall& call) {
+        record(call);
+        m_hooks.booked(call);
+    };
+    hooks.over = [this](const QString& callId) { m_outbound.over(callId); };
+    return hooks;
+}
+
+webhooks::OutboundWebhooks::Hooks PhoneLine::outboundHooks()
+{
+    webhooks::OutboundWebhooks::Hooks hooks;
+    hooks.hasRoom = m_hooks.hasRoom;
+    hooks.answered = [this](const webhooks::IncomingCall& call) {
+        m_book.answered(call);
+        m_hooks.ringing(call);
+    };
+    hooks.answeredBy = [this](const webhooks::AnsweredBy& answer) { onAnsweredBy(answer); };
+    return hooks;
+}
+
+dialog::PersonaBook::PersonaPointer PhoneLine::personaOf(const webhooks::IncomingCall& call) const
+{
+    auto persona = call.persona.isEmpty() ? nullptr : m_hooks.personaNamed(call.persona);
+    return persona ? persona : m_hooks.personaFor(call.ownNumber());
+}
+
+/// A call that nobody held has its record from here.
+void PhoneLine::record(const webhooks::BookedCall& call)
+{
+    const webhooks::IncomingCall& about = call.about;
+    QJsonObject started{{QStringLiteral("from"), maskNumber(about.from)}, {QStringLiteral("to"), maskNumber(about.to)},
+        {QStringLiteral("direction"), about.direction}, {QStringLiteral("language"), about.language},
+        {QStringLiteral("accountSid"), about.accountSid}};
+    if (!about.persona.isEmpty())
+        started.insert(QStringLiteral("persona"), about.persona);
+    if (about.test)
+        started.insert(QStringLiteral("test"), true);
+    m_hooks.log({calllog::Entry::Kind::CallStarted, about.callSid, call.startedAt, started});
+    m_hooks.log({calllog::Entry::Kind::CallEnded, about.callSid, call.endedAt,
+        {{QStringLiteral("reason"), endReasonName(call.reason)},
+            {QStringLiteral("durationMs"), qint64(call.duration.count())}, {QStringLiteral("turns"), 0},
+            {QStringLiteral("facts"), QJsonObject()}}});
+}
+
+// ---- calls that go out ----------------------------------------------------------------------------------------------
+
+void PhoneLine::onPlaced(const telephony::PlacedCall& call)
+{
+    m_hooks.placed(call);
+    if (call.state != telephony::PlacedCall::State::Placed)
+        return;
+    webhooks::IncomingCall about;
+    about.callSid = call.callSid;
+    about.accountSid = m_rest->settings().accountSid;
+    about.from = call.request.from;
+    about.to = call.request.to;
+    about.direction = QStringLiteral("outbound-api");
+    about.persona = call.request.persona;
+    about.placed = call.id;
+    about.language = personaOf(about)->language;
+    m_book.placed(about);
+}
+
+bool PhoneLine::endPlaced(const QString& id, const telephony::OutboundCalls::Done& done)
+{
+    if (!m_outbound.end(id, done)) {
+        // Placed by an engine before this one.
+        const webhooks::BookedCall* booked = m_book.find(id);
+        if (!booked || booked->about.placed.isEmpty() || booked->state == CallState::Ended || !m_rest)
+            return false;
+        m_outbound.endAtTwilio(id, done);
+    }
+    m_book.endsBecause(id, EndReason::OperatorEnded);
+    return true;
+}
+
+void PhoneLine::onAnsweredBy(const webhooks::AnsweredBy& answer)
+{
+    using What = webhooks::AnsweredBy::What;
+    m_hooks.log({calllog::Entry::Kind::Event, answer.call.callSid, m_clock.wallNow(),
+        {{QStringLiteral("token"), QStringLiteral("AMD")}, {QStringLiteral("answeredBy"), answer.word},
+            {QStringLiteral("ms"), qint64(answer.took.count())}}});
+    switch (answer.what) {
+    case What::Human:
+    case What::Unknown: // whoever it is hears the agent, and is heard
+        return;
+    case What::Fax:
+        endAnswered(answer.call, EndReason::Fax, {});
+        return;
+    case What::MachineBegins: // it would not hear us yet
+        endAnswered(answer.call, EndReason::Voicemail, {});
+        return;
+    case What::MachineListens:
+        endAnswered(answer.call, EndReason::Voicemail, personaOf(answer.call)->voicemailMessage);
+        return;
+    }
+    Q_UNREACHABLE();
+}
+
+void PhoneLine::endAnswered(const webhooks::IncomingCall& call, EndReason reason, const QString& words)
+{
+    const webhooks::BookedCall* booked = m_book.find(call.callSid);
+    const auto worker = m_streams.workerOf(call.callSid);
+    m_book.endsBecause(call.callSid, reason);
+    if (booked && booked->hasConversation && worker) {
+        m_hooks.endWith(*worker, call.callSid, reason, words);
+        return;
+    }
+    if (!m_rest || m_book.isOver(call.callSid))
+        return;
+    // Its stream is not there yet, or never will be: Twilio's voice says it.
+    const auto done = [callId = call.callSid](const auto& result) {
+        if (!result)
+            qCWarning(lcApp).noquote() << callId << "what answered it could not be dealt with:" << result.error().message;
+    };
+    if (words.isEmpty())
+        m_rest->hangUp(call.callSid, [done](const Result<void>& result) { done(result); });
+    else
+        m_rest->redirectTo(call.callSid,
+            webhooks::writeTwiml({webhooks::sayVerb(words, personaOf(call)->language), webhooks::hangupVerb()}),
+            [done](const Result<telephony::CallResource>& result) { done(result); });
+}
+
+// ---- what happens elsewhere -----------------------------------------------------------------------------------------
 
 void PhoneLine::serve(const net::HttpRequest& request, const net::Responder& responder)
 {
@@ -116,6 +283,7 @@ void PhoneLine::callEnded(const session::CallEnd& end)
     const bool fault = end.apologyOwed || end.reason == EndReason::StreamLost || end.reason == EndReason::ProtocolError
         || end.reason == EndReason::Refused;
     m_streams.ended(end.callId);
+    m_book.conversationEnded(end.callId, end.reason);
     m_calls.noteStreamEnded(end.callId, !fault, end.transferTo);
 }
 

@@ -5,8 +5,12 @@
 #include "engine/dialog/personas.h"
 #include "engine/net/listener.h"
 #include "engine/session/callsession.h"
+#include "engine/telephony/outboundcalls.h"
+#include "engine/telephony/twiliorest.h"
+#include "engine/webhooks/callbook.h"
 #include "engine/webhooks/callwebhooks.h"
 #include "engine/webhooks/mediagate.h"
+#include "engine/webhooks/outboundwebhooks.h"
 #include "engine/webhooks/requestguard.h"
 #include "engine/webhooks/requestinspector.h"
 #include "engine/webhooks/streamledger.h"
@@ -42,8 +46,12 @@ public:
         std::function<quint64()> durable; ///< the last entry that is on disk
         std::function<void(const webhooks::IncomingCall&)> ringing; ///< its stream is being offered
         std::function<void(const QString& callId)> admitted; ///< its stream's handshake has begun
-        std::function<void(const QString& callId, EndReason reason)> neverStreamed; ///< Twilio says so
         std::function<void(const RequestRecord&)> requestSeen; ///< see RequestInspector
+        std::function<void(const webhooks::BookedCall&)> booked; ///< it is another than before; it has no conversation
+        std::function<void(const telephony::PlacedCall&)> placed;
+        std::function<dialog::PersonaBook::PersonaPointer(const QString& name)> personaNamed; ///< null: nobody
+        /// To the worker that has the call: these words, and the end.
+        std::function<void(int worker, const QString& callId, EndReason reason, const QString& words)> endWith;
     };
 
     PhoneLine(const Config& config, const Clock& clock, Hooks hooks);
@@ -57,7 +65,15 @@ public:
     // What happens elsewhere.
     void onDurable(quint64 entry); ///< of the call log
     void callStarted(const QString& callId) { m_streams.started(callId); }
+    void conversationBegan(const QString& callId) { m_book.conversationBegan(callId); }
+    void callerGone(const QString& callId) { m_book.callerGone(callId); } ///< of a test call
     void callEnded(const session::CallEnd& end);
+
+    /// Who speaks in it.
+    dialog::PersonaBook::PersonaPointer personaOf(const webhooks::IncomingCall& call) const;
+    /// Calls somebody; see OutboundCalls.
+    Result<QString> place(const telephony::OutboundRequest& request) { return m_outbound.place(request); }
+    bool endPlaced(const QString& id, const telephony::OutboundCalls::Done& done);
 
     /// Streams let in and not over, those included whose handshake is still under way: of all workers, or of one.
     int liveCalls(std::optional<int> worker = {}) const { return m_streams.open(m_clock.now(), worker); }
@@ -78,6 +94,12 @@ private:
 
     webhooks::CallWebhooks::Hooks callHooks();
     webhooks::MediaGate::Hooks gateHooks();
+    webhooks::CallBook::Hooks bookHooks();
+    webhooks::OutboundWebhooks::Hooks outboundHooks();
+    void record(const webhooks::BookedCall& call);
+    void onAnsweredBy(const webhooks::AnsweredBy& answer);
+    void endAnswered(const webhooks::IncomingCall& call, EndReason reason, const QString& words);
+    void onPlaced(const telephony::PlacedCall& call);
     void respondWhenKept(const net::Responder& responder, quint64 entry, const net::HttpResponse& response);
     void releaseOverdue();
 
@@ -87,7 +109,13 @@ private:
     webhooks::RequestGuard m_guard;
     const webhooks::StreamTokens m_tokens;
     webhooks::WebhookRouter m_router;
+    webhooks::CallBook m_book;
     webhooks::CallWebhooks m_calls;
+    webhooks::OutboundWebhooks m_outboundCalls;
+    providers::HttpPool m_restHttp;
+    std::unique_ptr<telephony::TwilioRest> m_rest; // null: it cannot be used
+    telephony::OutboundCalls m_outbound;
+    QTimer m_bookTimer;
     webhooks::StreamLedger m_streams;
     webhooks::MediaGate m_gate;
     int m_chosen = 0; // worker of the stream that the gate is just letting in

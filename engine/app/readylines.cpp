@@ -47,7 +47,8 @@ void ReadyLines::prepare(providers::ProviderRegistry& registry, const providers:
         Plan plan;
         plan.call.persona = persona;
         plan.call.language = persona->language;
-        plan.own = dialog::sentencesOf(persona->greeting);
+        for (const QString& text : {persona->greeting, persona->outboundGreeting, persona->voicemailMessage})
+            plan.own += dialog::sentencesOf(text);
         const QStringList lines = dialog::serviceLinesFor(persona->language, script.get()).all();
         for (const QString& line : lines)
             plan.own += dialog::sentencesOf(line);

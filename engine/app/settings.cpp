@@ -127,6 +127,17 @@ QList<Setting> makeTable()
         hidden(row("twilio.number", Kind::List, [](C& c) -> QStringList& { return c.twilioNumbers; },
             "the account's numbers, like +97231234567; calls go out from the first")),
 
+        hidden(row("outbound.allow", Kind::List, [](C& c) -> QStringList& { return c.outbound.allow; },
+            "whom the engine may call: numbers like +972501234567 and prefixes like +97250*; empty: nobody")),
+        number("outbound.calls_per_second", [](C& c) -> int& { return c.outbound.callsPerSecond; },
+            1, 100, "calls asked of Twilio; it begins one a second unless the account has more"),
+        number("outbound.waiting", [](C& c) -> int& { return c.outbound.waiting; },
+            1, 1000, "calls that may wait for their turn"),
+        number("outbound.live", [](C& c) -> int& { return c.outbound.live; },
+            1, 10000, "calls of the engine's own under way at a time"),
+        duration("outbound.ring", [](C& c) -> Milliseconds& { return c.outboundRing; },
+            5 * Second, 10 * Minute, "how long a call rings before it is given up"),
+
         named(defaulting(row("dialog.file", Kind::Path, [](C& c) -> QString& { return c.dialogFile; },
             "what the receptionist says and understands"), "the installed receptionist.toml"), "dialog"),
         named(row("dialog.language", Kind::Text, [](C& c) -> QString& { return c.language; },
@@ -624,6 +635,7 @@ QList<std::pair<QString, QString>> settingSections()
     return {
         {QStringLiteral("server"), QStringLiteral("the process as a whole")},
         {QStringLiteral("twilio"), QStringLiteral("the telephone company")},
+        {QStringLiteral("outbound"), QStringLiteral("calls that the engine makes")},
         {QStringLiteral("dialog"), QStringLiteral("what is said")},
         {QStringLiteral("media"), QStringLiteral("media streams and playout")},
         {QStringLiteral("console"), QStringLiteral("operators' consoles")},

@@ -43,6 +43,8 @@ QStringList ConsoleDesk::featuresOf(const Commands& commands)
         features += feature::CallLog;
     if (commands.startTestCall)
         features += feature::TestCall;
+    if (commands.placeCall)
+        features += feature::Outbound;
     if (commands.interrupt && commands.endCall)
         features += feature::Control;
     if (commands.warmService)
@@ -123,6 +125,15 @@ void ConsoleDesk::setCall(const CallSummary& call)
 {
     noteChange(m_shared.board.setCall(call, m_shared.clock.now()));
     m_shared.counters.callsNotShown = m_shared.board.callsNotShown();
+}
+
+void ConsoleDesk::removeCall(const QString& callId)
+{
+    if (!m_shared.board.removeCall(callId))
+        return;
+    for (const auto& [number, peer] : m_peers)
+        peer->forgetCall(callId);
+    noteChange(true);
 }
 
 void ConsoleDesk::setTurn(const QString& callId, const TranscriptTurn& turn)
@@ -250,6 +261,13 @@ void ConsoleDesk::onCommand(ConsolePeer& peer, qint64 id, const protocol::ToEngi
         run(peer, *end, {QStringLiteral("end"), end->call, {{QStringLiteral("now"), end->now}}}, m_commands.endCall);
     } else if (const auto* const test = std::get_if<StartTestCall>(&command)) {
         run(peer, *test, {QStringLiteral("test-call"), {}, {}}, m_commands.startTestCall);
+    } else if (const auto* const place = std::get_if<PlaceCall>(&command)) {
+        run(peer, *place,
+            {QStringLiteral("place-call"), {},
+                {{QStringLiteral("to"), maskNumber(place->to)}, {QStringLiteral("from"), maskNumber(place->from)},
+                    {QStringLiteral("persona"), logSafe(place->persona, LongestLoggedField)},
+                    {QStringLiteral("detection"), detectionName(place->detection)}}},
+            m_commands.placeCall);
     } else if (const auto* const warm = std::get_if<WarmService>(&command)) {
         run(peer, *warm,
             {QStringLiteral("warm"), {}, {{QStringLiteral("service"), logSafe(warm->service, LongestLoggedField)}}},
@@ -313,6 +331,8 @@ void ConsoleDesk::finish(quint64 ticket, const Outcome& outcome)
         const auto* const result = std::get_if<protocol::CommandResult>(&outcome);
         if (const auto* const test = result ? std::get_if<protocol::TestCallStarted>(result) : nullptr)
             done.act.call = test->call;
+        if (const auto* const placed = result ? std::get_if<protocol::CallPlaced>(result) : nullptr)
+            done.act.more.insert(QStringLiteral("placed"), placed->placed);
         record(done.who, done.act, outcomeName(outcome));
     }
     if (const auto peer = m_peers.find(done.peer); peer != m_peers.end())

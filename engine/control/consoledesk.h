@@ -45,6 +45,7 @@ public:
     void setEngine(const EngineStatus& status);
     void setService(const ServiceStatus& status);
     void setCall(const CallSummary& call);
+    void removeCall(const QString& callId);
     void setTurn(const QString& callId, const TranscriptTurn& turn);
     void setLogRow(const CallLogRow& row);
     void addRequest(const RequestRecord& request);

@@ -107,6 +107,12 @@ void ControlHub::setCall(const CallSummary& call)
     d->desk.setCall(call);
 }
 
+void ControlHub::removeCall(const QString& callId)
+{
+    KAV_ASSERT_THREAD(this);
+    d->desk.removeCall(callId);
+}
+
 void ControlHub::setTurn(const QString& callId, const TranscriptTurn& turn)
 {
     KAV_ASSERT_THREAD(this);

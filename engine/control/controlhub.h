@@ -38,6 +38,7 @@ public:
     void setEngine(const EngineStatus& status); ///< `consoles` is filled in here
     void setService(const ServiceStatus& status);
     void setCall(const CallSummary& call); ///< a new one, or a known one as it is now; Ended ones leave by themselves
+    void removeCall(const QString& callId); ///< at once: it goes on under another id
     void setTurn(const QString& callId, const TranscriptTurn& turn); ///< of a call that is shown
     void setLogRow(const CallLogRow& row);
     void addRequest(const RequestRecord& request); ///< told to those that watch requests; kept for nobody

@@ -57,6 +57,7 @@ struct Commands final {
     std::function<void(const Operator&, const protocol::InterruptCall&, Done)> interrupt;
     std::function<void(const Operator&, const protocol::EndCall&, Done)> endCall;
     std::function<void(const Operator&, const protocol::StartTestCall&, Done)> startTestCall;
+    std::function<void(const Operator&, const protocol::PlaceCall&, Done)> placeCall;
     std::function<void(const Operator&, const protocol::QueryLog&, Done)> queryLog;
     std::function<void(const Operator&, const protocol::QueryCall&, Done)> queryCall;
     std::function<void(const Operator&, const protocol::WarmService&, Done)> warmService;

@@ -92,6 +92,15 @@ void StateBoard::setLogRow(const CallLogRow& row)
     append({Key::Kind::Log, row.id}, protocol::LogChange{row});
 }
 
+bool StateBoard::removeCall(const QString& callId)
+{
+    if (!m_calls.remove(callId))
+        return false;
+    std::erase_if(m_ended, [&callId](const auto& ended) { return ended.second == callId; });
+    append({Key::Kind::Call, callId}, protocol::CallGone{callId});
+    return true;
+}
+
 QStringList StateBoard::expire(Instant now)
 {
     QStringList gone;

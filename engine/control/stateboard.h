@@ -41,6 +41,8 @@ public:
     void setLogRow(const CallLogRow& row);
     /// Takes the calls out that ended long enough ago; their ids.
     QStringList expire(Instant now);
+    /// At once: the same call goes on under another id. False: it was not there.
+    bool removeCall(const QString& callId);
 
     qint64 seq() const { return m_seq; }
     bool isShown(const QString& callId) const { return m_calls.contains(callId); }

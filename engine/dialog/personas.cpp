@@ -25,4 +25,13 @@ PersonaBook::PersonaPointer PersonaBook::personaFor(const QString& calledNumber)
     return m_byNumber.value(calledNumber, m_all.front());
 }
 
+PersonaBook::PersonaPointer PersonaBook::named(const QString& name) const
+{
+    for (const PersonaPointer& persona : m_all) {
+        if (persona->name == name)
+            return persona;
+    }
+    return nullptr;
+}
+
 } // namespace kav::dialog

@@ -23,6 +23,8 @@ public:
 
     /// By the number as Twilio gives it; never null.
     PersonaPointer personaFor(const QString& calledNumber) const;
+    /// Null where there is none.
+    PersonaPointer named(const QString& name) const;
     const std::vector<PersonaPointer>& all() const { return m_all; } ///< the default first
 
 private:

@@ -37,7 +37,7 @@ constexpr std::array<const char*, StreamErrorCount> StreamErrorNames{
 /// The statuses that Kav answers with; another would be a mistake, and is counted as "other".
 constexpr std::array StatusCodes{
     101, 200, 204, 400, 401, 403, 404, 405, 408, 411, 413, 414, 415, 426, 429, 431, 500, 501, 503, 505};
-constexpr int EndReasonCount = static_cast<int>(EndReason::Interrupted) + 1;
+constexpr int EndReasonCount = static_cast<int>(EndReason::Fax) + 1;
 constexpr int TurnInputCount = static_cast<int>(TurnInput::Silence) + 1;
 
 /// Six seconds is when the fallback line speaks, fifteen when the call gives up: both are bounds.

@@ -36,6 +36,8 @@ struct Persona final {
     QHash<QString, QString> voices; ///< provider name -> voice; none: the provider's default for the language
     QString greeting; ///< what a model's conversation opens with, word for word; empty: the model opens
     bool greetingProtected = false; ///< cannot be interrupted
+    QString outboundGreeting; ///< instead of `greeting` in calls that go out; empty: the same
+    QString voicemailMessage; ///< left on an answering machine that takes such a call; empty: nothing is
     QString systemPrompt;
     QString model; ///< empty: the provider's default
     QStringList stt, llm, tts; ///< provider names in order; empty: the engine's order

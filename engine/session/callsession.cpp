@@ -86,8 +86,7 @@ void CallSession::onMessage(const media::StartMessage& message)
     m_info.parameters = message.parameters;
     m_info.from = message.parameters.value(QStringLiteral("from"));
     m_info.to = message.parameters.value(QStringLiteral("to"));
-    if (m_context.personaFor)
-        m_info.persona = m_context.personaFor(m_info.to);
+    m_info.persona = personaOf(message.parameters);
     m_info.language = message.parameters.value(QStringLiteral("language"),
         m_info.persona ? m_info.persona->language : m_context.settings.language);
     makeToolRunner();
@@ -109,6 +108,23 @@ void CallSession::onMessage(const media::StartMessage& message)
     const bool isProtected =
         m_context.settings.openingProtected || (m_info.persona && m_info.persona->greetingProtected);
     dispatch(turn::event::CallStarted{true, isProtected});
+}
+
+/// Who speaks: named by whoever made the call, else by our number, which in a call that goes out is the one that calls.
+std::shared_ptr<const providers::Persona> CallSession::personaOf(const QMap<QString, QString>& parameters) const
+{
+    const bool goesOut = parameters.value(QStringLiteral("direction")).startsWith(QLatin1String("outbound"));
+    std::shared_ptr<const providers::Persona> persona;
+    const QString name = parameters.value(QStringLiteral("persona"));
+    if (m_context.personaNamed && !name.isEmpty())
+        persona = m_context.personaNamed(name);
+    if (!persona && m_context.personaFor)
+        persona = m_context.personaFor(goesOut ? m_info.from : m_info.to);
+    if (!persona || !goesOut || persona->outboundGreeting.isEmpty())
+        return persona;
+    auto calling = std::make_shared<providers::Persona>(*persona);
+    calling->greeting = persona->outboundGreeting;
+    return calling;
 }
 
 void CallSession::onMessage(const media::MediaMessage& message)
@@ -288,6 +304,18 @@ void CallSession::requestEnd(EndReason reason)
         finish(reason, 1001, QStringLiteral("going away"));
     else
         dispatch(turn::event::EndRequested{reason});
+}
+
+void CallSession::endWith(EndReason reason, const QString& words)
+{
+    KAV_ASSERT_THREAD(this);
+    if (m_phase == Phase::Live && !words.isEmpty()) {
+        m_lastWords = words;
+        requestEnd(reason);
+    } else if (m_phase != Phase::Ended) {
+        m_now = m_context.clock->now();
+        finish(reason, 1000, QStringLiteral("call ended"));
+    }
 }
 
 void CallSession::endNow(EndReason reason)

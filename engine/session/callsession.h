@@ -81,6 +81,8 @@ public:
     void onTick(Instant now) override;
     /// Says goodbye and ends (drain deadline, operator). `reason` goes into the record.
     void requestEnd(EndReason reason);
+    /// Says these words instead of a goodbye and ends; at once where there are none.
+    void endWith(EndReason reason, const QString& words);
     /// Ends at once, without a word (the engine stops).
     void endNow(EndReason reason);
     CommandOutcome command(OperatorCommand command);
@@ -119,6 +121,7 @@ private:
     void onClosed(bool byPeer, const QString& reason);
     void onFrame(const media::InboundFrame& inbound);
     void countError(metrics::StreamError kind, const QString& reason);
+    std::shared_ptr<const providers::Persona> personaOf(const QMap<QString, QString>& parameters) const;
 
     // stream out (PlayoutSink)
     void sendMedia(std::span<const quint8> mulaw) override;
@@ -262,6 +265,7 @@ private:
     bool m_turnsStale = false; // something happened that may show in a turn
 
     QMap<QString, QString> m_facts;
+    QString m_lastWords; // instead of the goodbye line; empty: that
     quint64 m_badMessages = 0, m_streamErrors = 0;
     bool m_errorLogged = false, m_apologyOwed = false;
 };

@@ -319,7 +319,10 @@ void CallSession::perform(const turn::action::PlayGoodbye& action)
 {
     logEvent(QStringLiteral("GOODBYE"), {{QStringLiteral("reason"), endReasonName(action.reason)}});
     const auto lines = m_context.serviceLines(m_info.language);
-    playLine(action.reason == EndReason::NoInput ? lines.noInputGoodbye : lines.endGoodbye, false);
+    playLine(!m_lastWords.isEmpty()              ? m_lastWords
+            : action.reason == EndReason::NoInput ? lines.noInputGoodbye
+                                                  : lines.endGoodbye,
+        false);
 }
 
 void CallSession::perform(const turn::action::EndCall& action)

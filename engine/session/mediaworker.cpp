@@ -94,6 +94,16 @@ void MediaWorker::endAll(EndReason reason)
     });
 }
 
+void MediaWorker::endWith(const QString& callId, EndReason reason, const QString& words)
+{
+    QMetaObject::invokeMethod(m_anchor.get(), [this, callId, reason, words] {
+        for (size_t i = 0; i < m_sessions.size(); ++i) {
+            if (m_sessions[i]->callId() == callId)
+                m_sessions[i]->endWith(reason, words);
+        }
+    });
+}
+
 void MediaWorker::connectAhead(const providers::CallInfo& call)
 {
     QMetaObject::invokeMethod(

@@ -43,6 +43,8 @@ public:
     void endAll(EndReason reason);
     /// Any thread: a telephone rings, and its call may come here: connections to the providers are opened.
     void connectAhead(const providers::CallInfo& call);
+    /// Any thread: CallSession::endWith(), of the call if it lives here.
+    void endWith(const QString& callId, EndReason reason, const QString& words);
     /// Any thread: does it to the call if it lives here; commandDone follows with the same ticket.
     void command(quint64 ticket, const QString& callId, OperatorCommand command);
 

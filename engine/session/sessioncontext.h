@@ -49,6 +49,8 @@ struct SessionContext final {
     std::function<dialog::ServiceLines(const QString& language)> serviceLines;
     /// Who answers a called number; never gives null. Without it calls have no persona.
     std::function<std::shared_ptr<const providers::Persona>(const QString& calledNumber)> personaFor{};
+    /// The one with that name; null where there is none. Without it nobody is named.
+    std::function<std::shared_ptr<const providers::Persona>(const QString& name)> personaNamed{};
     std::function<void(const calllog::Entry&)> log;
     /// Reads the tag that the media gate gave to a stream's socket.
     std::function<StreamClaims(const QByteArray& tag)> claimsOf;

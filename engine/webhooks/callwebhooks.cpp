@@ -87,7 +87,10 @@ IncomingCall CallWebhooks::callOf(const Webhook& webhook) const
     IncomingCall call{webhook.callSid, webhook.value(u"AccountSid"), webhook.value(u"From"), webhook.value(u"To"),
         webhook.value(u"CallerName"), webhook.value(u"ForwardedFrom"), webhook.value(u"Direction"), {},
         webhook.value(u"KavTest") == QLatin1String("1")};
-    call.language = m_hooks.languageFor ? m_hooks.languageFor(call.to) : lines(call.to).language;
+    const QString& own = call.ownNumber();
+    call.language = m_hooks.languageFor ? m_hooks.languageFor(own) : lines(own).language;
+    call.persona = webhook.query.value(u"persona");
+    call.placed = webhook.query.value(u"placed");
     return call;
 }
 
@@ -105,8 +108,10 @@ void CallWebhooks::incomingCall(const Webhook& webhook, const WebhookRouter::Rep
         if (goOn(draining ? Obstacle::Draining : Obstacle::Full, call, webhook, reply))
             return;
         ++m_counters.busy;
+        if (m_hooks.turnedAway)
+            m_hooks.turnedAway(call);
         qCWarning(lcWebhook).noquote() << call.callSid << "answered busy:" << (draining ? "draining" : "no room");
-        const CallerLines say = lines(call.to);
+        const CallerLines say = lines(call.ownNumber());
         reply(net::HttpResponse::xml(writeTwiml({sayVerb(say.busy, say.language, say.voice), hangupVerb()})));
         return;
     }
@@ -132,8 +137,10 @@ std::vector<TwimlElement> CallWebhooks::connect(
         offer.parameters.emplaceBack(QStringLiteral("forwardedFrom"), call.forwardedFrom);
     if (call.test)
         offer.parameters.emplaceBack(QStringLiteral("kavTest"), QStringLiteral("1"));
+    if (!call.persona.isEmpty())
+        offer.parameters.emplaceBack(QStringLiteral("persona"), call.persona);
     offer.parameters += more;
-    const CallerLines say = lines(call.to);
+    const CallerLines say = lines(call.ownNumber());
     return {connectVerb(offer), sayVerb(say.apology, say.language, say.voice), hangupVerb()};
 }
 
@@ -157,6 +164,9 @@ void CallWebhooks::callStatus(const Webhook& webhook)
     status.status = webhook.value(u"CallStatus");
     status.sequence = webhook.number(u"SequenceNumber");
     status.durationSeconds = webhook.number(u"CallDuration");
+    // RFC 2822, as everything of Twilio's but its streams' callbacks.
+    status.timestamp = QDateTime::fromString(webhook.value(u"Timestamp"), Qt::RFC2822Date).toUTC();
+    status.call = callOf(webhook);
     m_hooks.callStatus(status);
 }
 
@@ -189,7 +199,7 @@ void CallWebhooks::afterStream(const Webhook& webhook, const WebhookRouter::Repl
         return;
     qCWarning(lcWebhook).noquote() << call.callSid << "its stream" << (broke ? "broke" : "never came about")
                                    << ": the caller hears an apology";
-    const CallerLines say = lines(call.to);
+    const CallerLines say = lines(call.ownNumber());
     reply(net::HttpResponse::xml(writeTwiml({sayVerb(say.apology, say.language, say.voice), hangupVerb()})));
 }
 
@@ -205,7 +215,7 @@ void CallWebhooks::afterDial(const Webhook& webhook, const WebhookRouter::Reply&
         return;
     qCWarning(lcWebhook).noquote() << call.callSid << "was passed on, and nobody answered:"
                                    << loggableField(QStringLiteral("DialCallStatus"), status.left(20));
-    const CallerLines say = lines(call.to);
+    const CallerLines say = lines(call.ownNumber());
     reply(net::HttpResponse::xml(writeTwiml({sayVerb(say.nobody, say.language, say.voice), hangupVerb()})));
 }
 

@@ -6,6 +6,7 @@
 #include "engine/webhooks/webhookrouter.h"
 #include "shared/core/clock.h"
 
+#include <QDateTime>
 #include <QHash>
 #include <QString>
 
@@ -34,6 +35,11 @@ struct IncomingCall final {
     QString callerName, forwardedFrom, direction;
     QString language; ///< in which it will be held
     bool test = false; ///< made by Kav's own loopback caller, which says KavTest=1
+    QString persona{}; ///< who is to answer, by name; empty: whoever has the number
+    QString placed{}; ///< of a call that was placed here: what its placing is called
+
+    /// The line's end of ours: the number that was called, or from which the call goes out.
+    const QString& ownNumber() const { return direction.startsWith(QLatin1String("outbound")) ? from : to; }
 };
 struct StreamStatus final {
     QString callSid, streamSid;
@@ -46,6 +52,8 @@ struct CallStatus final {
     QString status; ///< ringing, in-progress, completed, busy, no-answer, failed, canceled
     std::optional<int> sequence;
     std::optional<int> durationSeconds;
+    QDateTime timestamp{}; ///< UTC; not valid: none was given
+    IncomingCall call{}; ///< what else it tells
     bool isFinal() const;
 };
 
@@ -95,6 +103,7 @@ public:
         std::function<bool()> isDraining{};
         std::function<CallerLines(const QString& to)> linesFor{};
         std::function<void(const IncomingCall&)> incomingCall{};
+        std::function<void(const IncomingCall&)> turnedAway{}; ///< hears the busy line
         std::function<void(const StreamStatus&)> streamStatus{};
         std::function<void(const QString& callSid)> streamEnded{};
         std::function<void(const CallStatus&)> callStatus{};
@@ -118,6 +127,8 @@ public:
     void noteStreamEnded(const QString& callSid, bool inOrder, const QString& dialTo = {});
     /// The verbs that connect the call's stream: for whoever brings a call back to the agent as well. `more` goes into
     /// the stream's parameters.
+    /// `call` as a webhook tells of it.
+    IncomingCall callOf(const Webhook& webhook) const;
     std::vector<TwimlElement> connect(
         const IncomingCall& call, const PublicUrl& base, const QList<std::pair<QString, QString>>& more = {});
 
@@ -131,7 +142,6 @@ private:
         QString dialTo;
     };
 
-    IncomingCall callOf(const Webhook& webhook) const;
     void incomingCall(const Webhook& webhook, const WebhookRouter::Reply& reply);
     void afterStream(const Webhook& webhook, const WebhookRouter::Reply& reply);
     void afterDial(const Webhook& webhook, const WebhookRouter::Reply& reply);

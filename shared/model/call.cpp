@@ -49,13 +49,25 @@ QString endReasonName(EndReason reason)
         return QStringLiteral("refused");
     case EndReason::Interrupted:
         return QStringLiteral("interrupted");
+    case EndReason::Busy:
+        return QStringLiteral("busy");
+    case EndReason::NoAnswer:
+        return QStringLiteral("no-answer");
+    case EndReason::Failed:
+        return QStringLiteral("failed");
+    case EndReason::Canceled:
+        return QStringLiteral("canceled");
+    case EndReason::Voicemail:
+        return QStringLiteral("voicemail");
+    case EndReason::Fax:
+        return QStringLiteral("fax");
     }
     Q_UNREACHABLE();
 }
 
 std::optional<EndReason> endReasonFromName(QStringView name)
 {
-    for (int i = 0; i <= static_cast<int>(EndReason::Interrupted); ++i) {
+    for (int i = 0; i <= static_cast<int>(EndReason::Fax); ++i) {
         const auto reason = static_cast<EndReason>(i);
         if (endReasonName(reason) == name)
             return reason;
@@ -105,13 +117,19 @@ QString callStateName(CallState state)
         return QStringLiteral("ending");
     case CallState::Ended:
         return QStringLiteral("ended");
+    case CallState::Queued:
+        return QStringLiteral("queued");
+    case CallState::Dialling:
+        return QStringLiteral("dialling");
+    case CallState::Answered:
+        return QStringLiteral("answered");
     }
     Q_UNREACHABLE();
 }
 
 std::optional<CallState> callStateFromName(QStringView name)
 {
-    for (int i = 0; i <= static_cast<int>(CallState::Ended); ++i) {
+    for (int i = 0; i <= static_cast<int>(CallState::Answered); ++i) {
         const auto state = static_cast<CallState>(i);
         if (callStateName(state) == name)
             return state;

@@ -40,6 +40,12 @@ enum class EndReason {
     ProtocolError, ///< the peer broke the stream protocol beyond repair
     Refused, ///< capacity or token: never became a conversation
     Interrupted, ///< the engine died with the call live; written at the next start
+    Busy, ///< whom it was to reach was busy
+    NoAnswer, ///< it rang, and nobody answered
+    Failed, ///< the network could not put it through
+    Canceled, ///< given up before it was answered
+    Voicemail, ///< an answering machine took it: got its message, where there is one for it
+    Fax, ///< a fax machine took it
 };
 Q_ENUM_NS(EndReason)
 
@@ -63,6 +69,9 @@ enum class CallState {
     Held, ///< an operator holds the agent
     Ending, ///< the goodbye is under way
     Ended, ///< the call is over
+    Queued, ///< to be placed: waits its turn, here or at Twilio
+    Dialling, ///< placed; it does not ring yet
+    Answered, ///< somebody or something took it; no conversation yet
 };
 Q_ENUM_NS(CallState)
 /// "ringing", "caller-speaking", ...: the wire form.
@@ -172,6 +181,8 @@ struct CallSummary final {
     int interruptions = 0; ///< confirmed ones
     EndReason reason = EndReason::None; ///< once Ended
     QDateTime endedAt; ///< UTC; not valid before Ended
+    QString placed{}; ///< of a call that this engine placed: what its placing is called; before it has a CallSid its id
+    QString problem{}; ///< why it could not be placed, for a person; no number stands in it
 
     bool operator==(const CallSummary&) const = default;
 };

@@ -59,6 +59,7 @@ struct EngineStatus final {
     int calls = 0; ///< live
     int capacity = 0;
     int consoles = 0; ///< connected, this one included
+    QStringList personas{}; ///< by name: who may speak in a call that is placed; empty where none can be
 
     bool operator==(const EngineStatus&) const = default;
 };

@@ -25,6 +25,7 @@ template <> inline constexpr std::string_view Word<UnwatchCall> = "unwatch-call"
 template <> inline constexpr std::string_view Word<InterruptCall> = "interrupt-call";
 template <> inline constexpr std::string_view Word<EndCall> = "end-call";
 template <> inline constexpr std::string_view Word<StartTestCall> = "start-test-call";
+template <> inline constexpr std::string_view Word<PlaceCall> = "place-call";
 template <> inline constexpr std::string_view Word<QueryLog> = "query-log";
 template <> inline constexpr std::string_view Word<QueryCall> = "query-call";
 template <> inline constexpr std::string_view Word<WarmService> = "warm-service";
@@ -54,6 +55,7 @@ template <> inline constexpr std::string_view Word<LogPage> = "log-page";
 template <> inline constexpr std::string_view Word<CallDetail> = "call-detail";
 template <> inline constexpr std::string_view Word<TestCallStarted> = "test-call";
 template <> inline constexpr std::string_view Word<RequestPage> = "request-page";
+template <> inline constexpr std::string_view Word<CallPlaced> = "call-placed";
 
 // ---- the values of shared/model
 // ---------------------------------------------------------------------------------------
@@ -66,6 +68,7 @@ template <typename A> void fields(A& a, typename A::template Ref<EngineStatus> s
     a.field("calls", s.calls);
     a.field("capacity", s.capacity);
     a.field("consoles", s.consoles);
+    a.optional("personas", s.personas);
 }
 
 template <typename A> void fields(A& a, typename A::template Ref<ServiceUse> u)
@@ -107,6 +110,8 @@ template <typename A> void fields(A& a, typename A::template Ref<CallSummary> c)
     a.field("interruptions", c.interruptions);
     a.optional("reason", c.reason);
     a.optional("endedAt", c.endedAt);
+    a.optional("placed", c.placed);
+    a.optional("problem", c.problem);
 }
 
 template <typename A> void fields(A& a, typename A::template Ref<LatencySpan> l)
@@ -274,6 +279,15 @@ template <typename A> void fields(A& a, typename A::template Ref<StartTestCall> 
     a.optional("digits", c.digits);
 }
 
+template <typename A> void fields(A& a, typename A::template Ref<PlaceCall> c)
+{
+    a.field("id", c.id);
+    a.field("to", c.to);
+    a.optional("from", c.from);
+    a.optional("persona", c.persona);
+    a.optional("detection", c.detection);
+}
+
 template <typename A> void fields(A& a, typename A::template Ref<QueryLog> q)
 {
     a.field("id", q.id);
@@ -431,6 +445,11 @@ template <typename A> void fields(A& a, typename A::template Ref<RequestPage> p)
 {
     a.field("requests", p.requests);
     a.optional("next", p.next);
+}
+
+template <typename A> void fields(A& a, typename A::template Ref<CallPlaced> p)
+{
+    a.field("placed", p.placed);
 }
 
 template <typename A> void fields(A& a, typename A::template Ref<CommandError> e)

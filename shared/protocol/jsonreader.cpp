@@ -168,4 +168,11 @@ void JsonReader::read(const QJsonValue& json, const JsonPlace& place, ErrorCode&
     value = errorCodeFromName(word).value_or(ErrorCode::Internal);
 }
 
+void JsonReader::read(const QJsonValue& json, const JsonPlace& place, Detection& value)
+{
+    QString word;
+    read(json, place, word);
+    value = detectionFromName(word).value_or(Detection::Off);
+}
+
 } // namespace kav::protocol

@@ -92,6 +92,7 @@ private:
     void read(const QJsonValue& json, const JsonPlace& place, RequestKind& value);
     void read(const QJsonValue& json, const JsonPlace& place, SignatureState& value);
     void read(const QJsonValue& json, const JsonPlace& place, ErrorCode& value);
+    void read(const QJsonValue& json, const JsonPlace& place, Detection& value);
     template <typename T> void read(const QJsonValue& json, const JsonPlace& place, std::optional<T>& value)
     {
         read(json, place, value.emplace());

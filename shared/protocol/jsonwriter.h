@@ -75,6 +75,7 @@ public:
     void write(RequestKind value) { write(requestKindName(value)); }
     void write(SignatureState value) { write(signatureStateName(value)); }
     void write(ErrorCode value) { write(errorCodeName(value)); }
+    void write(Detection value) { write(detectionName(value)); }
     template <typename T> void write(const std::optional<T>& value) { write(*value); }
     template <typename T> void write(const QList<T>& values)
     {
@@ -92,6 +93,7 @@ public:
 
 private:
     static bool isThere(bool value) { return value; }
+    static bool isThere(Detection value) { return value != Detection::Off; }
     static bool isThere(EndReason value) { return value != EndReason::None; }
     static bool isThere(const QString& value) { return !value.isEmpty(); }
     static bool isThere(const QByteArray& value) { return !value.isEmpty(); }

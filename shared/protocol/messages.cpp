@@ -46,4 +46,26 @@ std::optional<ErrorCode> errorCodeFromName(QStringView name)
     return std::nullopt;
 }
 
+QString detectionName(Detection detection)
+{
+    switch (detection) {
+    case Detection::Off:
+        return QStringLiteral("off");
+    case Detection::Detect:
+        return QStringLiteral("detect");
+    case Detection::AwaitBeep:
+        return QStringLiteral("await-beep");
+    }
+    Q_UNREACHABLE();
+}
+
+std::optional<Detection> detectionFromName(QStringView name)
+{
+    for (const Detection detection : {Detection::Off, Detection::Detect, Detection::AwaitBeep}) {
+        if (detectionName(detection) == name)
+            return detection;
+    }
+    return std::nullopt;
+}
+
 } // namespace kav::protocol

@@ -88,6 +88,24 @@ struct StartTestCall final {
     QString digits; ///< 0-9 * #
     bool operator==(const StartTestCall&) const = default;
 };
+/// Who has answered a call that goes out: a person, or a machine?
+enum class Detection {
+    Off, ///< nobody asks
+    Detect, ///< a machine is hung up on
+    AwaitBeep, ///< a machine gets the persona's message after its beep
+};
+QString detectionName(Detection detection); ///< "off", "detect", "await-beep": the wire form
+std::optional<Detection> detectionFromName(QStringView name);
+/// The engine calls a telephone number: it costs money. The result is a CallPlaced; what becomes of the call is told by
+/// CallChange, its `placed` being the same.
+struct PlaceCall final {
+    qint64 id = 0;
+    QString to; ///< E.164
+    QString from; ///< one of the engine's numbers; empty: its first
+    QString persona; ///< by name; empty: whoever has the number
+    Detection detection = Detection::Off;
+    bool operator==(const PlaceCall&) const = default;
+};
 /// A page of the call log, newest first. The result is a LogPage.
 struct QueryLog final {
     qint64 id = 0;
@@ -138,7 +156,7 @@ struct UnknownMessage final {
 };
 
 using ToEngine = std::variant<Hello, Ping, Resync, WatchCall, UnwatchCall, InterruptCall, EndCall, StartTestCall,
-    QueryLog, QueryCall, WarmService, QueryRequests, WatchRequests, UnwatchRequests, UnknownMessage>;
+    PlaceCall, QueryLog, QueryCall, WarmService, QueryRequests, WatchRequests, UnwatchRequests, UnknownMessage>;
 
 // ---- engine -> console ------------------------------------------------------------------------------------------------
 
@@ -287,6 +305,11 @@ struct RequestPage final {
     QString next; ///< for QueryRequests::after; empty: this was the last page
     bool operator==(const RequestPage&) const = default;
 };
+/// It waits for its turn. Until Twilio has it, `placed` is its id in the list of calls as well.
+struct CallPlaced final {
+    QString placed;
+    bool operator==(const CallPlaced&) const = default;
+};
 /// Of a later engine.
 struct UnknownResult final {
     QString kind;
@@ -294,7 +317,8 @@ struct UnknownResult final {
 };
 /// std::monostate: done, and there is nothing to say about it.
 using CommandResult
-    = std::variant<std::monostate, CallTranscript, LogPage, CallDetail, TestCallStarted, RequestPage, UnknownResult>;
+    = std::variant<std::monostate, CallTranscript, LogPage, CallDetail, TestCallStarted, CallPlaced, RequestPage,
+        UnknownResult>;
 
 struct CommandError final {
     ErrorCode code = ErrorCode::Internal;

@@ -18,6 +18,7 @@ inline constexpr QLatin1String Subprotocol{"kav.console"};
 namespace feature {
     inline constexpr QLatin1String CallLog{"call-log"}; ///< query-log, query-call, log changes
     inline constexpr QLatin1String TestCall{"test-call"}; ///< start-test-call
+    inline constexpr QLatin1String Outbound{"outbound"}; ///< place-call
     inline constexpr QLatin1String Control{"control"}; ///< interrupt-call, end-call
     inline constexpr QLatin1String Warm{"warm"}; ///< warm-service
     inline constexpr QLatin1String Inspector{"inspector"}; ///< query-requests, watch-requests, unwatch-requests, requests

@@ -16,7 +16,8 @@ QDateTime at(double seconds)
 
 EngineStatus engineStatus()
 {
-    return {false, {QStringLiteral("draining"), QStringLiteral("full")}, true, 12, 12, 3};
+    return {false, {QStringLiteral("draining"), QStringLiteral("full")}, true, 12, 12, 3,
+        {QStringLiteral("default"), QStringLiteral("night")}};
 }
 
 ServiceStatus failedService()
@@ -47,6 +48,17 @@ CallSummary endedCall()
     return {QStringLiteral("CA5b1c"), QStringLiteral("+97250*****17"), QStringLiteral("+9723*****00"),
         QStringLiteral("inbound"), QStringLiteral("he-IL"), false, at(0), CallState::Ended, at(95.25), 4, 780ms, 1,
         EndReason::CallerHungUp, at(95.25)};
+}
+
+/// One that was to be placed, and could not be.
+CallSummary unplacedCall()
+{
+    CallSummary call = endedCall();
+    call.id = call.placed = QStringLiteral("OUT00c0ffee00c0ffee");
+    call.direction = QStringLiteral("outbound-api");
+    call.reason = EndReason::Failed;
+    call.problem = QStringLiteral("api.twilio.com answered 400: the number is not verified (21219)");
+    return call;
 }
 
 CallSummary liveCall()
@@ -168,6 +180,9 @@ QList<ProtocolSample> protocolSamples()
         toEngine("start-test-call",
             StartTestCall{11, {QStringLiteral("Hello."), QStringLiteral("I want an appointment.")},
                 QByteArray("RIFF\0\xff", 6), QStringLiteral("12#")}),
+        toEngine("place-call",
+            PlaceCall{15, QStringLiteral("+972501234567"), QStringLiteral("+97231234567"), QStringLiteral("night"),
+                Detection::AwaitBeep}),
         toEngine("query-log", QueryLog{12, QStringLiteral("appointment"), QStringLiteral("1772355600000:CA5b1c"), 100}),
         toEngine("query-call", QueryCall{13, call}),
         toEngine("warm-service", WarmService{14, QStringLiteral("stt")}),
@@ -188,6 +203,7 @@ QList<ProtocolSample> protocolSamples()
         toConsole("delta-engine", delta(EngineChange{engineStatus()})),
         toConsole("delta-service", delta(ServiceChange{providerService()})),
         toConsole("delta-call", delta(CallChange{endedCall()})),
+        toConsole("delta-call-placed", delta(CallChange{unplacedCall()})),
         toConsole("delta-call-gone", delta(CallGone{call})),
         toConsole("delta-turn", delta(TurnChange{call, closedTurn()})),
         toConsole("delta-log", delta(LogChange{logRow()})),
@@ -206,6 +222,7 @@ QList<ProtocolSample> protocolSamples()
             reply(RequestPage{
                 {endedStream(), refusedWebhook()}, QStringLiteral("2026-03-01T09:00:01.500Z|mkx1-0000000007")})),
         toConsole("requests", Requests{{refusedWebhook(), endedStream()}, true}),
+        toConsole("reply-call-placed", reply(CallPlaced{QStringLiteral("OUT00c0ffee00c0ffee")})),
         toConsole(
             "reply-error", Reply{7, CommandError{ErrorCode::NoSuchCall, QStringLiteral("no live call has this id")}}),
     };

@@ -168,7 +168,9 @@ template <typename Unknown, typename... T> QList<int> missingFrom(const QSet<int
 const QStringList OptionalFields{QStringLiteral("hello.features"), QStringLiteral("hello.client"),
     QStringLiteral("hello.token"), QStringLiteral("hello.operator"), QStringLiteral("hello.resume"),
     QStringLiteral("hello.watch"), QStringLiteral("start-test-call.say"), QStringLiteral("start-test-call.wav"),
-    QStringLiteral("start-test-call.digits"), QStringLiteral("query-log.text"), QStringLiteral("query-log.after"),
+    QStringLiteral("start-test-call.digits"), QStringLiteral("place-call.from"), QStringLiteral("place-call.persona"),
+    QStringLiteral("place-call.detection"), QStringLiteral("engine.personas"), QStringLiteral("call.placed"),
+    QStringLiteral("call.problem"), QStringLiteral("query-log.text"), QStringLiteral("query-log.after"),
     QStringLiteral("welcome.features"), QStringLiteral("welcome.engineCommit"), QStringLiteral("welcome.engineName"),
     QStringLiteral("refusal.lowest"), QStringLiteral("refusal.highest"), QStringLiteral("snapshot.watched"),
     QStringLiteral("engine.notReady"), QStringLiteral("service.name"), QStringLiteral("service.reason"),
@@ -409,16 +411,16 @@ void TestProtocol::theDocumentNamesEveryWordAndField()
     }
     for (int i = 0; i <= int(ErrorCode::Internal); ++i)
         QVERIFY2(isNamed(errorCodeName(ErrorCode(i))), qPrintable(errorCodeName(ErrorCode(i))));
-    for (int i = 0; i <= int(CallState::Ended); ++i)
+    for (int i = 0; i <= int(CallState::Answered); ++i)
         QVERIFY2(isNamed(callStateName(CallState(i))), qPrintable(callStateName(CallState(i))));
-    for (int i = 0; i <= int(EndReason::Interrupted); ++i)
+    for (int i = 0; i <= int(EndReason::Fax); ++i)
         QVERIFY2(isNamed(endReasonName(EndReason(i))), qPrintable(endReasonName(EndReason(i))));
     for (int i = 0; i <= int(TurnInput::Silence); ++i)
         QVERIFY2(isNamed(turnInputName(TurnInput(i))), qPrintable(turnInputName(TurnInput(i))));
     for (int i = 0; i <= int(ServiceState::Failed); ++i)
         QVERIFY2(isNamed(serviceStateName(ServiceState(i))), "a service's state");
     for (const QLatin1String name :
-        {feature::CallLog, feature::TestCall, feature::Control, feature::Warm, feature::Replay, Subprotocol})
+        {feature::CallLog, feature::TestCall, feature::Outbound, feature::Control, feature::Warm, feature::Replay, Subprotocol})
         QVERIFY2(isNamed(name), name.data());
     for (const quint16 code : {close::BadMessage, close::Unauthorized, close::NoHello, close::VersionMismatch,
              close::TooMany, close::TooSlow})
@@ -712,12 +714,12 @@ void TestProtocol::everyWordComesBack()
     QCOMPARE(errorCodeFromName(u"Internal"), std::nullopt);
 
     CallSummary call;
-    for (int i = 0; i <= int(CallState::Ended); ++i) {
+    for (int i = 0; i <= int(CallState::Answered); ++i) {
         call.state = CallState(i);
         const ToConsole message = Delta{1, 2, {}, {CallChange{call}}};
         QVERIFY(decodeToConsole(encode(message)).value() == message);
     }
-    for (int i = 0; i <= int(EndReason::Interrupted); ++i) {
+    for (int i = 0; i <= int(EndReason::Fax); ++i) {
         call.reason = EndReason(i);
         const ToConsole message = Delta{1, 2, {}, {CallChange{call}}};
         QVERIFY(decodeToConsole(encode(message)).value() == message);
@@ -831,7 +833,7 @@ void TestProtocol::aDeltaOfEncodedChangesIsTheSame()
         if (one.golden.startsWith(QLatin1String("delta-")))
             changes += std::get<Delta>(std::get<ToConsole>(one.message)).changes;
     }
-    QCOMPARE(changes.size(), 7);
+    QCOMPARE(changes.size(), 8);
     const QDateTime now = QDateTime::fromMSecsSinceEpoch(1'772'355'600'123, Qt::UTC);
     for (qsizetype count = 0; count <= changes.size(); ++count) {
         const Delta delta{41, 41 + count, now, changes.first(count)};

@@ -147,7 +147,7 @@ private Q_SLOTS:
             for (const QString& name : names)
                 QVERIFY2(QFile::exists(IconFolder + name + QStringLiteral(".svg")), qPrintable(name));
         }
-        for (int reason = static_cast<int>(EndReason::Completed); reason <= static_cast<int>(EndReason::Interrupted);
+        for (int reason = static_cast<int>(EndReason::Completed); reason <= static_cast<int>(EndReason::Fax);
              ++reason)
             QVERIFY(QFile::exists(IconFolder + lookOf(static_cast<EndReason>(reason)).icon + QStringLiteral(".svg")));
     }
