@@ -7,6 +7,7 @@
 #include "engine/app/engine.h"
 #include "engine/app/inspectcommand.h"
 #include "engine/app/logsettings.h"
+#include "engine/app/phonecommand.h"
 #include "engine/app/remote.h"
 #include "engine/app/stopsignals.h"
 #include "engine/app/version.h"
@@ -19,6 +20,7 @@
 #include <QTimer>
 
 #include <cstdio>
+#include <unistd.h>
 
 using namespace kav;
 
@@ -100,6 +102,38 @@ int call(const QStringList& args)
         [&speechPool](const QString& text) { return app::renderNow(speechPool, text); }, out, err);
 }
 
+/// A real call, through Twilio.
+int phoneCall(QStringList args)
+{
+    QTextStream out(stdout), err(stderr);
+    const auto command = app::takePhoneArguments(args);
+    if (!command) {
+        printErrors({command.error().message});
+        return Usage;
+    }
+    if (command->help) {
+        out << app::phoneUsage();
+        return Fine;
+    }
+    app::LoadedConfig loaded = app::Config::load(args, app::Surroundings::ofThisProcess());
+    if (!loaded.ok()) {
+        printErrors(loaded.errors);
+        return Usage;
+    }
+    loaded.config.logLevel = QStringLiteral("error"); // what is printed says it all
+    app::applyLogSettings(loaded.config);
+    const auto confirm = [&out] {
+        if (isatty(STDIN_FILENO) == 0) {
+            out << "nobody is at a terminal to agree: --yes does" << Qt::endl;
+            return false;
+        }
+        out << "Call? [y/N] " << Qt::flush;
+        QTextStream in(stdin);
+        return in.readLine().trimmed().compare(QLatin1String("y"), Qt::CaseInsensitive) == 0;
+    };
+    return app::runPhoneCommand(loaded.config, *command, confirm, processClock(), out, err);
+}
+
 } // namespace
 
 int main(int argc, char** argv)
@@ -126,7 +160,7 @@ int main(int argc, char** argv)
         std::printf("%s", qPrintable(app::exampleFile()));
         return Fine;
     case app::Command::Call:
-        return call(line->args);
+        return app::isPhoneCall(line->args) ? phoneCall(line->args) : call(line->args);
     case app::Command::Serve:
     case app::Command::Migrate:
     case app::Command::Calls:

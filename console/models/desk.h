@@ -26,7 +26,7 @@ namespace kav::console {
 class Desk final : public QObject {
     Q_OBJECT
 public:
-    enum class Act { Interrupt, EndCall, EndCallNow, TestCall, PlaceCall, WarmService };
+    enum class Act { Interrupt, EndCall, EndCallNow, TestCall, WarmService, PlaceCall };
     Q_ENUM(Act)
 
     /// `client`: "kav-console 0.1.0". `random`: 0.0 .. 1.0.

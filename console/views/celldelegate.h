@@ -2,6 +2,7 @@
 #pragma once
 
 #include "console/views/theme.h"
+#include "shared/model/request.h"
 
 #include <QStyledItemDelegate>
 

@@ -243,6 +243,7 @@ void PlaceCallDialog::Private::retranslate()
     state->setAccessibleName(tr("State of the call"));
     elapsed->setAccessibleName(tr("Length of the call"));
     another->setText(tr("Call &another number"));
+    end->setText(tr("&Give up the call"));
     fillPersonas();
     check();
     show();

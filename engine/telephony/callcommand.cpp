@@ -46,6 +46,8 @@ QString callUsage()
                           "Calls an engine as Twilio would, and shows what happened. The engine is told that it is a test call.\n"
                           "Where it opens no stream but asks by Gather or Record, it is answered there: what is said is then told as its text.\n"
                           "\n"
+                          "To call a telephone through Twilio: kav-engine call --phone NUMBER; see call --phone --help.\n"
+                          "\n"
                           "  --to URL            the webhook (default http://127.0.0.1:5000/webhook/incoming_call)\n"
                           "  --wav FILE          said at the agent's next pause; may be repeated\n"
                           "  --say TEXT          the same through the synthesiser; may be repeated\n"

@@ -320,6 +320,7 @@ struct TwilioRest::Private final {
         if (asked.request.method == "POST")
             request.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
         request.body = asked.request.body;
+        request.once = asked.request.method == "POST" && !asked.request.isRepeatable;
         request.firstByte = request.stall = request.total = timeout;
         asked.call = http.start(request);
         providers::HttpCall* const call = asked.call.get();

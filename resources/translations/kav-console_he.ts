@@ -478,6 +478,10 @@
         <source>This engine does not show its requests.</source>
         <translation>המנוע הזה אינו מציג את הבקשות שהגיעו אליו.</translation>
     </message>
+    <message>
+        <source>This engine calls nobody: it is not set up for it.</source>
+        <translation>המנוע אינו מתקשר לאיש: הוא לא הוגדר לכך.</translation>
+    </message>
 </context>
 <context>
     <name>kav::console::EndCallQuestion</name>
@@ -1209,6 +1213,18 @@ Apache-2.0. Uses Qt %1 under the LGPL.</source>
         <source>The webhooks and the stream of the selected call</source>
         <translation>ה־webhooks והזרם של השיחה שנבחרה</translation>
     </message>
+    <message>
+        <source>&amp;Call a number…</source>
+        <translation>&amp;חיוג למספר…</translation>
+    </message>
+    <message>
+        <source>Calling…</source>
+        <translation>מתקשר…</translation>
+    </message>
+    <message>
+        <source>Lets the engine call a telephone number</source>
+        <translation>המנוע מתקשר למספר טלפון</translation>
+    </message>
 </context>
 <context>
     <name>kav::console::MessageStrip</name>
@@ -1253,6 +1269,139 @@ Apache-2.0. Uses Qt %1 under the LGPL.</source>
     <message>
         <source>Messages</source>
         <translation>הודעות</translation>
+    </message>
+</context>
+<context>
+    <name>kav::console::PlaceCallDialog</name>
+    <message>
+        <source>Call a number</source>
+        <translation>חיוג למספר</translation>
+    </message>
+    <message>
+        <source>&amp;Number:</source>
+        <translation>&amp;מספר:</translation>
+    </message>
+    <message>
+        <source>The number to call</source>
+        <translation>המספר שיש להתקשר אליו</translation>
+    </message>
+    <message>
+        <source>Who &amp;speaks:</source>
+        <translation>מי &amp;מדבר:</translation>
+    </message>
+    <message>
+        <source>Who speaks</source>
+        <translation>מי מדבר</translation>
+    </message>
+    <message>
+        <source>Answering &amp;machine:</source>
+        <translation>מ&amp;שיבון:</translation>
+    </message>
+    <message>
+        <source>What an answering machine gets</source>
+        <translation>מה מקבל משיבון</translation>
+    </message>
+    <message>
+        <source>Is spoken to like a person</source>
+        <translation>מדברים איתו כמו עם אדם</translation>
+    </message>
+    <message>
+        <source>Is hung up on</source>
+        <translation>מנתקים אותו</translation>
+    </message>
+    <message>
+        <source>Gets a message after its beep</source>
+        <translation>מקבל הודעה אחרי הצפצוף</translation>
+    </message>
+    <message>
+        <source>This is a real call. It costs money by the minute, and a telephone rings at once.</source>
+        <translation>זו שיחה אמיתית. היא עולה כסף לפי דקות, וטלפון מצלצל מיד.</translation>
+    </message>
+    <message>
+        <source>I &amp;want this number to be called</source>
+        <translation>אני &amp;רוצה שיתקשרו למספר הזה</translation>
+    </message>
+    <message>
+        <source>Close</source>
+        <extracomment>Closes a dialog.</extracomment>
+        <translation>סגירה</translation>
+    </message>
+    <message>
+        <source>State of the call</source>
+        <translation>מצב השיחה</translation>
+    </message>
+    <message>
+        <source>Length of the call</source>
+        <translation>משך השיחה</translation>
+    </message>
+    <message>
+        <source>Call &amp;another number</source>
+        <translation>חיוג למספר &amp;אחר</translation>
+    </message>
+    <message>
+        <source>Whoever has the calling number</source>
+        <extracomment>Who speaks in a call: as the engine&apos;s settings have it for the number that calls</extracomment>
+        <translation>מי שהמספר המתקשר שלו</translation>
+    </message>
+    <message>
+        <source>With + and the country, for instance %1.</source>
+        <translation>עם + וקידומת המדינה, למשל %1.</translation>
+    </message>
+    <message>
+        <source>The number begins with + and the country.</source>
+        <translation>המספר מתחיל ב-+ ובקידומת המדינה.</translation>
+    </message>
+    <message>
+        <source>After the + there are digits only, and the first is not 0.</source>
+        <translation>אחרי ה-+ יש ספרות בלבד, והראשונה אינה 0.</translation>
+    </message>
+    <message>
+        <source>The number is too short. Emergency and service numbers are never called.</source>
+        <translation>המספר קצר מדי. למספרי חירום ושירות לא מתקשרים לעולם.</translation>
+    </message>
+    <message>
+        <source>The number is too long: 15 digits at most.</source>
+        <translation>המספר ארוך מדי: 15 ספרות לכל היותר.</translation>
+    </message>
+    <message>
+        <source>Type the number to call.</source>
+        <translation>הקלידו את המספר שיש להתקשר אליו.</translation>
+    </message>
+    <message>
+        <source>Confirm that this number is to be called.</source>
+        <translation>אשרו שיש להתקשר למספר הזה.</translation>
+    </message>
+    <message>
+        <source>%1 will be called.</source>
+        <translation>תתבצע שיחה אל %1.</translation>
+    </message>
+    <message>
+        <source>Calling…</source>
+        <translation>מתקשר…</translation>
+    </message>
+    <message>
+        <source>&amp;Call</source>
+        <translation>&amp;חיוג</translation>
+    </message>
+    <message>
+        <source>Call to %1</source>
+        <translation>שיחה אל %1</translation>
+    </message>
+    <message>
+        <source>%1: %2</source>
+        <translation>%1: %2</translation>
+    </message>
+    <message>
+        <source>The engine is not connected: how the call goes on is not known.</source>
+        <translation>המנוע אינו מחובר: לא ידוע איך השיחה נמשכת.</translation>
+    </message>
+    <message>
+        <source>&amp;End the call</source>
+        <translation>&amp;סיום השיחה</translation>
+    </message>
+    <message>
+        <source>&amp;Give up the call</source>
+        <translation>&amp;ויתור על השיחה</translation>
     </message>
 </context>
 <context>
@@ -2585,6 +2734,51 @@ State of the line to the engine</extracomment>
         <comment>fraction</comment>
         <extracomment>Milliseconds, with a fraction</extracomment>
         <translation>%1 מ״ש</translation>
+    </message>
+    <message>
+        <source>Waiting to call</source>
+        <extracomment>State of a call that the engine makes: it waits for its turn</extracomment>
+        <translation>ממתינה לחיוג</translation>
+    </message>
+    <message>
+        <source>Dialling</source>
+        <extracomment>State of a call that the engine makes: it does not ring yet</extracomment>
+        <translation>מחייגת</translation>
+    </message>
+    <message>
+        <source>Picked up</source>
+        <extracomment>State of a call: it was picked up, and its sound is not there yet</extracomment>
+        <translation>נענתה</translation>
+    </message>
+    <message>
+        <source>Number busy</source>
+        <extracomment>Why a call ended: the number that was called was busy</extracomment>
+        <translation>המספר תפוס</translation>
+    </message>
+    <message>
+        <source>Nobody answered</source>
+        <extracomment>Why a call ended: the number that was called did not answer</extracomment>
+        <translation>אין מענה</translation>
+    </message>
+    <message>
+        <source>Not put through</source>
+        <extracomment>Why a call ended: it could not be put through</extracomment>
+        <translation>לא התחברה</translation>
+    </message>
+    <message>
+        <source>Given up</source>
+        <extracomment>Why a call ended: before it was answered</extracomment>
+        <translation>בוטלה</translation>
+    </message>
+    <message>
+        <source>Answering machine</source>
+        <extracomment>Why a call ended: an answering machine took it</extracomment>
+        <translation>משיבון</translation>
+    </message>
+    <message>
+        <source>Fax machine</source>
+        <extracomment>Why a call ended: a fax machine took it</extracomment>
+        <translation>פקס</translation>
     </message>
 </context>
 </TS>

@@ -49,6 +49,7 @@ CurlCall::CurlCall(CurlLoop& loop, const HttpRequest& request, Instant now)
     curl_easy_setopt(m_easy, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(m_easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(m_easy, CURLOPT_MAXAGE_CONN, KeepSeconds);
+    curl_easy_setopt(m_easy, CURLOPT_FRESH_CONNECT, long(m_request.once));
     curl_easy_setopt(m_easy, CURLOPT_ACCEPT_ENCODING, nullptr);
     curl_easy_setopt(m_easy, CURLOPT_USERAGENT, "kav-engine");
     curl_easy_setopt(m_easy, CURLOPT_ERRORBUFFER, m_words.data());

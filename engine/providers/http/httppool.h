@@ -28,6 +28,9 @@ struct HttpRequest final {
     /// Only to addresses of the public Internet, however its name resolves: else Denied, and nothing was sent. No proxy
     /// is used then, since where it leads cannot be seen.
     bool publicOnly = false;
+    /// Must not reach the server twice: a connection of its own, since on one that is used again libcurl sends a request
+    /// anew, by itself, when the server closes it without a word.
+    bool once = false;
 };
 
 /// One exchange under way. Belongs to whoever started it, on that thread; deleting it cancels and no signal follows.

@@ -506,7 +506,7 @@ private Q_SLOTS:
     void aLayoutThatCannotBeRestoredIsTheFirstOne()
     {
         QFETCH(QByteArray, panes);
-        m_settings->setLayout({"garbage", panes, "garbage", "garbage", "garbage"});
+        m_settings->setLayout({"garbage", panes, "garbage", "garbage", "garbage", "garbage"});
         m_window->open();
         for (const char* name : {"callDock", "logDock", "requestsDock", "messagesDock"})
             QVERIFY2(!dock(name)->isHidden() && !dock(name)->isFloating(), name);
