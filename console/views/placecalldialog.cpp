@@ -295,9 +295,9 @@ void PlaceCallDialog::Private::check()
     const QString fault = numberFault();
     verdict->setText(fault.isEmpty() ? tr("%1 will be called.").arg(isolated(plainNumber(number->text()))) : fault);
     paintLabel(verdict,
-        theme.color(fault.isEmpty()            ? Tone::Good
+        theme.color(fault.isEmpty()        ? Tone::Good
                 : number->text().isEmpty() ? Tone::Muted
-                                               : Tone::Warning));
+                                           : Tone::Warning));
     number->setAccessibleDescription(verdict->text());
     paintLabel(cost, theme.color(Tone::Warning));
     const bool pending = desk.isPending(Desk::Act::PlaceCall);
@@ -377,8 +377,8 @@ void PlaceCallDialog::Private::show()
     end->setToolTip(why);
     end->setAccessibleDescription(why);
     another->setVisible(over || !desk.isLive());
-    if (talks && !over && last && last->id != placed && !std::exchange(answerTold, true))
-        Q_EMIT q.callAnswered(last->id);
+    if (talks && !over && last && last->id != placed && !std::exchange(answerTold, true)) Q_EMIT
+        q.callAnswered(last->id);
 }
 
 void PlaceCallDialog::Private::again()

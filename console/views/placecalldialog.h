@@ -9,8 +9,9 @@
 
 namespace kav::console {
 
-/// Lets the engine call a telephone number: whom, in whose words, and what a machine that answers gets. Says what it costs,
-/// places nothing before the operator has agreed to that, and follows the call from the queue to its end. Not modal.
+/// Lets the engine call a telephone number: whom, in whose words, and what a machine that answers gets. Says what it
+/// costs, places nothing before the operator has agreed to that, and follows the call from the queue to its end. Not
+/// modal.
 class PlaceCallDialog final : public QDialog {
     Q_OBJECT
 public:

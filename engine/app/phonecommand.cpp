@@ -55,10 +55,7 @@ public:
     }
 
 private:
-    void say(const QString& line)
-    {
-        m_out << line << Qt::endl;
-    }
+    void say(const QString& line) { m_out << line << Qt::endl; }
     void end(int status, const QString& problem = {})
     {
         if (!problem.isEmpty())
@@ -127,7 +124,8 @@ private:
         }
         if (call.status != m_status) {
             m_status = call.status;
-            const QString by = call.answeredBy.isEmpty() ? QString() : QString(u" (answered by " + call.answeredBy + u')');
+            const QString by =
+                call.answeredBy.isEmpty() ? QString() : QString(u" (answered by " + call.answeredBy + u')');
             say(QStringLiteral("%1 s  %2%3")
                     .arg(double(elapsed(m_began, m_clock.now()).count()) / 1000, 5, 'f', 1)
                     .arg(logSafe(call.status, 20), logSafe(by, 60)));
@@ -178,8 +176,10 @@ QString phoneUsage()
         "                       voicemail_message after its beep); default off\n"
         "  --yes                does not ask\n"
         "\n"
-        "The engine that holds the conversation is the one at server.public_url: it must be running. This command only\n"
-        "places the call and shows how it goes. Exit code: 0 it was answered and has ended, 1 it was not, 2 it may not\n"
+        "The engine that holds the conversation is the one at server.public_url: it must be running. This command "
+        "only\n"
+        "places the call and shows how it goes. Exit code: 0 it was answered and has ended, 1 it was not, 2 it may "
+        "not\n"
         "be made.\n");
 }
 

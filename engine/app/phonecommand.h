@@ -23,8 +23,9 @@ bool isPhoneCall(const QStringList& args);
 Result<PhoneCommand> takePhoneArguments(QStringList& args);
 QString phoneUsage();
 
-/// Asks, places the call, tells how it goes until it is over. The process's exit status: 0 it was answered and has ended,
-/// 1 it was not, or could not be made, 2 it may not be made. `confirm` asks the user; false: he does not want it.
+/// Asks, places the call, tells how it goes until it is over. The process's exit status: 0 it was answered and has
+/// ended, 1 it was not, or could not be made, 2 it may not be made. `confirm` asks the user; false: he does not want
+/// it.
 int runPhoneCommand(const Config& config, const PhoneCommand& command, const std::function<bool()>& confirm,
     const Clock& clock, QTextStream& out, QTextStream& err);
 

@@ -56,8 +56,7 @@ QUrl publicAddress(const OutboundSettings& settings, const QString& path, const 
 bool isAllowEntry(const QString& entry)
 {
     static const QRegularExpression shape(QStringLiteral("\\A\\+[1-9][0-9]{0,14}\\*?\\z"));
-    return shape.match(entry).hasMatch()
-        && (entry.endsWith(QLatin1Char('*')) || entry.size() > ShortestNumber);
+    return shape.match(entry).hasMatch() && (entry.endsWith(QLatin1Char('*')) || entry.size() > ShortestNumber);
 }
 
 Result<OutboundRequest> checkOutbound(
@@ -129,15 +128,14 @@ Result<QString> OutboundCalls::place(const OutboundRequest& wanted)
         return request.error();
     for (const Placing& other : std::as_const(m_placings)) {
         if (other.call.request.to == request->to)
-            return Error{Error::Code::Invalid,
-                QStringLiteral("%1 is being called already").arg(maskNumber(request->to)), {}};
+            return Error{
+                Error::Code::Invalid, QStringLiteral("%1 is being called already").arg(maskNumber(request->to)), {}};
     }
     if (waiting() >= m_settings.waiting) {
         return Error{Error::Code::LimitExceeded, QStringLiteral("%1 calls wait for their turn").arg(waiting()), {}};
     }
     Placing placing;
-    placing.call.id = QStringLiteral("OUT%1").arg(
-        QRandomGenerator::system()->generate64(), 16, 16, QLatin1Char('0'));
+    placing.call.id = QStringLiteral("OUT%1").arg(QRandomGenerator::system()->generate64(), 16, 16, QLatin1Char('0'));
     placing.call.request = *request;
     placing.call.askedAt = m_clock.wallNow();
     const QString id = placing.call.id;
@@ -202,8 +200,8 @@ void OutboundCalls::created(const QString& id, const Result<CallResource>& resul
         fail(id, error.message);
         return;
     }
-    qCWarning(lcApp).noquote() << id << "Twilio has not said whether it makes the call; it is looked for:"
-                               << error.message;
+    qCWarning(lcApp).noquote() << id
+                               << "Twilio has not said whether it makes the call; it is looked for:" << error.message;
     placing->fault = error.message;
     placing->lookAt = m_clock.now() + UntilLook[0];
     m_timer.start(LookEvery);

@@ -37,8 +37,8 @@ struct OutboundRequest final {
     MachineDetection detection = MachineDetection::Off;
 };
 
-/// Whether the call may be made at all, and how it then is: `from` is filled in. The error is for a person, and names no
-/// whole number.
+/// Whether the call may be made at all, and how it then is: `from` is filled in. The error is for a person, and names
+/// no whole number.
 Result<OutboundRequest> checkOutbound(
     OutboundRequest request, const OutboundSettings& settings, const RestSettings& rest);
 /// "+97250*" or a whole number: what an allow-list may hold.
@@ -63,10 +63,10 @@ struct PlacedCall final {
     QString problem; ///< with Failed: why, for a person
 };
 
-/// Places calls through Twilio. One after another, no faster than Twilio begins them, and each once: where it is not known
-/// whether Twilio has made a call (no answer, or an error of its own), nobody asks again, but the call is looked for: by
-/// the callback that bears the placing's name, and in the list of calls. A call of which nothing is found is reported as
-/// failed; should it turn up after all, it is ended.
+/// Places calls through Twilio. One after another, no faster than Twilio begins them, and each once: where it is not
+/// known whether Twilio has made a call (no answer, or an error of its own), nobody asks again, but the call is looked
+/// for: by the callback that bears the placing's name, and in the list of calls. A call of which nothing is found is
+/// reported as failed; should it turn up after all, it is ended.
 ///
 /// Owned by the composition root, lives on the control thread. What a call does once it is placed is known elsewhere
 /// (webhooks::CallBook); this is told of it by heardOf() and over().

@@ -103,7 +103,8 @@ CallBook::Entry& CallBook::enter(const IncomingCall& about)
 void CallBook::forgetOldest()
 {
     if (m_calls.front().call.state != CallState::Ended)
-        qCWarning(lcWebhook).noquote() << m_calls.front().call.about.callSid << "is forgotten: too many calls at a time";
+        qCWarning(lcWebhook).noquote() << m_calls.front().call.about.callSid
+                                       << "is forgotten: too many calls at a time";
     if (m_firstLive == m_calls.begin())
         ++m_firstLive;
     m_places.remove(m_calls.front().call.about.callSid);
@@ -190,8 +191,7 @@ void CallBook::progress(const CallStatus& status)
     }
     if (known.call.hasConversation || known.call.state == CallState::Ended)
         return;
-    known.due =
-        m_clock.now() + (rank == RankOfAnswered ? m_settings.streamWait : m_settings.placedWait);
+    known.due = m_clock.now() + (rank == RankOfAnswered ? m_settings.streamWait : m_settings.placedWait);
     m_hooks.changed(known.call);
 }
 

@@ -28,8 +28,8 @@ struct AnsweredBy final {
 ///     /webhook/outbound_call   TwiML for whoever has answered: connect the stream
 ///     /webhook/amd             204: who has answered
 ///
-/// Kav's own parameters in their addresses: `persona`, who speaks, and `placed`, what the placing is called. All that is
-/// needed to hold the call stands in them: an engine that was started anew while it rang holds it like any other.
+/// Kav's own parameters in their addresses: `persona`, who speaks, and `placed`, what the placing is called. All that
+/// is needed to hold the call stands in them: an engine that was started anew while it rang holds it like any other.
 ///
 /// A plain object, owned by the composition root, lives on the control thread.
 class OutboundWebhooks final {

@@ -127,8 +127,8 @@ private:
 void tst_Outbound::aPersonAnswersAndTalks()
 {
     World world;
-    world.twilio.people[Callee] = {Answer::Answers, 300ms, {},
-        *telephony::parseScript(u"wait-agent-speaking\nwait-agent-silent\nhangup"_s)};
+    world.twilio.people[Callee] = {
+        Answer::Answers, 300ms, {}, *telephony::parseScript(u"wait-agent-speaking\nwait-agent-silent\nhangup"_s)};
     world.begin();
     QVERIFY(world.console.welcome->features.contains(protocol::feature::Outbound));
     const QString placed = world.place(world.wish());
@@ -216,7 +216,8 @@ void tst_Outbound::aMachineIsHungUpOn()
 void tst_Outbound::aCallThatTwilioMadeAndDidNotConfirmIsMadeOnce()
 {
     World world;
-    world.twilio.people[Callee] = {Answer::Answers, 300ms, {}, *telephony::parseScript(u"wait-agent-speaking\nhangup"_s)};
+    world.twilio.people[Callee] = {
+        Answer::Answers, 300ms, {}, *telephony::parseScript(u"wait-agent-speaking\nhangup"_s)};
     world.twilio.faults += {FakeTwilioService::Fault::Kind::ResetAfter, "/Calls.json", 500, {}, "", {}};
     world.begin();
     const QString placed = world.place(world.wish());
@@ -270,8 +271,8 @@ void tst_Outbound::anOperatorGivesUpARingingCall()
 void tst_Outbound::anEngineThatIsStartedAnewHoldsTheCallThatRings()
 {
     World world;
-    world.twilio.people[Callee] = {Answer::Answers, 4000ms, {},
-        *telephony::parseScript(u"wait-agent-speaking\nwait-agent-silent\nhangup"_s)};
+    world.twilio.people[Callee] = {
+        Answer::Answers, 4000ms, {}, *telephony::parseScript(u"wait-agent-speaking\nwait-agent-silent\nhangup"_s)};
     world.begin();
     const QString placed = world.place(world.wish());
     QTRY_VERIFY_WITH_TIMEOUT(world.isRinging(placed), 10000);
@@ -294,9 +295,11 @@ void tst_Outbound::anEngineThatIsStartedAnewHoldsTheCallThatRings()
 void tst_Outbound::theCommandLineCallsAndTells()
 {
     World world;
-    world.twilio.people[Callee] = {Answer::Answers, 300ms, {}, *telephony::parseScript(u"wait-agent-speaking\nhangup"_s)};
+    world.twilio.people[Callee] = {
+        Answer::Answers, 300ms, {}, *telephony::parseScript(u"wait-agent-speaking\nhangup"_s)};
     world.begin();
-    QStringList args{u"--phone"_s, Callee, u"--persona=desk"_s, u"--amd"_s, u"off"_s, u"--yes"_s, u"--config"_s, u"x"_s};
+    QStringList args{
+        u"--phone"_s, Callee, u"--persona=desk"_s, u"--amd"_s, u"off"_s, u"--yes"_s, u"--config"_s, u"x"_s};
     const auto command = app::takePhoneArguments(args);
     QVERIFY(command.ok());
     QCOMPARE(args, (QStringList{u"--config"_s, u"x"_s}));
@@ -322,8 +325,8 @@ void tst_Outbound::theCommandLineRefusesAndAsks()
             return command.error().message;
         QString out;
         QTextStream stream(&out);
-        const int status =
-            app::runPhoneCommand(world.kav->config, *command, [agrees] { return agrees; }, world.clock, stream, stream);
+        const int status = app::runPhoneCommand(
+            world.kav->config, *command, [agrees] { return agrees; }, world.clock, stream, stream);
         return QString(QString::number(status) + u' ' + out);
     };
     QVERIFY(run({u"--phone=+972521234567"_s, u"--yes"_s}, true).startsWith(u"2 kav-engine call: "_s));

@@ -113,8 +113,8 @@ void tst_OutboundCalls::make(const OutboundSettings& how)
     OutboundSettings here = how;
     here.publicUrl = u"http://127.0.0.1:1"_s; // nobody is there: this is about placing alone
     m_calls = std::make_unique<OutboundCalls>(here, m_rest.get(), *m_clock);
-    connect(m_calls.get(), &OutboundCalls::changed, this,
-        [this](const PlacedCall& call) { m_last.insert(call.id, call); });
+    connect(
+        m_calls.get(), &OutboundCalls::changed, this, [this](const PlacedCall& call) { m_last.insert(call.id, call); });
 }
 
 void tst_OutboundCalls::cleanup()
@@ -189,7 +189,8 @@ void tst_OutboundCalls::anEntryOfTheListIsANumberOrAPrefix()
 {
     for (const QString& good : {u"+972501234567"_s, u"+97250*"_s, u"+1*"_s})
         QVERIFY2(isAllowEntry(good), qPrintable(good));
-    for (const QString& bad : {u"*"_s, u"+*"_s, u"+0*"_s, u"972*"_s, u"+972"_s, u"+97250**"_s, u"+972 50*"_s, QString()})
+    for (const QString& bad :
+        {u"*"_s, u"+*"_s, u"+0*"_s, u"972*"_s, u"+972"_s, u"+97250**"_s, u"+972 50*"_s, QString()})
         QVERIFY2(!isAllowEntry(bad), qPrintable(bad));
 }
 
@@ -198,8 +199,7 @@ void tst_OutboundCalls::whatIsAskedOfTwilio()
     OutboundSettings how = settings();
     how.ring = 30s;
     how.longest = 600s;
-    const NewCall call =
-        newCallFor({Callee, Own, u"night & day"_s, MachineDetection::AwaitBeep}, how, u"OUT1"_s);
+    const NewCall call = newCallFor({Callee, Own, u"night & day"_s, MachineDetection::AwaitBeep}, how, u"OUT1"_s);
     QCOMPARE(call.url.toString(QUrl::FullyEncoded),
         u"https://kav.example.com/desk/webhook/outbound_call?persona=night%20%26%20day&placed=OUT1"_s);
     QCOMPARE(call.statusCallback.path(), u"/desk/webhook/call_status"_s);

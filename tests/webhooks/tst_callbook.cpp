@@ -28,8 +28,8 @@ IncomingCall callOf(const QString& sid = Sid, const QString& direction = u"outbo
     return call;
 }
 
-CallStatus status(const QString& word, std::optional<int> sequence = {}, std::optional<int> duration = {},
-    const QString& sid = Sid)
+CallStatus status(
+    const QString& word, std::optional<int> sequence = {}, std::optional<int> duration = {}, const QString& sid = Sid)
 {
     CallStatus told{sid, word, sequence, duration, {}, callOf(sid)};
     if (sequence)
@@ -46,8 +46,8 @@ struct Desk final {
 
     explicit Desk(CallBook::Settings settings = {})
         : book(clock, settings,
-              {[this](const BookedCall& call) { changes += call; }, [this](const BookedCall& call) { records += call; },
-                  [this](const QString& sid) { overs += sid; }})
+            {[this](const BookedCall& call) { changes += call; }, [this](const BookedCall& call) { records += call; },
+                [this](const QString& sid) { overs += sid; }})
     {
     }
     CallState state(const QString& sid = Sid) const

@@ -9,6 +9,7 @@
 #include "console/views/callpane.h"
 #include "console/views/connectdialog.h"
 #include "console/views/livecallspane.h"
+#include "console/views/placecalldialog.h"
 #include "console/views/requestspane.h"
 #include "console/views/testcalldialog.h"
 #include "tests/console/app/fakeengine.h"
@@ -671,6 +672,10 @@ private Q_SLOTS:
         shoot(*m_window->findChild<KeySheet*>(), QStringLiteral("keys-he"));
         action("testCall")->trigger();
         shoot(*m_window->findChild<TestCallDialog*>(), QStringLiteral("test-call-he"));
+        action("placeCall")->trigger();
+        auto* const placing = m_window->findChild<PlaceCallDialog*>();
+        QTest::keyClicks(placing->findChild<QLineEdit*>(), QStringLiteral("+972501234567"));
+        shoot(*placing, QStringLiteral("call-a-number-he"));
         action("interrupt")->trigger();
         QTRY_COMPARE(m_engine->count<protocol::InterruptCall>(), 1);
         m_engine->dropLine();

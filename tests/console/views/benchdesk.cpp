@@ -61,7 +61,7 @@ void BenchDesk::goLive(const protocol::Snapshot& snapshot)
     desk.synchronizer().lineUp();
     protocol::Welcome welcome;
     welcome.version = protocol::HighestVersion;
-    welcome.features = {protocol::feature::Inspector, protocol::feature::CallLog, protocol::feature::TestCall, protocol::feature::Control,
+    welcome.features = {protocol::feature::Inspector, protocol::feature::CallLog, protocol::feature::TestCall, protocol::feature::Outbound, protocol::feature::Control,
         protocol::feature::Warm, protocol::feature::Replay};
     welcome.run = QStringLiteral("r1");
     welcome.engineVersion = QStringLiteral("0.1.0");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "console/views/connectdialog.h"
+#include "console/views/placecalldialog.h"
 #include "console/views/testcalldialog.h"
 #include "tests/console/views/benchdesk.h"
 
@@ -63,6 +64,123 @@ class TestDialogs final : public QObject {
     Q_OBJECT
 private Q_SLOTS:
     void init() { QTest::failOnWarning(AnyWarning); }
+
+    // ---- a number
+
+    void aNumberIsCheckedWhileItIsTyped_data()
+    {
+        QTest::addColumn<QString>("typed");
+        QTest::addColumn<QString>("words");
+        QTest::newRow("as people write it") << QStringLiteral("+972 50-123 4567") << QStringLiteral("will be called");
+        QTest::newRow("no country") << QStringLiteral("0501234567") << QStringLiteral("begins with +");
+        QTest::newRow("letters") << QStringLiteral("+97250CALLME") << QStringLiteral("digits only");
+        QTest::newRow("an emergency number") << QStringLiteral("+972100") << QStringLiteral("never called");
+        QTest::newRow("too long") << QStringLiteral("+9725012345678901") << QStringLiteral("too long");
+    }
+
+    void aNumberIsCheckedWhileItIsTyped()
+    {
+        QFETCH(QString, typed);
+        QFETCH(QString, words);
+        BenchDesk bench;
+        bench.goLive(BenchDesk::empty());
+        PlaceCallDialog dialog(bench.desk);
+        dialog.show();
+        QTest::keyClicks(dialog.findChild<QLineEdit*>(), typed);
+        QVERIFY2(visibleWords(dialog).contains(words), qPrintable(visibleWords(dialog)));
+        dialog.findChild<QCheckBox*>()->click();
+        QCOMPARE(pushButton(dialog, "Call")->isEnabled(), words == QLatin1String("will be called"));
+    }
+
+    void nothingIsCalledBeforeItIsAgreedTo()
+    {
+        BenchDesk bench;
+        protocol::Snapshot state = BenchDesk::empty();
+        state.engine.personas = {QStringLiteral("desk"), QStringLiteral("night")};
+        bench.goLive(state);
+        PlaceCallDialog dialog(bench.desk);
+        dialog.show();
+        auto* const number = dialog.findChild<QLineEdit*>();
+        QTest::keyClicks(number, QStringLiteral("+972501234567"));
+        auto* const call = pushButton(dialog, "Call");
+        QVERIFY(visibleWords(dialog).contains(QStringLiteral("costs money")));
+        QVERIFY(!call->isEnabled());
+        QTest::keyClick(number, Qt::Key_Return);
+        QVERIFY(!bench.last<protocol::PlaceCall>());
+        dialog.findChild<QCheckBox*>()->click();
+        QVERIFY(call->isEnabled());
+        // It was agreed to for that number alone.
+        QTest::keyClicks(number, QStringLiteral("8"));
+        QVERIFY(!call->isEnabled());
+        QTest::keyClick(number, Qt::Key_Backspace);
+        dialog.findChild<QCheckBox*>()->click();
+        const auto boxes = dialog.findChildren<QComboBox*>();
+        QCOMPARE(boxes.size(), 2);
+        boxes[0]->setCurrentIndex(2);
+        boxes[1]->setCurrentIndex(2);
+        screenshot(dialog, QStringLiteral("call-a-number"));
+        call->click();
+        const auto* const sent = bench.last<protocol::PlaceCall>();
+        QVERIFY(sent);
+        QCOMPARE(sent->to, QStringLiteral("+972501234567"));
+        QCOMPARE(sent->persona, QStringLiteral("night"));
+        QCOMPARE(sent->detection, protocol::Detection::AwaitBeep);
+        QVERIFY(!call->isEnabled()); // once
+    }
+
+    void aPlacedCallIsFollowedFromTheQueueToItsEnd()
+    {
+        BenchDesk bench;
+        bench.goLive(BenchDesk::empty());
+        PlaceCallDialog dialog(bench.desk);
+        QSignalSpy answered(&dialog, &PlaceCallDialog::callAnswered);
+        dialog.show();
+        QTest::keyClicks(dialog.findChild<QLineEdit*>(), QStringLiteral("+972501234567"));
+        dialog.findChild<QCheckBox*>()->click();
+        pushButton(dialog, "Call")->click();
+        const QString placing = QStringLiteral("OUT1"), sid = QStringLiteral("CA1");
+        bench.answer<protocol::PlaceCall>(protocol::CommandResult(protocol::CallPlaced{placing}));
+        CallSummary call = bench.call(placing, CallState::Queued, 1s, 1s);
+        call.placed = placing;
+        call.direction = QStringLiteral("outbound-api");
+        bench.change({protocol::CallChange{call}});
+        QVERIFY2(visibleWords(dialog).contains(QStringLiteral("Waiting to call")), qPrintable(visibleWords(dialog)));
+        call.id = sid;
+        for (const auto& [state, words] :
+            {std::pair(CallState::Dialling, "Dialling"), {CallState::Ringing, "Ringing"}}) {
+            call.state = state;
+            bench.change({protocol::CallGone{placing}, protocol::CallChange{call}});
+            QVERIFY2(visibleWords(dialog).contains(QLatin1String(words)), qPrintable(visibleWords(dialog)));
+        }
+        screenshot(dialog, QStringLiteral("call-a-number-rings"));
+        QCOMPARE(answered.size(), 0);
+        auto* const giveUp = pushButton(dialog, "Give up");
+        QVERIFY(giveUp && giveUp->isEnabled());
+        giveUp->click();
+        QVERIFY(bench.last<protocol::EndCall>());
+        QCOMPARE(bench.last<protocol::EndCall>()->call, sid);
+        call.state = CallState::Ended;
+        call.reason = EndReason::OperatorEnded;
+        call.endedAt = bench.at();
+        bench.change({protocol::CallChange{call}});
+        QVERIFY(visibleWords(dialog).contains(QStringLiteral("Operator ended it")));
+        QVERIFY(pushButton(dialog, "another number"));
+    }
+
+    void whyACallCouldNotBePlacedIsSaid()
+    {
+        BenchDesk bench;
+        bench.goLive(BenchDesk::empty());
+        PlaceCallDialog dialog(bench.desk);
+        dialog.show();
+        QTest::keyClicks(dialog.findChild<QLineEdit*>(), QStringLiteral("+972521234567"));
+        dialog.findChild<QCheckBox*>()->click();
+        pushButton(dialog, "Call")->click();
+        bench.answer<protocol::PlaceCall>(protocol::CommandError{
+            protocol::ErrorCode::NotPossible, QStringLiteral("+97252*****67 is not in outbound.allow")});
+        QVERIFY2(visibleWords(dialog).contains(QStringLiteral("outbound.allow")), qPrintable(visibleWords(dialog)));
+        QVERIFY(dialog.placed().isEmpty());
+    }
 
     // ---- connection
 

@@ -5,6 +5,7 @@
 #include "console/views/linkbanner.h"
 #include "console/views/livecallspane.h"
 #include "console/views/servicebar.h"
+#include "console/views/placecalldialog.h"
 #include "console/views/testcalldialog.h"
 #include "console/views/theme.h"
 #include "tests/console/views/benchdesk.h"
@@ -50,6 +51,7 @@ struct AllPanes final {
         panes.push_back(std::make_unique<CallLogPane>(bench.desk));
         panes.push_back(std::make_unique<ServiceBar>(bench.desk));
         panes.push_back(std::make_unique<TestCallDialog>(bench.desk));
+        panes.push_back(std::make_unique<PlaceCallDialog>(bench.desk));
         panes.push_back(std::make_unique<ConnectDialog>(ConnectDialog::Values(), QStringList()));
         panes.push_back(std::make_unique<LinkBanner>(bench.desk));
         for (const auto& pane : panes)
