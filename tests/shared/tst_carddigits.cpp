@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shared/core/carddigits.h"
+
+#include <QTest>
+
+using namespace kav;
+
+namespace {
+const QString Dots(4, QChar(0x2022));
+}
+
+class TstCardDigits final : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void aCardNumberIsHiddenHoweverItIsSaid_data()
+    {
+        QTest::addColumn<QString>("said");
+        QTest::addColumn<QString>("shown");
+        QTest::newRow("written") << QStringLiteral("4111111111111111") << QString(Dots + QStringLiteral("1111"));
+        QTest::newRow("in groups") << QStringLiteral("it is 4111-1111 1111, 1111.")
+                                   << QString(QStringLiteral("it is ") + Dots + QStringLiteral("1111."));
+        QTest::newRow("in words") << QStringLiteral("five five five five five five five five five five five five "
+                                                    "double four four four ok")
+                                  << QString(Dots + QStringLiteral("4444 ok"));
+        QTest::newRow("in Hebrew") << QStringLiteral("הכרטיס ארבע אחת אחת אחת 1111 1111 1111 תודה")
+                                   << QString(QStringLiteral("הכרטיס ") + Dots + QStringLiteral("1111 תודה"));
+        QTest::newRow("of fifteen digits")
+            << QStringLiteral("3782 822463 10005") << QString(Dots + QStringLiteral("0005"));
+        QTest::newRow("with its expiry date") << QStringLiteral("4111 1111 1111 1111 12 29 123") << Dots;
+    }
+    void aCardNumberIsHiddenHoweverItIsSaid()
+    {
+        QFETCH(QString, said);
+        QFETCH(QString, shown);
+        QVERIFY(hasCardNumber(said));
+        QCOMPARE(maskCardNumbers(said), shown);
+    }
+
+    void whatIsNoCardNumberStays_data()
+    {
+        QTest::addColumn<QString>("said");
+        QTest::newRow("nothing") << QString();
+        QTest::newRow("words") << QStringLiteral("one moment, I have two or three of them");
+        QTest::newRow("a telephone number") << QStringLiteral("call 050-123-4567 please");
+        QTest::newRow("a wrong check digit") << QStringLiteral("4111111111111112");
+        QTest::newRow("zeros") << QStringLiteral("0000000000000000");
+        QTest::newRow("other words between") << QStringLiteral("4111 1111 and 1111 1111");
+        QTest::newRow("too long for one, and none in it") << QString(40, u'5').replace(1, 1, u'6').left(12);
+    }
+    void whatIsNoCardNumberStays()
+    {
+        QFETCH(QString, said);
+        QVERIFY(!hasCardNumber(said));
+        QCOMPARE(maskCardNumbers(said), said);
+    }
+
+    void wordsInProgressShowNoLongNumber()
+    {
+        QCOMPARE(maskLongDigits(u"0501234567"), QStringLiteral("0501234567"));
+        QCOMPARE(maskLongDigits(u"my card is 4111 1111 111"), QString(QStringLiteral("my card is ") + Dots));
+    }
+
+    void aSecretShowsNoDigitAtAll()
+    {
+        QCOMPARE(maskDigits(u"it is 12, then three four"),
+            QString(QStringLiteral("it is ") + Dots + QStringLiteral(", then ") + Dots));
+        QCOMPARE(maskDigits(u"no"), QStringLiteral("no"));
+    }
+};
+
+QTEST_APPLESS_MAIN(TstCardDigits)
+#include "tst_carddigits.moc"
