@@ -14,7 +14,8 @@
 namespace kav::media {
 namespace {
 
-constexpr qsizetype WavHeaderBytes = 44;
+// A format other than PCM has an extension size in its fmt chunk, and a fact chunk.
+constexpr qint64 PcmHeaderBytes = 44, MulawHeaderBytes = 58;
 
 enum class WavFormat : quint16 { Pcm = 1, Mulaw = 7, Extensible = 0xfffe };
 
@@ -139,10 +140,11 @@ Result<WavAudio> readWav(const QString& path)
     return audio;
 }
 
-WavWriter::WavWriter(const QString& path, int sampleRate, int channels)
+WavWriter::WavWriter(const QString& path, int sampleRate, int channels, Encoding encoding)
     : m_file(path)
     , m_sampleRate(sampleRate)
     , m_channels(channels)
+    , m_encoding(encoding)
 {
 }
 
@@ -152,14 +154,15 @@ WavWriter::~WavWriter()
     static_cast<void>(close().ok());
 }
 
-Result<std::unique_ptr<WavWriter>> WavWriter::create(const QString& path, int sampleRate, int channels)
+Result<std::unique_ptr<WavWriter>> WavWriter::create(
+    const QString& path, int sampleRate, int channels, Encoding encoding)
 {
     if (channels != 1 && channels != 2)
         return wavError(QStringLiteral("%1 channels; 1 or 2 can be written").arg(channels));
     if (sampleRate < Resampler::LowestRate || sampleRate > Resampler::HighestRate)
         return wavError(QStringLiteral("%1 samples a second: out of range").arg(sampleRate));
-    auto writer = std::unique_ptr<WavWriter>(new WavWriter(path, sampleRate, channels));
-    if (!writer->m_file.open(QIODevice::WriteOnly | QIODevice::Truncate, QFile::ReadOwner | QFile::WriteOwner))
+    auto writer = std::unique_ptr<WavWriter>(new WavWriter(path, sampleRate, channels, encoding));
+    if (!writer->m_file.open(QIODevice::ReadWrite | QIODevice::Truncate, QFile::ReadOwner | QFile::WriteOwner))
         return writer->ioError(QStringLiteral("cannot be created"));
     if (const auto done = writer->writeHeader(); !done)
         return done.error();
@@ -168,23 +171,51 @@ Result<std::unique_ptr<WavWriter>> WavWriter::create(const QString& path, int sa
 
 Result<void> WavWriter::write(std::span<const qint16> interleaved)
 {
+    if (m_encoding != Encoding::Pcm)
+        return wavError(QStringLiteral("linear samples for a mu-law file"));
+    m_buffer.resize(interleaved.size() * 2);
+    qToLittleEndian<qint16>(interleaved.data(), static_cast<qsizetype>(interleaved.size()), m_buffer.data());
+    return append(reinterpret_cast<const char*>(m_buffer.data()), m_buffer.size());
+}
+
+Result<void> WavWriter::writeMulaw(std::span<const quint8> interleaved)
+{
+    if (m_encoding != Encoding::Mulaw)
+        return wavError(QStringLiteral("mu-law for a file of linear samples"));
+    return append(reinterpret_cast<const char*>(interleaved.data()), interleaved.size());
+}
+
+Result<void> WavWriter::append(const char* data, std::size_t bytes)
+{
     if (!m_file.isOpen())
         return Error{Error::Code::Io, m_file.fileName() + QStringLiteral(": is closed"), {}};
-    if (interleaved.size() % static_cast<std::size_t>(m_channels) != 0)
-        return wavError(QStringLiteral("%1 samples are not whole pairs").arg(interleaved.size()));
-    if (interleaved.empty())
+    if (bytes % frameBytes() != 0)
+        return wavError(
+            QStringLiteral("%1 samples are not whole pairs").arg(bytes * quint64(m_channels) / frameBytes()));
+    if (bytes == 0)
         return {};
-    const std::size_t bytes = interleaved.size() * 2;
-    if (m_dataBytes + bytes > std::numeric_limits<quint32>::max() - quint64(WavHeaderBytes))
+    if (m_dataBytes + bytes > std::numeric_limits<quint32>::max() - quint64(MulawHeaderBytes))
         return Error{Error::Code::LimitExceeded, m_file.fileName() + QStringLiteral(": a WAV ends at 4 GiB"), {}};
-
-    m_buffer.resize(bytes);
-    qToLittleEndian<qint16>(interleaved.data(), static_cast<qsizetype>(interleaved.size()), m_buffer.data());
-    if (m_file.write(reinterpret_cast<const char*>(m_buffer.data()), static_cast<qint64>(bytes)) != qint64(bytes))
+    if (m_file.write(data, static_cast<qint64>(bytes)) != qint64(bytes))
         return ioError(QStringLiteral("cannot be written"));
     m_dataBytes += bytes;
-    const quint64 oneSecond = quint64(m_sampleRate) * quint64(m_channels) * 2;
-    return m_dataBytes - m_headerBytes >= oneSecond ? writeHeader() : Result<void>();
+    return m_dataBytes - m_knownBytes >= quint64(m_sampleRate) * frameBytes() ? writeHeader() : Result<void>();
+}
+
+Result<void> WavWriter::silence(quint64 firstFrame, quint64 frames)
+{
+    if (!m_file.isOpen())
+        return Error{Error::Code::Io, m_file.fileName() + QStringLiteral(": is closed"), {}};
+    const quint64 first = std::min(firstFrame, this->frames());
+    const quint64 count = std::min(frames, this->frames() - first);
+    if (count == 0)
+        return {};
+    const QByteArray zeros(
+        static_cast<qsizetype>(count * frameBytes()), m_encoding == Encoding::Pcm ? '\0' : char(MulawSilence));
+    if (!m_file.flush() || !m_file.seek(headerBytes() + static_cast<qint64>(first * frameBytes()))
+        || m_file.write(zeros) != zeros.size() || !m_file.flush() || !m_file.seek(m_file.size()))
+        return ioError(QStringLiteral("cannot be written"));
+    return {};
 }
 
 Result<void> WavWriter::close()
@@ -198,33 +229,53 @@ Result<void> WavWriter::close()
     return done;
 }
 
+qint64 WavWriter::headerBytes() const
+{
+    return m_encoding == Encoding::Pcm ? PcmHeaderBytes : MulawHeaderBytes;
+}
+
 Result<void> WavWriter::writeHeader()
 {
-    std::array<char, WavHeaderBytes> header;
-    const auto put16 = [&header](std::size_t at, int value) {
-        qToLittleEndian(static_cast<quint16>(value), header.data() + at);
+    const bool pcm = m_encoding == Encoding::Pcm;
+    std::array<char, MulawHeaderBytes> header{};
+    char* at = header.data();
+    const auto text = [&at](const char* four) {
+        std::memcpy(at, four, 4);
+        at += 4;
     };
-    const auto put32 = [&header](std::size_t at, quint64 value) {
-        qToLittleEndian(static_cast<quint32>(value), header.data() + at);
+    const auto put16 = [&at](int value) {
+        qToLittleEndian(static_cast<quint16>(value), at);
+        at += 2;
     };
-    std::memcpy(header.data(), "RIFF", 4);
-    put32(4, m_dataBytes + quint64(WavHeaderBytes) - 8);
-    std::memcpy(header.data() + 8, "WAVEfmt ", 8);
-    put32(16, 16);
-    put16(20, static_cast<int>(WavFormat::Pcm));
-    put16(22, m_channels);
-    put32(24, quint64(m_sampleRate));
-    put32(28, quint64(m_sampleRate) * quint64(m_channels) * 2);
-    put16(32, m_channels * 2);
-    put16(34, 16);
-    std::memcpy(header.data() + 36, "data", 4);
-    put32(40, m_dataBytes);
+    const auto put32 = [&at](quint64 value) {
+        qToLittleEndian(static_cast<quint32>(value), at);
+        at += 4;
+    };
+    text("RIFF");
+    put32(m_dataBytes + quint64(headerBytes()) - 8);
+    text("WAVE");
+    text("fmt ");
+    put32(pcm ? 16 : 18);
+    put16(static_cast<int>(pcm ? WavFormat::Pcm : WavFormat::Mulaw));
+    put16(m_channels);
+    put32(quint64(m_sampleRate));
+    put32(quint64(m_sampleRate) * frameBytes());
+    put16(static_cast<int>(frameBytes()));
+    put16(pcm ? 16 : 8);
+    if (!pcm) {
+        put16(0);
+        text("fact");
+        put32(4);
+        put32(frames());
+    }
+    text("data");
+    put32(m_dataBytes);
 
     // The samples first: a header never promises what is not on its way to the disk.
-    if (!m_file.flush() || !m_file.seek(0) || m_file.write(header.data(), WavHeaderBytes) != WavHeaderBytes
+    if (!m_file.flush() || !m_file.seek(0) || m_file.write(header.data(), headerBytes()) != headerBytes()
         || !m_file.flush() || !m_file.seek(m_file.size()))
         return ioError(QStringLiteral("cannot be written"));
-    m_headerBytes = m_dataBytes;
+    m_knownBytes = m_dataBytes;
     return {};
 }
 

@@ -34,35 +34,46 @@ Result<WavAudio> parseWav(QByteArrayView file);
 /// Reads a file of at most LongestWav bytes. Adds the path to the error.
 Result<WavAudio> readWav(const QString& path);
 
-/// Writes a WAV of 16-bit samples to disk as they come. Owned by one recorder, on its thread (not the audio path: it
-/// writes to disk). The header is brought up to date about once a second of audio and at close(), so that the file of a
-/// program that died can be played up to there. Readable by its owner only: it holds a person's voice.
+/// Writes a WAV to disk as its samples come. Owned by one recorder, on its thread (not the audio path: it writes to
+/// disk). The header is brought up to date about once a second of audio and at close(), so that the file of a program
+/// that died can be played up to there. Readable by its owner only: it holds a person's voice.
 class WavWriter final {
 public:
+    enum class Encoding { Pcm, Mulaw }; ///< 16-bit linear; 8-bit mu-law, half the size and all that a telephone has
+
     /// Creates or replaces the file.
-    static Result<std::unique_ptr<WavWriter>> create(const QString& path, int sampleRate, int channels);
+    static Result<std::unique_ptr<WavWriter>> create(
+        const QString& path, int sampleRate, int channels, Encoding encoding = Encoding::Pcm);
     ~WavWriter(); ///< closes
     Q_DISABLE_COPY_MOVE(WavWriter)
 
     /// Interleaved samples; whole sample pairs for two channels. LimitExceeded when the file would pass 4 GiB.
     Result<void> write(std::span<const qint16> interleaved);
+    /// The same of a mu-law file.
+    Result<void> writeMulaw(std::span<const quint8> interleaved);
+    /// Overwrites what was written with silence, in every channel; what lies past the end does not count.
+    Result<void> silence(quint64 firstFrame, quint64 frames);
     /// Writes the final header. Later writes fail.
     Result<void> close();
 
     QString path() const { return m_file.fileName(); }
     /// Samples of one channel written so far.
-    quint64 frames() const { return m_dataBytes / (2u * static_cast<unsigned>(m_channels)); }
+    quint64 frames() const { return m_dataBytes / frameBytes(); }
 
 private:
-    WavWriter(const QString& path, int sampleRate, int channels);
+    WavWriter(const QString& path, int sampleRate, int channels, Encoding encoding);
+    Result<void> append(const char* data, std::size_t bytes);
     Result<void> writeHeader();
+    quint64 frameBytes() const { return quint64(m_channels) * (m_encoding == Encoding::Pcm ? 2 : 1); }
+    qint64 headerBytes() const;
     Error ioError(const QString& what) const;
 
     QFile m_file;
     int m_sampleRate;
     int m_channels;
+    Encoding m_encoding;
     quint64 m_dataBytes = 0;
-    quint64 m_headerBytes = 0; // data bytes that the header on disk knows of
+    quint64 m_knownBytes = 0; // data bytes that the header on disk knows of
     std::vector<quint8> m_buffer; // reused for the byte order
 };
 

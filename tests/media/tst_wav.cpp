@@ -68,6 +68,8 @@ private Q_SLOTS:
     void saysWhatIsWrong();
     void everyCutOfAFileIsAnAnswer();
     void aRecordingCanBePlayedWhileItGrows();
+    void aMulawRecordingIsReadAsItWasWritten();
+    void aStretchIsSilencedAfterwards();
     void aRecordingIsForItsOwnerOnly();
     void writingIsRefusedWhereItCannotBe();
     void aMissingFileIsNamed();
@@ -221,6 +223,51 @@ void TestWav::aRecordingCanBePlayedWhileItGrows()
     const auto audio = readWav(path("growing.wav")); // nobody closed it
     QVERIFY(audio.ok());
     QCOMPARE(audio->frames(), std::size_t(8000));
+}
+
+void TestWav::aMulawRecordingIsReadAsItWasWritten()
+{
+    auto writer = WavWriter::create(path("mulaw.wav"), 8000, 2, WavWriter::Encoding::Mulaw);
+    QVERIFY(writer.ok());
+    std::vector<quint8> codes(2 * 12000);
+    for (std::size_t i = 0; i < codes.size(); ++i)
+        codes[i] = quint8(i * 7);
+    QVERIFY((*writer)->writeMulaw(codes).ok());
+    const auto growing = readWav(path("mulaw.wav")); // nobody closed it
+    QVERIFY(growing.ok());
+    QCOMPARE(growing->frames(), std::size_t(12000));
+    QVERIFY((*writer)->close().ok());
+    std::vector<qint16> expected(codes.size());
+    decodeMulaw(codes, expected);
+    QCOMPARE(readWav(path("mulaw.wav"))->samples, expected);
+    QCOMPARE(QFileInfo(path("mulaw.wav")).size(), 58 + qint64(codes.size())); // with the fact chunk that players want
+    QVERIFY(!(*writer)->write(SomeSamples).ok());
+}
+
+void TestWav::aStretchIsSilencedAfterwards()
+{
+    for (const auto encoding : {WavWriter::Encoding::Pcm, WavWriter::Encoding::Mulaw}) {
+        auto writer = WavWriter::create(path("silenced.wav"), 8000, 2, encoding);
+        QVERIFY(writer.ok());
+        const auto say = [&] {
+            return encoding == WavWriter::Encoding::Pcm ? (*writer)->write(std::vector<qint16>(2000, 5000)).ok()
+                                                        : (*writer)->writeMulaw(std::vector<quint8>(2000, 0x20)).ok();
+        };
+        QVERIFY(say());
+        QVERIFY((*writer)->silence(100, 200).ok());
+        QVERIFY((*writer)->silence(950, 9000).ok()); // past the end: what there is
+        QVERIFY((*writer)->silence(5000, 1).ok());
+        QVERIFY(say()); // goes on where it was
+        QVERIFY((*writer)->close().ok());
+        const auto audio = readWav(path("silenced.wav"));
+        QVERIFY(audio.ok());
+        QCOMPARE(audio->frames(), std::size_t(2000));
+        for (std::size_t i = 0; i < audio->samples.size(); ++i) {
+            const std::size_t frame = i / 2;
+            const bool silent = (frame >= 100 && frame < 300) || (frame >= 950 && frame < 1000);
+            QVERIFY2((audio->samples[i] == 0) == silent, qPrintable(QString::number(frame)));
+        }
+    }
 }
 
 void TestWav::aRecordingIsForItsOwnerOnly()
