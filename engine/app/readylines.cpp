@@ -49,6 +49,8 @@ void ReadyLines::prepare(providers::ProviderRegistry& registry, const providers:
         plan.call.language = persona->language;
         for (const QString& text : {persona->greeting, persona->outboundGreeting, persona->voicemailMessage})
             plan.own += dialog::sentencesOf(text);
+        if (persona->recording != providers::RecordedBy::Nobody)
+            plan.own += dialog::sentencesOf(dialog::recordingNotice(*persona, persona->language));
         const QStringList lines = dialog::serviceLinesFor(persona->language, script.get()).all();
         for (const QString& line : lines)
             plan.own += dialog::sentencesOf(line);

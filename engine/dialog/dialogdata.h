@@ -46,6 +46,7 @@ struct State final {
     QString store; ///< Number, KeypadNumber, Message: the fact
     std::optional<Transition> next; ///< where a stored value, or Nothing, goes
     int digitsMin = 0, digitsMax = 0;
+    bool sensitive = false; ///< a number that is to be kept nowhere
     QStringList leadIns;
     QString misunderstood;
     QString wrongLength;

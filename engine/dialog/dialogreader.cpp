@@ -288,9 +288,10 @@ State readState(Reader& reader, const toml::table& table, const QString& name)
     readKeys(reader, table, state, path);
     if (const toml::table* digits = reader.table(table, path, "digits", state.takesNumber())) {
         const QString digitsPath = path + QLatin1String(".digits");
-        reader.onlyKeys(*digits, digitsPath, {QStringLiteral("min"), QStringLiteral("max")});
+        reader.onlyKeys(*digits, digitsPath, {QStringLiteral("min"), QStringLiteral("max"), QStringLiteral("sensitive")});
         state.digitsMin = static_cast<int>(reader.number(*digits, digitsPath, "min", 1, 20).value_or(1));
         state.digitsMax = static_cast<int>(reader.number(*digits, digitsPath, "max", 1, 20).value_or(1));
+        state.sensitive = reader.flag(*digits, digitsPath, "sensitive", false);
         if (state.digitsMax < state.digitsMin)
             reader.fail(Reader::lineOf(*digits), digitsPath, QStringLiteral("max is less than min"));
     }

@@ -247,6 +247,7 @@ private:
         if (state.takesNumber()) {
             expected.keypadMin = state.digitsMin;
             expected.keypadMax = state.digitsMax;
+            expected.sensitive = state.sensitive;
         }
         for (auto it = state.understands.constBegin(); it != state.understands.constEnd(); ++it)
             state.intents.push_back(&*m_data.intents.constFind(it.key()));
@@ -398,6 +399,14 @@ ServiceLines serviceLinesFor(const QString& language, const DialogScript* script
     if (isSameLanguage(language, QStringLiteral("en")) || !script)
         return ServiceLines::english();
     return script->lines();
+}
+
+QString recordingNotice(const providers::Persona& persona, const QString& language)
+{
+    if (!persona.recordingNotice.isEmpty())
+        return persona.recordingNotice;
+    return isSameLanguage(language, QStringLiteral("he")) ? QStringLiteral("השיחה מוקלטת.")
+                                                          : QStringLiteral("This call is recorded.");
 }
 
 QStringList sentencesOf(const QString& text)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "engine/providers/persona.h"
 #include "shared/core/result.h"
 
 #include <QString>
@@ -49,6 +50,8 @@ private:
 /// The engine's own lines for a call in `language` (BCP-47): the dialog's, when it is in that language; else Kav's own
 /// English and Hebrew ones; for any other language the dialog's, or English. `script` may be null.
 ServiceLines serviceLinesFor(const QString& language, const DialogScript* script);
+/// What a caller is told who is recorded.
+QString recordingNotice(const providers::Persona& persona, const QString& language);
 /// Both name the same language; regions do not count: "en-GB" and "en-US".
 bool isSameLanguage(const QString& one, const QString& other);
 /// `text` in the pieces in which a call synthesises it.

@@ -27,6 +27,22 @@ struct TransferTarget final {
     QString number; ///< E.164; never told to a model or a log
 };
 
+/// Who keeps the sound of a call.
+enum class RecordedBy {
+    Nobody,
+    Engine, ///< from the stream, as a file of its own
+    Twilio, ///< its own recording, in its own keeping
+};
+
+/// How a model's persona takes what the caller keys.
+struct PersonaKeypad final {
+    int digitsMin = 1, digitsMax = 0; ///< of one entry when the model has not asked for another; 0: every key is one
+    char finish = '#'; ///< closes an entry; 0: none does
+    Milliseconds timeout{3000}; ///< without another key closes an entry
+    bool interrupts = true; ///< a key silences the agent; else an entry waits until it has spoken
+    bool modelSeesSecrets = false; ///< what was asked for as sensitive, and card numbers; else a reference stands for it
+};
+
 /// Who answers a number: a plain value, immutable once read from the configuration; calls in progress keep theirs over a
 /// reload.
 struct Persona final {
@@ -41,10 +57,13 @@ struct Persona final {
     QString systemPrompt;
     QString model; ///< empty: the provider's default
     QStringList stt, llm, tts; ///< provider names in order; empty: the engine's order
-    QStringList tools; ///< of the built-in ones: "end_call", "transfer", "take_message", "send_dtmf"
+    QStringList tools; ///< of the built-in ones: "end_call", "transfer", "take_message", "send_dtmf", "ask_keys"
     QList<TransferTarget> transferTargets; ///< of "transfer"; the first is meant when the model names none
     QList<HttpTool> httpTools;
     QStringList phrases; ///< hints for the recogniser
+    RecordedBy recording = RecordedBy::Nobody;
+    QString recordingNotice; ///< said first when recorded; empty: Kav's own in the language
+    PersonaKeypad keypad;
     int longestAnswerCharacters = 2000; ///< what a model says past it is dropped
 };
 

@@ -85,9 +85,12 @@ struct Expectation final {
     Kind kind = Kind::Speech;
     RecognitionContext recognition;
     int keypadMin = 0, keypadMax = 0; ///< keys of one entry; 0..0: a single key at any time is an entry of one
-    bool keypadHash = true; ///< '#' closes an entry
+    char keypadFinish = '#'; ///< the key that closes an entry; 0: none does
     std::chrono::milliseconds keypadPause { 3000 }; ///< silence after a key that closes an entry of at least keypadMin
     bool interruptible = true; ///< the answer that carries this expectation may be interrupted
+    /// Card digits, a code: no recording, log or screen gets what the caller says or keys.
+    bool sensitive = false;
+    bool keptFromModel = false; ///< nor does the model, which gets a reference for its tools
 };
 
 /// The caller's side of one turn.

@@ -58,6 +58,22 @@ QList<ToolOffer> toolOffers(const CallInfo& call)
             argumentsSchema({{QStringLiteral("digits"),
                                 textSchema(QStringLiteral("The keys: 0 to 9, * and #; w waits half a second."))}},
                 {QStringLiteral("digits")})});
+    if (tools.contains(QLatin1String("ask_keys"))) {
+        const auto count = [](const QString& what) {
+            return QJsonObject{{QStringLiteral("type"), QStringLiteral("integer")}, {QStringLiteral("description"), what}};
+        };
+        offers.append({QStringLiteral("ask_keys"),
+            QStringLiteral("Takes digits from the caller's keypad as one entry, which is the caller's next turn. Ask the "
+                           "caller to key them in the same answer."),
+            argumentsSchema({{QStringLiteral("min"), count(QStringLiteral("The fewest keys of it."))},
+                                {QStringLiteral("max"), count(QStringLiteral("The most keys of it."))},
+                                {QStringLiteral("sensitive"),
+                                    QJsonObject{{QStringLiteral("type"), QStringLiteral("boolean")},
+                                        {QStringLiteral("description"),
+                                            QStringLiteral("True for card numbers, codes and the like: they are kept "
+                                                           "nowhere.")}}}},
+                {QStringLiteral("max")})});
+    }
     for (const HttpTool& tool : call.persona->httpTools)
         offers.append(
             {tool.name, tool.description, tool.parameters.isEmpty() ? argumentsSchema({}, {}) : tool.parameters});

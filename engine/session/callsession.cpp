@@ -105,9 +105,7 @@ void CallSession::onMessage(const media::StartMessage& message)
     // Provider connections are opened before the first word is due; the caller's audio is taken from the first frame.
     haveConversation();
     haveRecogniser();
-    const bool isProtected =
-        m_context.settings.openingProtected || (m_info.persona && m_info.persona->greetingProtected);
-    dispatch(turn::event::CallStarted{true, isProtected});
+    beginCall();
 }
 
 /// Who speaks: named by whoever made the call, else by our number, which in a call that goes out is the one that calls.
@@ -146,9 +144,12 @@ void CallSession::onMessage(const media::DtmfMessage& message)
     // The digit itself may be part of a telephone number or a code: it stays out of log lines.
     logEvent(QStringLiteral("DTMF"));
     m_lastKey = m_now;
-    dispatch(turn::event::KeyPressed{});
+    if (m_recorder && m_keypad.isEmpty())
+        m_keysFrom = m_recorder->position() - std::min(m_recorder->position(), quint64(media::SampleRate / 2));
+    if (!m_info.persona || m_info.persona->keypad.interrupts || !m_machine.agentHasFloor())
+        dispatch(turn::event::KeyPressed{});
     if (const auto entry = m_keypad.press(message.digit, m_now))
-        dispatch(turn::event::Keypad{*entry});
+        takeEntry(*entry);
 }
 
 void CallSession::onMessage(const media::MarkMessage& message)
@@ -197,6 +198,8 @@ void CallSession::onFrame(const media::InboundFrame& inbound)
     if (m_phase != Phase::Live)
         return;
     const media::PcmFrame& frame = inbound.pcm;
+    if (m_recorder)
+        m_recorder->caller(frame, inbound.synthetic, m_now);
     m_recent[m_recentCount++ % PreRollFrames] = frame;
     const bool voiced = m_detector.judge(frame).voiced;
     if (voiced)
@@ -225,6 +228,8 @@ void CallSession::countError(metrics::StreamError kind, const QString& reason)
 void CallSession::sendMedia(std::span<const quint8> mulaw)
 {
     m_channel->send(m_writer->media(mulaw));
+    if (m_recorder)
+        m_recorder->agent(mulaw, m_now);
     m_lastSent = m_now;
     m_context.counters->countFrame(metrics::Direction::Outbound);
     if (!m_turn || m_speaking == Speaking::Nothing)
@@ -255,6 +260,8 @@ void CallSession::sendMark(const QString& name)
 void CallSession::sendClear()
 {
     m_channel->send(m_writer->clear());
+    if (m_recorder)
+        m_recorder->clear(m_now);
 }
 
 // ---- time ---------------------------------------------------------------------------------------------------------
@@ -282,8 +289,11 @@ void CallSession::onTick(Instant now)
         m_line->retry();
     if (m_unasked)
         ask();
-    if (const auto entry = m_keypad.tick(now))
-        dispatch(turn::event::Keypad{*entry});
+    const bool keysWait = m_info.persona && !m_info.persona->keypad.interrupts && m_machine.agentHasFloor();
+    if (!keysWait && !m_heldEntry.isEmpty())
+        takeEntry(std::exchange(m_heldEntry, {}));
+    else if (const auto entry = keysWait ? std::nullopt : m_keypad.tick(now))
+        takeEntry(*entry);
     dispatch(turn::event::Tick{});
     if (m_phase == Phase::Ended)
         return;
@@ -403,6 +413,7 @@ void CallSession::finish(EndReason reason, quint16 closeCode, const QString& clo
         speechOver(m_playout.heard(m_now), true);
     closeTurn();
     m_message.reset();
+    endRecording();
     m_recogniser.reset();
     m_tools.reset();
     if (wasLive) {
@@ -432,7 +443,7 @@ void CallSession::finish(EndReason reason, quint16 closeCode, const QString& clo
         const QDateTime endedAt = m_context.clock->wallNow(); // one moment for the log and for who watches
         QJsonObject facts;
         for (auto it = m_facts.cbegin(); it != m_facts.cend(); ++it)
-            facts.insert(it.key(), it.value());
+            facts.insert(it.key(), shownFact(it.value()));
         m_context.log({calllog::Entry::Kind::CallEnded, m_callId, endedAt,
             QJsonObject{{QStringLiteral("reason"), endReasonName(reason)},
                 {QStringLiteral("durationMs"), qint64(end.duration.count())}, {QStringLiteral("turns"), m_turnsDone},

@@ -6,6 +6,7 @@
 #include "engine/media/tick.h"
 #include "engine/media/twiliomessage.h"
 #include "engine/session/answer.h"
+#include "engine/session/callrecorder.h"
 #include "engine/session/keypad.h"
 #include "engine/session/mediachannel.h"
 #include "engine/session/messagestore.h"
@@ -50,6 +51,7 @@ struct ToolsOfAnswer final {
     int asides = 0; ///< waiting lines in this gap
     Instant lastAside;
     QList<providers::ToolCall> held; ///< until the caller's words are final
+    std::optional<KeysWanted> keys; ///< from the caller, next
 };
 
 /// A turn that is under way, with the instants its latency is made of.
@@ -63,6 +65,9 @@ struct OpenTurn final {
     quint64 framesBefore = 0;
     QDateTime startedAt; // UTC: of the caller's words, or of the agent's
     QString heardSoFar; // as of the last mark
+    // What the caller gave was asked for as a secret; it is kept from the model too; it was to be a number.
+    bool sensitive = false, keptFromModel = false, isNumber = false;
+    quint64 recordedFrom = 0; // where the caller's words or keys begin in the recording
 };
 
 /// One call, from the stream's 101 to its end: feeds the caller's audio to voice detection, recogniser and turn
@@ -190,6 +195,24 @@ private:
     // message recording
     void beginMessage();
 
+    // recording, and what must not be kept: callsession_recording.cpp
+    void beginCall();
+    void openConversation();
+    void beginRecording(providers::RecordedBy by);
+    void noticeOver(bool wasHeard);
+    void pauseRecording(bool paused);
+    void endRecording();
+    void silenceTurn(const QString& words);
+    bool mustHide(const QString& words) const;
+    QString shownWords(const QString& words) const;
+    TurnRecord shownRecord(const TurnRecord& record) const;
+    QString wordsForModel(int turn, const QString& words);
+    QString shownFact(const QString& value) const;
+
+    // keypad: callsession_tools.cpp
+    void takeEntry(const QString& entry);
+    providers::Expectation withKeypad(providers::Expectation next) const;
+
     // what operators are shown: callsession_shown.cpp
     CallState callState() const;
     void showStart();
@@ -240,6 +263,9 @@ private:
     Instant m_lastSent; // of audio to the caller
     providers::Expectation m_expectation, m_expectationBefore;
     Keypad m_keypad;
+    QString m_heldEntry; // keyed while the agent spoke, by a persona whose keys do not interrupt
+    quint64 m_keysFrom = 0, m_speechFrom = 0; // in the recording
+    QStringList m_secrets; // the caller's, as keyed: for this call's tools alone
 
     std::optional<OpenTurn> m_turn;
     std::optional<providers::UserTurn> m_unasked; // waits for a language model
@@ -254,6 +280,11 @@ private:
 
     std::unique_ptr<MessageRecorder> m_message; // of the open utterance, when a message is expected
     int m_messages = 0;
+    std::unique_ptr<CallRecorder> m_recorder; // when the engine records
+    bool m_twilioRecords = false, m_recordingPaused = false;
+    bool m_noticeUnderWay = false; // the conversation has not begun yet
+    Instant m_recordingPausedAt;
+
     bool m_messageInsteadOfAnswer = false; // after the fallback line: the message ends the call without a model
 
     CallSummary m_summary; // as shown
@@ -261,6 +292,7 @@ private:
     int m_interruptions = 0;
     TranscriptTurn m_turnShown, m_wordsShown; // number 0: not shown
     QDateTime m_wordsSince; // of what is no turn yet
+    quint64 m_wordsFrom = 0; // the same in the recording
     int m_sentencesShown = 0;
     bool m_turnsStale = false; // something happened that may show in a turn
 

@@ -49,8 +49,11 @@ void CallSession::perform(const turn::action::StateChanged& action)
 
 void CallSession::perform(const turn::action::BeginUtterance& action)
 {
-    if (!m_wordsSince.isValid())
+    if (!m_wordsSince.isValid()) {
         m_wordsSince = m_context.clock->wallNow();
+        const quint64 preRoll = quint64(action.preRoll / media::FrameDuration + 1) * media::FrameSamples;
+        m_wordsFrom = m_recorder ? m_recorder->position() - std::min(m_recorder->position(), preRoll) : 0;
+    }
     if (m_expectation.kind == providers::Expectation::Kind::Message) {
         beginMessage();
     } else if (haveRecogniser()) {
@@ -122,6 +125,12 @@ void CallSession::perform(const turn::action::CommitTurn& action)
     m_turn.emplace();
     m_turn->record.number = action.turn;
     m_turn->record.input = action.input;
+    if (action.input != TurnInput::Opening) {
+        m_turn->sensitive = m_expectation.sensitive;
+        m_turn->keptFromModel = m_expectation.keptFromModel;
+        m_turn->isNumber = m_expectation.kind != providers::Expectation::Kind::Speech;
+    }
+    m_turn->recordedFrom = action.input == TurnInput::Keypad ? m_keysFrom : m_wordsFrom;
     m_turn->committed = m_now;
     const bool words = action.input == TurnInput::Voice || action.input == TurnInput::Message;
     const QDateTime since = std::exchange(m_wordsSince, {});
@@ -138,7 +147,7 @@ void CallSession::perform(const turn::action::CommitTurn& action)
     providers::UserTurn user;
     user.kind = kindOf(action.input);
     user.turn = action.turn;
-    user.text = action.text;
+    user.text = wordsForModel(action.turn, action.text);
     user.confidence = action.confidence;
     if (action.input == TurnInput::Message) {
         if (m_message) {
@@ -165,7 +174,7 @@ void CallSession::perform(const turn::action::ReplaceTurn& action)
     providers::UserTurn user;
     user.kind = kindOf(m_turn->record.input);
     user.turn = action.turn;
-    user.text = action.text;
+    user.text = wordsForModel(action.turn, action.text);
     user.confidence = action.confidence;
     if (std::exchange(m_turn->asked, false))
         expect(m_expectationBefore);
@@ -181,8 +190,10 @@ void CallSession::perform(const turn::action::ReplaceTurn& action)
 
 void CallSession::perform(const turn::action::MergeFinal& action)
 {
+    if (m_turn && m_turn->record.number == action.turn)
+        silenceTurn(action.text);
     if (m_conversation)
-        m_conversation->amend(action.turn, action.text);
+        m_conversation->amend(action.turn, wordsForModel(action.turn, action.text));
     if (m_turn && m_turn->record.number == action.turn) {
         m_turn->record.callerText = action.text;
         m_turn->record.confidence = action.confidence;

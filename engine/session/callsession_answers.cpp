@@ -155,6 +155,7 @@ void CallSession::wordsKnown(const QString& text, double confidence)
 {
     m_turn->record.callerText = text;
     m_turn->record.confidence = confidence;
+    silenceTurn(text);
     if (m_turn->wordsKnown)
         return;
     m_turn->wordsKnown = m_now;
@@ -173,7 +174,7 @@ void CallSession::onFinal(int utterance, const providers::Transcript& transcript
     m_now = m_context.clock->now();
     if (m_openUtterance == utterance)
         m_openUtterance = 0;
-    qCDebug(lcStt).noquote() << QString(QStringLiteral("call=") + m_callId) << "heard:" << logSafe(transcript.text);
+    qCDebug(lcStt).noquote() << QString(QStringLiteral("call=") + m_callId) << "heard:" << logSafe(shownWords(transcript.text));
     dispatch(turn::event::Final{utterance, transcript.text, transcript.confidence});
 }
 
@@ -257,7 +258,7 @@ void CallSession::onAnswerFinished(int turn, const providers::Expectation& next,
     providers::Expectation expected = next;
     if (m_asked.takeMessage && !m_answerEndsCall)
         expected.kind = providers::Expectation::Kind::Message;
-    expect(expected);
+    expect(withKeypad(expected));
     if (transfers && m_answer->text().trimmed().isEmpty())
         m_answer->addAside(m_context.serviceLines(m_info.language).filler); // and no goodbye: the call goes on with somebody else
     m_answer->finishText();
@@ -290,6 +291,7 @@ void CallSession::expect(const providers::Expectation& next)
 {
     m_expectation = next;
     m_keypad.expect(next);
+    pauseRecording(next.sensitive);
     dispatch(turn::event::Expect{listeningOf(next.kind), next.interruptible});
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/session/callsession.h"
+#include "shared/core/carddigits.h"
 #include "shared/core/masking.h"
 
 #include <utility>
@@ -11,6 +12,8 @@ namespace kav::session {
 
 CallState CallSession::callState() const
 {
+    if (m_noticeUnderWay)
+        return CallState::Greeting;
     const bool opening = m_turn && m_turn->record.input == TurnInput::Opening;
     switch (m_machine.state()) {
     case TurnState::Listening:
@@ -102,6 +105,10 @@ void CallSession::showTurn(const Answer* answer)
         shown.record.agentText = answer->knownText();
     if (shown.record.heardText.isEmpty())
         shown.record.heardText = m_turn->heardSoFar;
+    const bool isFinal = shown.callerTextFinal;
+    shown.record = shownRecord(shown.record);
+    if (!isFinal)
+        shown.record.callerText = maskLongDigits(shown.record.callerText);
     if (shown == m_turnShown)
         return;
     m_turnShown = shown;
@@ -111,7 +118,7 @@ void CallSession::showTurn(const Answer* answer)
 /// What the caller is saying, before it is a turn.
 void CallSession::showWords()
 {
-    const QString text = m_machine.callerWords();
+    const QString text = shownWords(maskLongDigits(m_machine.callerWords()));
     const int number = m_machine.currentTurn() + 1;
     if (m_wordsShown.record.number != 0 && (text.isEmpty() || m_wordsShown.record.number != number))
         withdrawWords();

@@ -19,6 +19,11 @@ void CallSession::playLine(const QString& text, bool belongsToTurn)
     connect(m_line.get(), &Answer::failed, this, [this](const Error& error) {
         logEvent(QStringLiteral("TTS_ERR"), {{QStringLiteral("reason"), logSafe(error.message)}});
         m_now = m_context.clock->now();
+        if (m_noticeUnderWay) {
+            speechOver(m_playout.cut(m_now, *this), true);
+            noticeOver(false);
+            return;
+        }
         if (m_speaking == Speaking::Line && m_lineIsTurns) {
             apologise(); // the fallback line itself, and no other voice could go on with it
             return;
@@ -47,6 +52,7 @@ void CallSession::startAnswer()
 {
     m_answerWaits = false;
     m_speaking = Speaking::Answer;
+    m_speechFrom = m_recorder ? m_recorder->position() : 0;
     if (m_turn)
         m_turn->framesBefore = m_playout.counters().framesSent;
     m_playout.beginSpeech();
@@ -76,7 +82,12 @@ void CallSession::checkHeard(Instant now)
     if (m_speaking == Speaking::Nothing || m_pausedSince || !m_playout.drained(now))
         return;
     const bool line = m_speaking == Speaking::Line;
-    speechOver(m_playout.heard(now), false);
+    const auto heard = m_playout.heard(now);
+    speechOver(heard, false);
+    if (m_noticeUnderWay) {
+        noticeOver(!heard.empty() && heard.back().complete);
+        return;
+    }
     if (line && m_answerWaits && m_answer) {
         startAnswer();
         return;
@@ -101,6 +112,8 @@ void CallSession::speechOver(const std::vector<media::HeardSentence>& heard, boo
                     m_turn->record.input == TurnInput::Opening
                         ? 0
                         : qint64(m_turn->latency.answeredAfter().value_or(Milliseconds(0)).count())}});
+        if (m_recorder && mustHide(m_turn->record.agentText))
+            m_recorder->silenceSince(m_speechFrom); // it read them back
         if (m_conversation)
             m_conversation->heard(m_turn->record.number, m_turn->record.heardText, cut, m_answer->heardLength(heard));
         // The object may be on the stack of its own signal.
@@ -120,6 +133,7 @@ void CallSession::closeTurn()
 {
     if (!m_turn)
         return;
+    m_turn->record = shownRecord(m_turn->record); // nobody gets another one
     OpenTurn turn = *std::exchange(m_turn, std::nullopt);
     turn.record.latency = turn.latency.parts();
     ++m_turnsDone;

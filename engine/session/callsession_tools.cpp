@@ -23,6 +23,34 @@ void CallSession::makeToolRunner()
     });
     connect(m_tools.get(), &ToolRunner::keysWanted, this,
         [this](const QString& keys) { m_answer->addSound(media::dtmfTones(keys)); });
+    connect(m_tools.get(), &ToolRunner::callersKeysWanted, this,
+        [this](const KeysWanted& wanted) { m_asked.keys = wanted; });
+}
+
+/// An entry is whole. While the agent speaks it waits, unless keys interrupt.
+void CallSession::takeEntry(const QString& entry)
+{
+    if (m_info.persona && !m_info.persona->keypad.interrupts && m_machine.agentHasFloor())
+        m_heldEntry = entry;
+    else
+        dispatch(turn::event::Keypad{entry});
+}
+
+/// What the model expects of the keypad: what it asked for, else what its persona is set to.
+providers::Expectation CallSession::withKeypad(providers::Expectation next) const
+{
+    if (!m_info.persona || (!m_asked.keys && m_info.persona->keypad.digitsMax == 0))
+        return next;
+    const providers::PersonaKeypad& keypad = m_info.persona->keypad;
+    next.keypadMin = m_asked.keys ? m_asked.keys->min : keypad.digitsMin;
+    next.keypadMax = m_asked.keys ? m_asked.keys->max : keypad.digitsMax;
+    next.keypadFinish = keypad.finish;
+    next.keypadPause = keypad.timeout;
+    if (m_asked.keys && m_asked.keys->sensitive) {
+        next.sensitive = true;
+        next.keptFromModel = !keypad.modelSeesSecrets;
+    }
+    return next;
 }
 
 void CallSession::onToolCalled(int turn, const providers::ToolCall& call)

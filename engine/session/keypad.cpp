@@ -16,7 +16,7 @@ std::optional<QString> Keypad::press(char key, Instant now)
 {
     m_lastKey = now;
     const bool single = m_expectation.keypadMax <= 1;
-    if (key == '#' && m_expectation.keypadHash && !single)
+    if (key == m_expectation.keypadFinish && !single)
         return m_keys.isEmpty() ? std::nullopt : take();
     m_keys += QLatin1Char(key);
     if (single || m_keys.size() >= m_expectation.keypadMax)

@@ -15,8 +15,10 @@ class Keypad final {
 public:
     /// A new expectation drops a half-made entry only when it takes keys of another shape.
     void expect(const providers::Expectation& expectation);
-    /// The entry that this key completes, if it does. '#' itself is never part of an entry that it closes.
+    /// The entry that this key completes, if it does. The finish key is never part of an entry that it closes.
     std::optional<QString> press(char key, Instant now);
+    /// No entry has been begun.
+    bool isEmpty() const { return m_keys.isEmpty(); }
     /// The entry that the pause after the last key completes, if it does.
     std::optional<QString> tick(Instant now);
 

@@ -20,6 +20,10 @@
 namespace kav::session {
 
 class MessageStore;
+class RecordingStore;
+
+/// What is to be done to Twilio's own recording of a call.
+enum class TwilioRecording { Start, Pause, Resume, Discard };
 
 /// Values a session runs by; from the configuration, the same for every call.
 struct Settings final {
@@ -45,6 +49,9 @@ struct SessionContext final {
     const providers::CallProviders* providers = nullptr;
     providers::HttpPool* toolHttp = nullptr; ///< for the tools of personas; null: those fail
     MessageStore* messages = nullptr;
+    RecordingStore* recordings = nullptr; ///< null: no call is recorded here
+    /// Returns at once, false where there is no REST service to ask. Null is the same.
+    std::function<bool(const QString& callId, TwilioRecording what)> twilioRecording{};
     metrics::WorkerCounters* counters = nullptr; ///< of the worker the session lives on
     std::function<dialog::ServiceLines(const QString& language)> serviceLines;
     /// Who answers a called number; never gives null. Without it calls have no persona.

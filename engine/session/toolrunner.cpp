@@ -192,7 +192,48 @@ ToolRunner::Builtin ToolRunner::builtIn(const providers::ToolCall& call)
         return transfer(call.arguments.value(QLatin1String("to")).toString().trimmed());
     if (call.name == QLatin1String("send_dtmf"))
         return sendKeys(call.arguments.value(QLatin1String("digits")).toString());
+    if (call.name == QLatin1String("ask_keys"))
+        return askKeys(call.arguments);
     return {{}, QStringLiteral("there is no such tool")};
+}
+
+ToolRunner::Builtin ToolRunner::askKeys(const QJsonObject& arguments)
+{
+    KeysWanted wanted;
+    wanted.min = arguments.value(QLatin1String("min")).toInt(m_persona->keypad.digitsMin);
+    wanted.max = arguments.value(QLatin1String("max")).toInt(std::max(wanted.min, m_persona->keypad.digitsMax));
+    wanted.sensitive = arguments.value(QLatin1String("sensitive")).toBool();
+    if (wanted.min < 1 || wanted.max < wanted.min || wanted.max > MostKeys)
+        return {{}, QStringLiteral("min and max must be 1 to %1 keys, min not more than max").arg(MostKeys)};
+    Q_EMIT callersKeysWanted(wanted);
+    QString said = QStringLiteral("What the caller keys next is one entry of %1 to %2 keys. Ask for it now")
+                       .arg(wanted.min)
+                       .arg(wanted.max);
+    if (m_persona->keypad.finish != 0 && wanted.max > 1)
+        said += QStringLiteral(", and say that %1 ends it").arg(QLatin1Char(m_persona->keypad.finish));
+    return {said + QLatin1Char('.'), {}};
+}
+
+/// The caller's keys where the model wrote their reference. In every string, at any depth; whole strings only.
+QJsonValue ToolRunner::withSecrets(const QJsonValue& value) const
+{
+    if (value.isObject()) {
+        QJsonObject object = value.toObject();
+        for (auto it = object.begin(); it != object.end(); ++it)
+            it.value() = withSecrets(it.value());
+        return object;
+    }
+    if (value.isArray()) {
+        QJsonArray array;
+        for (const QJsonValue& one : value.toArray())
+            array.append(withSecrets(one));
+        return array;
+    }
+    const QString text = value.toString();
+    if (!text.startsWith(QLatin1String("keys:")))
+        return value;
+    const int number = QStringView(text).sliced(5).toInt();
+    return number >= 1 && number <= m_secrets.size() ? QJsonValue(m_secrets.at(number - 1)) : value;
 }
 
 ToolRunner::Builtin ToolRunner::transfer(const QString& to)
@@ -248,7 +289,7 @@ void ToolRunner::post(int turn, const providers::ToolCall& call, const providers
     request.url = QUrl(tool.url);
     request.headers = {{QByteArrayLiteral("Content-Type"), QByteArrayLiteral("application/json")},
         {QByteArrayLiteral("Accept"), QByteArrayLiteral("application/json, text/plain")}};
-    request.body = QJsonDocument(call.arguments).toJson(QJsonDocument::Compact);
+    request.body = QJsonDocument(withSecrets(call.arguments).toObject()).toJson(QJsonDocument::Compact);
     request.firstByte = request.stall = request.total = tool.timeout;
     request.limit = LongestToolAnswer;
     request.publicOnly = !tool.allowPrivate;

@@ -25,6 +25,12 @@ struct ToolOutcome final {
     Milliseconds took{0};
 };
 
+/// Keys that the model wants of the caller.
+struct KeysWanted final {
+    int min = 1, max = 1;
+    bool sensitive = false;
+};
+
 /// Carries out what the language model of one call asks for: HTTP tools itself, the built-in ones by asking the session
 /// for them. Owned by its CallSession, lives on its worker. Every call has its one outcome, which comes by the event
 /// loop and never from inside run(); deleting the runner gives up what is under way.
@@ -40,6 +46,8 @@ public:
     void run(int turn, const providers::ToolCall& call);
     /// Answers a call that is not to be carried out.
     void refuse(int turn, const providers::ToolCall& call, const QString& why);
+    /// What the caller keyed and the model does not see: "keys:1" in the arguments of an HTTP tool is the first of them.
+    void setSecrets(const QStringList& secrets) { m_secrets = secrets; }
 
 Q_SIGNALS:
     void finished(const kav::session::ToolOutcome& outcome);
@@ -48,6 +56,7 @@ Q_SIGNALS:
     void messageWanted();
     void transferWanted(const kav::providers::TransferTarget& target);
     void keysWanted(const QString& keys);
+    void callersKeysWanted(const kav::session::KeysWanted& wanted);
 
 private:
     struct Exchange;
@@ -58,6 +67,8 @@ private:
     Builtin builtIn(const providers::ToolCall& call);
     Builtin transfer(const QString& to);
     Builtin sendKeys(const QString& given);
+    Builtin askKeys(const QJsonObject& arguments);
+    QJsonValue withSecrets(const QJsonValue& value) const;
     void post(int turn, const providers::ToolCall& call, const providers::HttpTool& tool);
     void over(Exchange& exchange, const QJsonObject& result, const QString& reason);
     void tell(ToolOutcome outcome);
@@ -65,6 +76,7 @@ private:
     const std::shared_ptr<const providers::Persona> m_persona;
     providers::HttpPool* const m_http;
     const Clock& m_clock;
+    QStringList m_secrets;
     std::vector<std::unique_ptr<Exchange>> m_exchanges;
     int m_turn = 0, m_calls = 0; ///< so many of that turn
 };

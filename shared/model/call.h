@@ -173,6 +173,7 @@ struct CallSummary final {
     QString direction; ///< "inbound", "outbound-api", ...
     QString language; ///< BCP-47
     bool test = false; ///< made by Kav's own loopback caller: no person, no statistics
+    QString recording{}; ///< by whom it is recorded: "engine", "twilio"; empty: nobody
     QDateTime startedAt; ///< UTC: the webhook, else the stream's start
     CallState state = CallState::Ringing;
     QDateTime stateSince; ///< UTC

@@ -138,6 +138,9 @@ Call::Call(const Setup& setup)
         &lines);
     m_context.providers = m_providers.get();
     m_context.messages = m_messages.get();
+    m_recordings = std::make_unique<session::RecordingStore>(directory.path());
+    m_context.recordings = m_recordings.get();
+    m_context.twilioRecording = setup.twilioRecording;
     m_context.counters = &m_counters;
     m_context.serviceLines = [](const QString&) { return Lines; };
     m_context.toolHttp = &http;
@@ -320,8 +323,9 @@ void Call::step(std::optional<bool> voiced)
         }
         media::MulawFrame mulaw{};
         media::encodeMulaw(pcm, mulaw);
-        const QByteArray payload =
-            QByteArray(reinterpret_cast<const char*>(mulaw.data()), qsizetype(mulaw.size())).toBase64();
+        const QByteArray bytes(reinterpret_cast<const char*>(mulaw.data()), qsizetype(mulaw.size()));
+        callerTrack += bytes;
+        const QByteArray payload = bytes.toBase64();
         Q_EMIT m_channel->received(QString::fromUtf8(
             R"({"event":"media","sequenceNumber":"%1","media":{"track":"inbound","chunk":"%2","timestamp":"%3","payload":"%4"},"streamSid":"MZ1"})")
                                        .arg(++m_sequence)
@@ -335,6 +339,8 @@ void Call::step(std::optional<bool> voiced)
     settle();
     echo(m_buffer.advance(clock.now()));
     settle();
+    if (++m_steps % 50 == 0)
+        m_recordings->flush(); // our seconds are shorter than a disk's
     if (voiced.value_or(false))
         m_voice += 20ms;
     else if (m_isInvited && agentIsHeard())
@@ -390,6 +396,17 @@ int Call::count(const QString& event) const
     for (const QJsonObject& message : m_channel->sent)
         n += message.value(QStringLiteral("event")).toString() == event;
     return n;
+}
+
+QByteArray Call::agentTrack()
+{
+    m_agentTrack.resize(callerTrack.size(), char(media::MulawSilence));
+    for (const telephony::PlayedAudio& played : m_buffer.takePlayed()) {
+        const auto at = qsizetype(played.position);
+        const qsizetype room = std::clamp<qsizetype>(m_agentTrack.size() - at, 0, played.mulaw.size());
+        m_agentTrack.replace(at, room, played.mulaw.first(room));
+    }
+    return m_agentTrack;
 }
 
 QStringList Call::tokens() const

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/session/callsession.h"
+#include "engine/session/recordingstore.h"
 #include "engine/telephony/twiliobuffer.h"
 #include "tests/support/fakeclock.h"
 #include "tests/support/standinproviders.h"
@@ -51,6 +52,7 @@ public:
         QList<StandInAnswer> secondAnswers{}; ///< from its own first turn on
         StandInManners secondLlmManners{};
         std::shared_ptr<const providers::Persona> persona{}; ///< who answers; null: nobody in particular
+        std::function<bool(const QString&, session::TwilioRecording)> twilioRecording{};
     };
 
     explicit Call(const Setup& setup);
@@ -87,7 +89,10 @@ public:
     std::optional<session::CallEnd> end;
     QList<calllog::Entry> log;
     StandInConversation* conversation = nullptr; ///< opened last
-    QTemporaryDir directory;
+    QTemporaryDir directory; ///< of messages and recordings
+    QByteArray callerTrack; ///< mu-law, from the stream's start
+    QByteArray agentTrack(); ///< as the caller heard it, as long as the caller's
+    session::RecordingStore& recordings() { return *m_recordings; }
     FakeClock clock;
     providers::LineCache lines;
     /// This sentence is there as sound, as any voice says it.
@@ -110,12 +115,15 @@ private:
     std::unique_ptr<providers::ProviderRegistry> m_registry;
     std::unique_ptr<providers::CallProviders> m_providers;
     std::unique_ptr<session::MessageStore> m_messages;
+    std::unique_ptr<session::RecordingStore> m_recordings;
     metrics::WorkerCounters m_counters;
     session::SessionContext m_context;
     ScriptedChannel* m_channel = nullptr;
     std::unique_ptr<session::CallSession> m_session;
     telephony::TwilioBuffer m_buffer;
     qsizetype m_taken = 0; // of channel.sent
+    QByteArray m_agentTrack;
+    int m_steps = 0;
     quint64 m_sequence = 1, m_chunk = 0, m_streamMs = 0;
     double m_phase = 0;
     Instant m_owedSince;

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/dialog/dialogscript.h"
+#include "engine/session/callsession.h"
+#include "shared/core/carddigits.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace kav::session {
+
+// The call's recording, and what must be kept neither there nor anywhere else.
+
+/// Whoever is recorded is told first, before a word of the conversation, and cannot talk it away: the turn machine
+/// begins when the notice has been heard.
+void CallSession::beginCall()
+{
+    const auto by = m_info.persona ? m_info.persona->recording : providers::RecordedBy::Nobody;
+    if (by != providers::RecordedBy::Nobody)
+        beginRecording(by);
+    if (!m_recorder && !m_twilioRecords) {
+        openConversation();
+        return;
+    }
+    m_noticeUnderWay = true;
+    playLine(dialog::recordingNotice(*m_info.persona, m_info.language), false);
+}
+
+void CallSession::openConversation()
+{
+    const bool isProtected =
+        m_context.settings.openingProtected || (m_info.persona && m_info.persona->greetingProtected);
+    dispatch(turn::event::CallStarted{true, isProtected});
+}
+
+void CallSession::beginRecording(providers::RecordedBy by)
+{
+    m_twilioRecords = by == providers::RecordedBy::Twilio && m_context.twilioRecording
+        && m_context.twilioRecording(m_callId, TwilioRecording::Start);
+    if (!m_twilioRecords && m_context.recordings)
+        m_recorder = std::make_unique<CallRecorder>(*m_context.recordings, m_callId, m_started);
+    if (m_twilioRecords) {
+        logEvent(QStringLiteral("RECORDING_START"), {{QStringLiteral("by"), QStringLiteral("twilio")}});
+        m_summary.recording = QStringLiteral("twilio");
+    } else if (m_recorder) {
+        logEvent(QStringLiteral("RECORDING_START"),
+            {{QStringLiteral("by"), QStringLiteral("engine")}, {QStringLiteral("ref"), m_recorder->ref()}});
+        m_summary.recording = QStringLiteral("engine");
+        m_facts.insert(QStringLiteral("recording"), m_recorder->ref());
+    }
+    if (!m_summary.recording.isEmpty()) Q_EMIT
+        summaryChanged(m_summary);
+}
+
+void CallSession::noticeOver(bool wasHeard)
+{
+    m_noticeUnderWay = false;
+    logEvent(QStringLiteral("RECORDING_NOTICE"), {{QStringLiteral("heard"), wasHeard}});
+    if (!wasHeard && m_recorder) {
+        // Nobody may be recorded without knowing.
+        logEvent(QStringLiteral("RECORDING_STOP"), {{QStringLiteral("reason"), QStringLiteral("no notice")}});
+        m_recorder->discard();
+        m_recorder.reset();
+        m_facts.remove(QStringLiteral("recording"));
+    } else if (!wasHeard && std::exchange(m_twilioRecords, false)) {
+        logEvent(QStringLiteral("RECORDING_STOP"), {{QStringLiteral("reason"), QStringLiteral("no notice")}});
+        m_context.twilioRecording(m_callId, TwilioRecording::Discard);
+    }
+    if (!wasHeard) {
+        m_summary.recording.clear();
+        Q_EMIT summaryChanged(m_summary);
+    }
+    openConversation();
+}
+
+void CallSession::pauseRecording(bool paused)
+{
+    if ((!m_recorder && !m_twilioRecords) || paused == m_recordingPaused)
+        return;
+    m_recordingPaused = paused;
+    if (m_recorder && paused)
+        m_recorder->pause();
+    else if (m_recorder)
+        m_recorder->resume();
+    if (m_twilioRecords)
+        m_context.twilioRecording(m_callId, paused ? TwilioRecording::Pause : TwilioRecording::Resume);
+    if (paused) {
+        m_recordingPausedAt = m_now;
+        logEvent(QStringLiteral("RECORDING_PAUSE"));
+    } else {
+        logEvent(QStringLiteral("RECORDING_RESUME"),
+            {{QStringLiteral("paused_ms"), qint64(elapsed(m_recordingPausedAt, m_now).count())}});
+    }
+}
+
+void CallSession::endRecording()
+{
+    if (!m_recorder)
+        return;
+    logEvent(QStringLiteral("RECORDING_STOP"),
+        {{QStringLiteral("ms"), qint64(m_recorder->length().count())},
+            {QStringLiteral("paused_ms"), qint64(m_recorder->pausedFor().count())},
+            {QStringLiteral("lost_ms"), qint64(m_recorder->lost().count())}});
+    m_recorder.reset();
+}
+
+/// The stretch in which the caller said these words, or keyed these keys, is taken out of the recording if it must not
+/// be kept. What was asked for as sensitive was never recorded.
+void CallSession::silenceTurn(const QString& words)
+{
+    if (!m_recorder || m_turn->sensitive || !hasCardNumber(words))
+        return;
+    m_recorder->silenceSince(m_turn->recordedFrom);
+    logEvent(QStringLiteral("RECORDING_SILENCED"),
+        {{QStringLiteral("ms"), qint64(media::durationOf(m_recorder->position() - m_turn->recordedFrom).count())}});
+}
+
+/// Digits stand in it that must not be kept: of the turn in hand, or a card's.
+bool CallSession::mustHide(const QString& words) const
+{
+    return m_turn && m_turn->sensitive ? maskDigits(words) != words : hasCardNumber(words);
+}
+
+/// What the caller says, outside of a turn.
+QString CallSession::shownWords(const QString& words) const
+{
+    return m_expectation.sensitive ? maskDigits(words) : maskCardNumbers(words);
+}
+
+/// The turn in hand as log, transcript and consoles may have it.
+TurnRecord CallSession::shownRecord(const TurnRecord& record) const
+{
+    const auto shown = [this](const QString& words) {
+        return m_turn && m_turn->sensitive ? maskDigits(words) : maskCardNumbers(words);
+    };
+    TurnRecord result = record;
+    result.callerText = shown(record.callerText);
+    result.agentText = shown(record.agentText);
+    result.heardText = shown(record.heardText);
+    return result;
+}
+
+QString CallSession::wordsForModel(int turn, const QString& words)
+{
+    const OpenTurn* const mine = m_turn && m_turn->record.number == turn ? &*m_turn : nullptr;
+    if (mine && mine->sensitive) {
+        const bool isEntry = mine->record.input == TurnInput::Keypad;
+        if (isEntry && !m_secrets.contains(words))
+            m_secrets += words;
+        if (!mine->keptFromModel)
+            return words;
+        if (!isEntry)
+            return maskDigits(words);
+        if (m_tools)
+            m_tools->setSecrets(m_secrets);
+        return QStringLiteral("[%1 keys, kept from you: keys:%2 stands for them in a tool's arguments]")
+            .arg(words.size())
+            .arg(m_secrets.indexOf(words) + 1);
+    }
+    // A number that was asked for is what a dialog works with; a card's that comes unasked is not.
+    const bool sees = !m_info.persona || m_info.persona->keypad.modelSeesSecrets || (mine && mine->isNumber);
+    return sees ? words : maskCardNumbers(words);
+}
+
+/// A conversation's fact, which goes into the call's record.
+QString CallSession::shownFact(const QString& value) const
+{
+    const bool isSecret = std::any_of(
+        m_secrets.cbegin(), m_secrets.cend(), [&value](const QString& secret) { return value.contains(secret); });
+    return isSecret ? maskDigits(value) : maskCardNumbers(value);
+}
+
+} // namespace kav::session
