@@ -288,6 +288,9 @@ private:
         config.dataDir = QDir::cleanPath(config.dataDir);
         if (config.messagesDir.isEmpty())
             config.messagesDir = config.dataDir + QLatin1String("/messages");
+        if (config.keep.recordingsDir.isEmpty())
+            config.keep.recordingsDir = config.dataDir + QLatin1String("/recordings");
+        config.keep.messagesDir = config.messagesDir;
         if (config.dialogFile.isEmpty())
             config.dialogFile = defaultDialog();
         config.callLog.dataDir = config.dataDir;

@@ -11,6 +11,7 @@
 #include "engine/net/websocket.h"
 #include "engine/providers/failover/failover.h"
 #include "engine/providers/registry.h"
+#include "engine/session/housekeeper.h"
 #include "engine/telephony/outboundcalls.h"
 #include "engine/telephony/twiliorest.h"
 #include "engine/turn/turnmachine.h"
@@ -72,6 +73,9 @@ struct Config final {
     QString dialogFile;
     QString language = QStringLiteral("en-US");
     QString messagesDir; ///< recordings of callers' messages
+
+    // recording
+    session::KeepSettings keep; ///< its directories are filled in
 
     // tools
     QStringList toolHosts; ///< to which personas' HTTP tools may lead

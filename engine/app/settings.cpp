@@ -145,6 +145,15 @@ QList<Setting> makeTable()
         named(defaulting(row("dialog.messages_dir", Kind::Path, [](C& c) -> QString& { return c.messagesDir; },
             "recordings of callers' messages"), "messages under server.data_dir"), "messages-dir"),
 
+        named(defaulting(row("recording.dir", Kind::Path, [](C& c) -> QString& { return c.keep.recordingsDir; },
+            "recordings of calls; which calls are recorded, personas say"), "recordings under server.data_dir"), "recordings-dir"),
+        duration("recording.keep", [](C& c) -> Milliseconds& { return c.keep.recordings; },
+            0, 3650 * Day, "a recording older than this is deleted, at Twilio too; 0: none is for its age"),
+        duration("recording.keep_messages", [](C& c) -> Milliseconds& { return c.keep.messages; },
+            0, 3650 * Day, "the same of callers' messages"),
+        size("recording.disk_bytes", [](C& c) -> qint64& { return c.keep.diskBytes; },
+            0, 1024 * 1024 * GiB, "recordings and messages on disk together; past it the oldest go; 0: no limit"),
+
         secret("media.key", [](C& c) -> QByteArray& { return c.mediaKey; },
             "", "signs stream tokens, 16 characters or more; the same on all engines of a fleet; empty: made anew at each start"),
         duration("media.token_ttl", [](C& c) -> Milliseconds& { return c.mediaTokenTtl; },

@@ -91,6 +91,7 @@ void CallSession::onMessage(const media::StartMessage& message)
         m_info.persona ? m_info.persona->language : m_context.settings.language);
     makeToolRunner();
 
+    decideRecording();
     showStart();
     QJsonObject started{{QStringLiteral("from"), m_summary.from}, {QStringLiteral("to"), m_summary.to},
         {QStringLiteral("direction"), m_summary.direction}, {QStringLiteral("language"), m_info.language},
@@ -99,6 +100,8 @@ void CallSession::onMessage(const media::StartMessage& message)
         started.insert(QStringLiteral("persona"), m_info.persona->name);
     if (m_summary.test)
         started.insert(QStringLiteral("test"), true);
+    if (!m_summary.recording.isEmpty())
+        started.insert(QStringLiteral("recording"), m_summary.recording);
     m_context.log({calllog::Entry::Kind::CallStarted, m_callId, m_summary.startedAt, started});
     logEvent(QStringLiteral("WS_START"), {{QStringLiteral("stream"), message.streamSid}});
 

@@ -196,9 +196,9 @@ private:
     void beginMessage();
 
     // recording, and what must not be kept: callsession_recording.cpp
+    void decideRecording();
     void beginCall();
     void openConversation();
-    void beginRecording(providers::RecordedBy by);
     void noticeOver(bool wasHeard);
     void pauseRecording(bool paused);
     void endRecording();

@@ -10,17 +10,35 @@ namespace kav::session {
 
 // The call's recording, and what must be kept neither there nor anywhere else.
 
+void CallSession::decideRecording()
+{
+    const auto by = m_info.persona ? m_info.persona->recording : providers::RecordedBy::Nobody;
+    if (by == providers::RecordedBy::Nobody)
+        return;
+    m_twilioRecords = by == providers::RecordedBy::Twilio && m_context.twilioRecording
+        && m_context.twilioRecording(m_callId, TwilioRecording::Start);
+    if (!m_twilioRecords && m_context.recordings)
+        m_recorder = std::make_unique<CallRecorder>(*m_context.recordings, m_callId, m_started);
+    if (m_twilioRecords)
+        m_summary.recording = QStringLiteral("twilio");
+    else if (m_recorder)
+        m_summary.recording = QStringLiteral("engine");
+}
+
 /// Whoever is recorded is told first, before a word of the conversation, and cannot talk it away: the turn machine
 /// begins when the notice has been heard.
 void CallSession::beginCall()
 {
-    const auto by = m_info.persona ? m_info.persona->recording : providers::RecordedBy::Nobody;
-    if (by != providers::RecordedBy::Nobody)
-        beginRecording(by);
-    if (!m_recorder && !m_twilioRecords) {
+    if (m_summary.recording.isEmpty()) {
         openConversation();
         return;
     }
+    QJsonObject fields{{QStringLiteral("by"), m_summary.recording}};
+    if (m_recorder) {
+        fields.insert(QStringLiteral("ref"), m_recorder->ref());
+        m_facts.insert(QStringLiteral("recording"), m_recorder->ref());
+    }
+    logEvent(QStringLiteral("RECORDING_START"), fields);
     m_noticeUnderWay = true;
     playLine(dialog::recordingNotice(*m_info.persona, m_info.language), false);
 }
@@ -30,25 +48,6 @@ void CallSession::openConversation()
     const bool isProtected =
         m_context.settings.openingProtected || (m_info.persona && m_info.persona->greetingProtected);
     dispatch(turn::event::CallStarted{true, isProtected});
-}
-
-void CallSession::beginRecording(providers::RecordedBy by)
-{
-    m_twilioRecords = by == providers::RecordedBy::Twilio && m_context.twilioRecording
-        && m_context.twilioRecording(m_callId, TwilioRecording::Start);
-    if (!m_twilioRecords && m_context.recordings)
-        m_recorder = std::make_unique<CallRecorder>(*m_context.recordings, m_callId, m_started);
-    if (m_twilioRecords) {
-        logEvent(QStringLiteral("RECORDING_START"), {{QStringLiteral("by"), QStringLiteral("twilio")}});
-        m_summary.recording = QStringLiteral("twilio");
-    } else if (m_recorder) {
-        logEvent(QStringLiteral("RECORDING_START"),
-            {{QStringLiteral("by"), QStringLiteral("engine")}, {QStringLiteral("ref"), m_recorder->ref()}});
-        m_summary.recording = QStringLiteral("engine");
-        m_facts.insert(QStringLiteral("recording"), m_recorder->ref());
-    }
-    if (!m_summary.recording.isEmpty()) Q_EMIT
-        summaryChanged(m_summary);
 }
 
 void CallSession::noticeOver(bool wasHeard)

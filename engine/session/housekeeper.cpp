@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/session/housekeeper.h"
+
+#include "shared/core/logging.h"
+
+#include <QDir>
+#include <QFile>
+#include <QFileInfo>
+#include <QTimer>
+
+#include <algorithm>
+
+namespace kav::session {
+
+namespace {
+
+constexpr std::chrono::hours LookAgain{1};
+// A message may be written to for as long as one may be; see turn.message_cap.
+constexpr std::chrono::hours LongestMessage{1};
+
+const QString GrowingSuffix = QStringLiteral(".part.wav");
+const QString NoteSuffix = QStringLiteral(".twilio"), DueSuffix = QStringLiteral(".twilio-due");
+
+void addSounds(QList<StoredSound>& all, const QString& directory, bool messages, const QDateTime& now)
+{
+    const QStringList patterns = messages
+        ? QStringList{QStringLiteral("*.wav")}
+        : QStringList{QStringLiteral("*.wav"), QLatin1Char('*') + NoteSuffix, QLatin1Char('*') + DueSuffix};
+    const QFileInfoList files = QDir(directory).entryInfoList(patterns, QDir::Files);
+    for (const QFileInfo& file : files) {
+        StoredSound sound;
+        sound.path = file.filePath();
+        sound.ref = file.fileName();
+        sound.at = file.lastModified().toUTC();
+        sound.bytes = file.size();
+        if (messages) {
+            sound.kind = StoredSound::Kind::Message;
+            sound.callId = file.completeBaseName().section(QLatin1Char('-'), 0, -2); // CALL-1.wav
+            sound.isLive = sound.at.msecsTo(now) < Milliseconds(LongestMessage).count();
+        } else if (sound.ref.endsWith(QLatin1String(".wav"))) {
+            sound.isLive = sound.ref.endsWith(GrowingSuffix);
+            sound.callId = sound.isLive ? sound.ref.chopped(GrowingSuffix.size()) : file.completeBaseName();
+        } else {
+            sound.kind = StoredSound::Kind::AtTwilio;
+            sound.callId = sound.ref.section(QLatin1Char('.'), 0, 0); // CALL.RECORDING.twilio
+            sound.sid = sound.ref.section(QLatin1Char('.'), 1, 1);
+            sound.isDue = sound.ref.endsWith(DueSuffix);
+            sound.bytes = 0;
+        }
+        all += sound;
+    }
+}
+
+} // namespace
+
+QString soundKindName(StoredSound::Kind kind)
+{
+    switch (kind) {
+    case StoredSound::Kind::Recording:
+        return QStringLiteral("recording");
+    case StoredSound::Kind::Message:
+        return QStringLiteral("message");
+    case StoredSound::Kind::AtTwilio:
+        return QStringLiteral("twilio");
+    }
+    Q_UNREACHABLE();
+}
+
+QList<StoredSound> storedSounds(const KeepSettings& settings, const QDateTime& now)
+{
+    QList<StoredSound> all;
+    addSounds(all, settings.recordingsDir, false, now);
+    addSounds(all, settings.messagesDir, true, now);
+    std::stable_sort(all.begin(), all.end(), [](const StoredSound& a, const StoredSound& b) { return a.at < b.at; });
+    return all;
+}
+
+QList<StoredSound> soundsToDelete(const QList<StoredSound>& all, const KeepSettings& settings, const QDateTime& now)
+{
+    qint64 bytes = 0;
+    for (const StoredSound& sound : all)
+        bytes += sound.bytes;
+    QList<StoredSound> due;
+    for (const StoredSound& sound : all) { // oldest first
+        const Milliseconds keep =
+            sound.kind == StoredSound::Kind::Message ? settings.messages : settings.recordings;
+        const bool isOld = keep.count() > 0 && sound.at.msecsTo(now) >= keep.count();
+        const bool isTooMuch = settings.diskBytes > 0 && bytes > settings.diskBytes && sound.bytes > 0;
+        if (sound.isLive || !(isOld || isTooMuch || sound.isDue))
+            continue;
+        bytes -= sound.bytes;
+        due += sound;
+    }
+    return due;
+}
+
+bool noteTwilioRecording(const QString& recordingsDir, const QString& callId, const QString& sid)
+{
+    QDir().mkpath(recordingsDir);
+    QFile note(QDir(recordingsDir).filePath(callId + QLatin1Char('.') + sid + NoteSuffix));
+    return note.open(QIODevice::WriteOnly, QFile::ReadOwner | QFile::WriteOwner);
+}
+
+bool markTwilioRecordingDue(const StoredSound& sound)
+{
+    return sound.isDue || QFile::rename(sound.path, sound.path.chopped(NoteSuffix.size()) + DueSuffix);
+}
+
+Housekeeper::Housekeeper(const KeepSettings& settings, const Clock& clock)
+    : m_settings(settings)
+    , m_clock(clock)
+    , m_anchor(std::make_unique<QObject>())
+{
+    qRegisterMetaType<StoredSound>();
+    m_thread.setObjectName(QStringLiteral("housekeeping"));
+    m_anchor->moveToThread(&m_thread);
+    m_thread.start();
+}
+
+Housekeeper::~Housekeeper()
+{
+    // Its timer must go on its own thread.
+    QMetaObject::invokeMethod(
+        m_anchor.get(), [this] { qDeleteAll(m_anchor->children()); }, Qt::BlockingQueuedConnection);
+    m_thread.quit();
+    m_thread.wait();
+}
+
+void Housekeeper::start()
+{
+    QMetaObject::invokeMethod(
+        m_anchor.get(),
+        [this] {
+            auto* const timer = new QTimer(m_anchor.get());
+            connect(timer, &QTimer::timeout, m_anchor.get(), [this] { look(); });
+            timer->start(LookAgain);
+        },
+        Qt::QueuedConnection);
+    look();
+}
+
+void Housekeeper::look()
+{
+    QMetaObject::invokeMethod(
+        m_anchor.get(),
+        [this] {
+            const QDateTime now = m_clock.wallNow();
+            const QList<StoredSound> due = soundsToDelete(storedSounds(m_settings, now), m_settings, now);
+            for (const StoredSound& sound : due) {
+                if (sound.kind == StoredSound::Kind::AtTwilio)
+                    Q_EMIT dueAtTwilio(sound);
+                else if (QFile::remove(sound.path))
+                    Q_EMIT deleted(sound);
+                else
+                    qCWarning(lcSession).noquote() << sound.ref << "is due for deletion and cannot be deleted";
+            }
+        },
+        Qt::QueuedConnection);
+}
+
+void Housekeeper::forget(const StoredSound& sound)
+{
+    QMetaObject::invokeMethod(
+        m_anchor.get(),
+        [this, sound] {
+            QFile::remove(sound.path);
+            Q_EMIT deleted(sound);
+        },
+        Qt::QueuedConnection);
+}
+
+} // namespace kav::session
