@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/app/callscommand.h"
+#include "engine/app/recordingscommand.h"
 #include "engine/app/commandline.h"
 #include "engine/app/config.h"
 #include "engine/app/doctor.h"
@@ -165,11 +166,13 @@ int main(int argc, char** argv)
     case app::Command::Migrate:
     case app::Command::Calls:
     case app::Command::Inspect:
+    case app::Command::Recordings:
     case app::Command::Doctor:
         break;
     }
 
     app::CallsQuery query;
+    app::RecordingsQuery recordings;
     QStringList args = line->args;
     if (line->command == app::Command::Calls) {
         const auto parsed = app::takeCallsArguments(args);
@@ -187,6 +190,14 @@ int main(int argc, char** argv)
             return Usage;
         }
         inspectQuery = *parsed;
+    }
+    if (line->command == app::Command::Recordings) {
+        const auto parsed = app::takeRecordingsArguments(args);
+        if (!parsed) {
+            printErrors({parsed.error().message});
+            return Usage;
+        }
+        recordings = *parsed;
     }
     const bool json = line->command == app::Command::Doctor && app::takeJsonFlag(args);
     app::LoadedConfig loaded = app::Config::load(args, app::Surroundings::ofThisProcess());
@@ -208,6 +219,8 @@ int main(int argc, char** argv)
         return app::runCallsCommand(loaded.config, query);
     case app::Command::Inspect:
         return app::runInspectCommand(loaded.config, inspectQuery);
+    case app::Command::Recordings:
+        return app::runRecordingsCommand(loaded.config, recordings);
     default:
         for (const QString& warning : std::as_const(loaded.warnings))
             qCWarning(lcApp).noquote() << warning;

@@ -21,6 +21,8 @@ std::optional<Command> commandOf(QStringView word)
         return Command::Calls;
     if (word == QLatin1String("inspect"))
         return Command::Inspect;
+    if (word == QLatin1String("recordings"))
+        return Command::Recordings;
     if (word == QLatin1String("doctor"))
         return Command::Doctor;
     if (word == QLatin1String("help") || word == QLatin1String("--help") || word == QLatin1String("-h"))
@@ -42,17 +44,18 @@ Result<CommandLine> parseCommandLine(const QStringList& args)
         const std::optional<Command> command = commandOf(args.first());
         if (!command) {
             return Error{Error::Code::Invalid,
-                QStringLiteral("unknown command '%1'%2 (serve, migrate, call, calls, inspect, doctor, example-config, help, version)")
+                QStringLiteral("unknown command '%1'%2 (serve, migrate, call, calls, recordings, inspect, doctor, example-config, help, version)")
                     .arg(logSafe(args.first(), 40),
                         suggestion(args.first(),
-                            QStringLiteral("serve migrate call calls inspect doctor example-config help version").split(QLatin1Char(' ')))),
+                            QStringLiteral("serve migrate call calls recordings inspect doctor example-config help version").split(QLatin1Char(' ')))),
                 {}};
         }
         line.command = *command;
         line.args.removeFirst();
     }
     if (line.command == Command::Serve || line.command == Command::Migrate || line.command == Command::Calls
-        || line.command == Command::Inspect || line.command == Command::Doctor) {
+        || line.command == Command::Recordings || line.command == Command::Inspect
+        || line.command == Command::Doctor) {
         for (const QString& arg : std::as_const(line.args)) {
             const std::optional<Command> command = arg.startsWith(QLatin1Char('-')) ? commandOf(arg) : std::nullopt;
             if (command)

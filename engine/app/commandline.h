@@ -14,6 +14,7 @@ enum class Command {
     Call, ///< the loopback caller; its arguments are its own
     Calls, ///< show the call log
     Inspect, ///< show the requests that came in
+    Recordings, ///< what is kept of callers' voices; deletes it
     Doctor, ///< check everything, and say what to do
     Help,
     Version,

@@ -72,6 +72,7 @@ CallLogRow rowOf(const CallSummary& summary, const QDateTime& startedAt)
     row.direction = summary.direction;
     row.language = summary.language;
     row.test = summary.test;
+    row.recording = summary.recording;
     row.startedAt = startedAt;
     row.turns = summary.turn;
     return row;

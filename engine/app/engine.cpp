@@ -62,6 +62,10 @@ Engine::~Engine()
     m_room.shutDown();
     for (const auto& worker : m_workers)
         worker->stop();
+    // Whole before the log closes: it says what was kept.
+    m_recordings.reset();
+    m_twilioRecordings.reset();
+    m_housekeeper.reset();
     if (m_callLog)
         m_callLog->stop();
 }
@@ -95,6 +99,7 @@ void Engine::begin()
     m_metrics = std::make_unique<metrics::Metrics>(versionString(), commitString());
     m_messages = std::make_unique<session::MessageStore>(m_config.messagesDir);
     startCallLog();
+    startRecordings();
     loadDialog();
     startProviders();
     startWorkers();
@@ -142,6 +147,10 @@ PhoneLine::Hooks Engine::phoneHooks()
             m_workers[size_t(worker->index)]->connectAhead(info);
         }
     };
+    hooks.recordingStatus = [this](const webhooks::Webhook& webhook) {
+        if (m_twilioRecordings)
+            m_twilioRecordings->onStatus(webhook);
+    };
     hooks.requestSeen = [this](const RequestRecord& request) { m_room.showRequest(request); };
     hooks.admitted = [this](const QString&) { m_room.refresh(); };
     hooks.booked = [this](const webhooks::BookedCall& call) { m_room.showBooked(call); };
@@ -151,6 +160,40 @@ PhoneLine::Hooks Engine::phoneHooks()
         m_workers[size_t(worker)]->endWith(callId, reason, words);
     };
     return hooks;
+}
+
+void Engine::startRecordings()
+{
+    const auto log = [this](const QString& callId, const QString& token, QJsonObject data) {
+        data.insert(QStringLiteral("token"), token);
+        m_callLog->append({calllog::Entry::Kind::Event, callId, m_clock.wallNow(), data});
+    };
+    // Both speak from threads of their own, where the log may be written to.
+    m_recordings = std::make_unique<session::RecordingStore>(m_config.keep.recordingsDir);
+    connect(
+        m_recordings.get(), &session::RecordingStore::kept, m_recordings.get(),
+        [log](const session::KeptRecording& kept) {
+            QJsonObject data{{QStringLiteral("ref"), kept.ref}, {QStringLiteral("ms"), qint64(kept.length.count())},
+                {QStringLiteral("lost_ms"), qint64(kept.lost.count())}, {QStringLiteral("bytes"), kept.bytes}};
+            if (!kept.problem.isEmpty())
+                data.insert(QStringLiteral("problem"), kept.problem);
+            log(kept.callId, QStringLiteral("RECORDING_KEPT"), data);
+        },
+        Qt::DirectConnection);
+    m_housekeeper = std::make_unique<session::Housekeeper>(m_config.keep, m_clock);
+    connect(
+        m_housekeeper.get(), &session::Housekeeper::deleted, m_housekeeper.get(),
+        [log](const session::StoredSound& sound) {
+            log(sound.callId, QStringLiteral("RECORDING_DELETED"),
+                {{QStringLiteral("what"), session::soundKindName(sound.kind)}, {QStringLiteral("ref"), sound.ref}});
+        },
+        Qt::DirectConnection);
+    const QUrl callback = m_config.publicUrl.isEmpty()
+        ? QUrl()
+        : QUrl(m_config.publicUrl + QLatin1String("/webhook/recording_status"));
+    m_twilioRecordings = std::make_unique<TwilioRecordings>(m_config.rest, callback, m_toolHttp, m_clock,
+        *m_housekeeper, [this](const calllog::Entry& entry) { m_callLog->append(entry); });
+    m_housekeeper->start();
 }
 
 void Engine::loadDialog()
@@ -280,6 +323,10 @@ void Engine::startWorkers()
     m_context.personaFor = [this](const QString& number) { return m_personas.get()->personaFor(number); };
     m_context.personaNamed = [this](const QString& name) { return m_personas.get()->named(name); };
     m_context.messages = m_messages.get();
+    m_context.recordings = m_recordings.get();
+    m_context.twilioRecording = [this](const QString& callId, session::TwilioRecording what) {
+        return m_twilioRecordings->request(callId, what);
+    };
     m_context.serviceLines = [this](
                                  const QString& language) { return dialog::serviceLinesFor(language, script().get()); };
     m_context.log = [this](const calllog::Entry& entry) { m_callLog->append(entry); };

@@ -5,6 +5,7 @@
 #include "engine/app/controlroom.h"
 #include "engine/app/phoneline.h"
 #include "engine/app/readylines.h"
+#include "engine/app/twiliorecordings.h"
 #include "engine/calllog/calllog.h"
 #include "engine/dialog/dialogscript.h"
 #include "engine/dialog/personas.h"
@@ -16,7 +17,9 @@
 #include "engine/providers/http/httppool.h"
 #include "engine/providers/registry.h"
 #include "engine/session/mediaworker.h"
+#include "engine/session/housekeeper.h"
 #include "engine/session/messagestore.h"
+#include "engine/session/recordingstore.h"
 
 #include <QObject>
 #include <QTimer>
@@ -105,6 +108,7 @@ private:
 
     void loadDialog();
     void startCallLog();
+    void startRecordings();
     void startWorkers();
     void startProviders();
     void onProviderStatus(const providers::ProviderStatus& status);
@@ -152,6 +156,9 @@ private:
     metrics::RecentUse m_recentUse;
     bool m_warm = false;
     std::unique_ptr<session::MessageStore> m_messages;
+    std::unique_ptr<session::RecordingStore> m_recordings;
+    std::unique_ptr<session::Housekeeper> m_housekeeper;
+    std::unique_ptr<TwilioRecordings> m_twilioRecordings;
     session::SessionContext m_context;
     std::vector<metrics::WorkerCounters*> m_counters; // one a worker, owned by m_metrics
     std::vector<std::unique_ptr<session::MediaWorker>> m_workers;

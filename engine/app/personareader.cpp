@@ -28,7 +28,7 @@ constexpr qsizetype LongestPhrase = 100, MostPhrases = 500; // the least that re
 constexpr qsizetype MostPersonas = 1000, MostTools = 64;
 
 const QStringList BuiltInTools{QStringLiteral("end_call"), QStringLiteral("transfer"), QStringLiteral("take_message"),
-    QStringLiteral("send_dtmf")};
+    QStringLiteral("send_dtmf"), QStringLiteral("ask_keys")};
 
 QString asNamed(const QString& text)
 {
@@ -215,6 +215,15 @@ private:
             {QStringLiteral("tools"), [&](auto& p) { return list(entry, p.tools) && areTools(entry, p.tools); }},
             {QStringLiteral("phrases"),
                 [&](auto& p) { return list(entry, p.phrases) && arePhrases(entry, p.phrases); }},
+            {QStringLiteral("recording"), [&](auto& p) { return recordedBy(entry, p.recording); }},
+            {QStringLiteral("recording_notice"), [&](auto& p) { return text(entry, p.recordingNotice); }},
+            {QStringLiteral("keypad.min"), [&](auto& p) { return number(entry, 1, 32, p.keypad.digitsMin); }},
+            {QStringLiteral("keypad.max"), [&](auto& p) { return number(entry, 1, 32, p.keypad.digitsMax); }},
+            {QStringLiteral("keypad.finish"), [&](auto& p) { return finishKey(entry, p.keypad.finish); }},
+            {QStringLiteral("keypad.timeout"), [&](auto& p) { return duration(entry, 500, 60000, p.keypad.timeout); }},
+            {QStringLiteral("keypad.interrupts"), [&](auto& p) { return flag(entry, p.keypad.interrupts); }},
+            {QStringLiteral("keypad.model_sees_secrets"),
+                [&](auto& p) { return flag(entry, p.keypad.modelSeesSecrets); }},
             {QStringLiteral("longest_answer"),
                 [&](auto& p) { return number(entry, 50, 100000, p.longestAnswerCharacters); }},
         };
@@ -222,7 +231,7 @@ private:
         draft.places.insert(key, entry.where);
         const bool emptyTable = entry.value.foreignType == QLatin1String("a table");
         const bool isGroup = path.first() == QLatin1String("voice") || path.first() == QLatin1String("transfer")
-            || path.first() == QLatin1String("http");
+            || path.first() == QLatin1String("http") || path.first() == QLatin1String("keypad");
         if (const auto known = keys.constFind(key); known != keys.cend()) {
             if (!(*known)(draft.persona))
                 draft.wrong += key;
@@ -237,8 +246,40 @@ private:
             takeHttp(draft, path.mid(1), entry);
         } else {
             unknown(entry, path,
-                keys.keys() + QStringList{QStringLiteral("voice"), QStringLiteral("transfer"), QStringLiteral("http")});
+                keys.keys() + QStringList{QStringLiteral("voice"), QStringLiteral("transfer"), QStringLiteral("http"),
+                    QStringLiteral("keypad")});
         }
+    }
+
+    bool recordedBy(const TomlEntry& entry, providers::RecordedBy& out)
+    {
+        static const QMap<QString, providers::RecordedBy> words{
+            {QStringLiteral("off"), providers::RecordedBy::Nobody},
+            {QStringLiteral("engine"), providers::RecordedBy::Engine},
+            {QStringLiteral("twilio"), providers::RecordedBy::Twilio}};
+        QString word;
+        if (!text(entry, word))
+            return false;
+        const auto found = words.constFind(word);
+        if (found == words.cend()) {
+            error(entry, asNamed(word) + QStringLiteral(" is none of off, engine, twilio"));
+            return false;
+        }
+        out = *found;
+        return true;
+    }
+
+    bool finishKey(const TomlEntry& entry, char& out)
+    {
+        QString word;
+        if (!text(entry, word))
+            return false;
+        if (word != QLatin1String("none") && word != QLatin1String("#") && word != QLatin1String("*")) {
+            error(entry, asNamed(word) + QStringLiteral(" is none of #, *, none"));
+            return false;
+        }
+        out = word == QLatin1String("none") ? '\0' : word.front().toLatin1();
+        return true;
     }
 
     bool areNumbers(const TomlEntry& entry, const providers::Persona& persona)
@@ -503,6 +544,9 @@ private:
             && draft.places.contains(QStringLiteral("system_prompt_file")))
             errorAt(at(QStringLiteral("system_prompt_file")), table + QStringLiteral(".system_prompt_file"),
                 QStringLiteral("system_prompt is set as well: which of the two counts?"));
+        if (persona.keypad.digitsMax > 0 && persona.keypad.digitsMin > persona.keypad.digitsMax)
+            errorAt(at(QStringLiteral("keypad.min")), table + QStringLiteral(".keypad.min"),
+                QStringLiteral("more than keypad.max"));
         const bool transfers = persona.tools.contains(QLatin1String("transfer"));
         const bool targets = !persona.transferTargets.isEmpty();
         if (transfers && !targets && m_read.errors.isEmpty())
@@ -588,12 +632,22 @@ QString examplePersona()
 # stt = ["deepgram", "embedded"]      # providers in order; default: the engine's order
 # llm = ["openai", "embedded"]
 # tts = ["elevenlabs", "embedded"]
-# tools = ["end_call", "transfer", "take_message", "send_dtmf"]
+# tools = ["end_call", "transfer", "take_message", "send_dtmf", "ask_keys"]
+# recording = "off"                   # engine: to recording.dir; twilio: Twilio's own. The caller is told first
+# recording_notice = "This call is recorded."  # default: this, or the same in Hebrew
 # phrases = ["check in", "late arrival"]  # hints for the recogniser
 # longest_answer = 2000               # characters; what a model says past it is dropped
 #
 # [persona.night.voice]               # by provider
 # openai = "alloy"
+#
+# [persona.night.keypad]              # for a model; the receptionist's dialog says for itself
+# min = 1                             # keys of one entry, where ask_keys names no other
+# max = 8                             # default: every key is an entry
+# finish = "#"                        # or "*", or "none"
+# timeout = "3s"                      # without another key ends an entry
+# interrupts = true                   # false: keys do not silence the agent, and count when it has spoken
+# model_sees_secrets = false          # true: the model gets sensitive digits, and card numbers, as they are
 #
 # [persona.night.transfer]            # to whom calls may be passed on; the first where the model names none
 # manager = "+15551230009"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/app/phoneline.h"
 
+#include "engine/app/twiliorecordings.h"
 #include "shared/core/logging.h"
 #include "shared/core/masking.h"
 
@@ -82,6 +83,7 @@ PhoneLine::PhoneLine(const Config& config, const Clock& clock, Hooks hooks)
     , m_outbound(config.outbound, m_rest.get(), clock)
     , m_gate(m_guard, m_tokens, clock, gateHooks())
 {
+    m_router.add(TwilioRecordings::route(m_hooks.recordingStatus));
     m_unkeptTimer.setSingleShot(true);
     connect(&m_unkeptTimer, &QTimer::timeout, this, &PhoneLine::releaseOverdue);
     connect(&m_bookTimer, &QTimer::timeout, this, [this] { m_book.expire(); });

@@ -52,6 +52,7 @@ public:
         std::function<dialog::PersonaBook::PersonaPointer(const QString& name)> personaNamed; ///< null: nobody
         /// To the worker that has the call: these words, and the end.
         std::function<void(int worker, const QString& callId, EndReason reason, const QString& words)> endWith;
+        std::function<void(const webhooks::Webhook&)> recordingStatus; ///< of Twilio's own recording
     };
 
     PhoneLine(const Config& config, const Clock& clock, Hooks hooks);

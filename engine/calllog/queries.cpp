@@ -52,7 +52,9 @@ CallLogRow rowOf(const QSqlQuery& query)
     row.reason = endReasonFromName(query.value(7).toString()).value_or(EndReason::None);
     row.duration = Milliseconds(query.value(8).toLongLong());
     row.turns = query.value(9).toInt();
-    row.test = object(query.value(10)).value(QLatin1String("test")).toBool();
+    const QJsonObject details = object(query.value(10));
+    row.test = details.value(QLatin1String("test")).toBool();
+    row.recording = details.value(QLatin1String("recording")).toString();
     return row;
 }
 

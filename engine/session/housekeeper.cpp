@@ -94,13 +94,6 @@ QList<StoredSound> soundsToDelete(const QList<StoredSound>& all, const KeepSetti
     return due;
 }
 
-bool noteTwilioRecording(const QString& recordingsDir, const QString& callId, const QString& sid)
-{
-    QDir().mkpath(recordingsDir);
-    QFile note(QDir(recordingsDir).filePath(callId + QLatin1Char('.') + sid + NoteSuffix));
-    return note.open(QIODevice::WriteOnly, QFile::ReadOwner | QFile::WriteOwner);
-}
-
 bool markTwilioRecordingDue(const StoredSound& sound)
 {
     return sound.isDue || QFile::rename(sound.path, sound.path.chopped(NoteSuffix.size()) + DueSuffix);
@@ -142,18 +135,48 @@ void Housekeeper::start()
 void Housekeeper::look()
 {
     QMetaObject::invokeMethod(
+        m_anchor.get(), [this] { lookNow(); }, Qt::QueuedConnection);
+}
+
+void Housekeeper::lookNow()
+{
+    const QDateTime now = m_clock.wallNow();
+    const QList<StoredSound> due = soundsToDelete(storedSounds(m_settings, now), m_settings, now);
+    for (const StoredSound& sound : due) {
+        if (sound.kind == StoredSound::Kind::AtTwilio)
+            Q_EMIT dueAtTwilio(sound);
+        else if (QFile::remove(sound.path))
+            Q_EMIT deleted(sound);
+        else
+            qCWarning(lcSession).noquote() << sound.ref << "is due for deletion and cannot be deleted";
+    }
+}
+
+QString Housekeeper::writeNote(const QString& callId, const QString& sid) const
+{
+    const QDir directory(m_settings.recordingsDir);
+    directory.mkpath(QStringLiteral("."));
+    QFile note(directory.filePath(callId + QLatin1Char('.') + sid + NoteSuffix));
+    if (!note.open(QIODevice::WriteOnly, QFile::ReadOwner | QFile::WriteOwner))
+        qCWarning(lcSession).noquote() << "Twilio's recording" << sid << "cannot be noted, and will not be deleted";
+    return note.fileName();
+}
+
+void Housekeeper::noteTwilioRecording(const QString& callId, const QString& sid)
+{
+    QMetaObject::invokeMethod(
+        m_anchor.get(), [this, callId, sid] { writeNote(callId, sid); }, Qt::QueuedConnection);
+}
+
+void Housekeeper::discardTwilioRecording(const QString& callId, const QString& sid)
+{
+    QMetaObject::invokeMethod(
         m_anchor.get(),
-        [this] {
-            const QDateTime now = m_clock.wallNow();
-            const QList<StoredSound> due = soundsToDelete(storedSounds(m_settings, now), m_settings, now);
-            for (const StoredSound& sound : due) {
-                if (sound.kind == StoredSound::Kind::AtTwilio)
-                    Q_EMIT dueAtTwilio(sound);
-                else if (QFile::remove(sound.path))
-                    Q_EMIT deleted(sound);
-                else
-                    qCWarning(lcSession).noquote() << sound.ref << "is due for deletion and cannot be deleted";
-            }
+        [this, callId, sid] {
+            StoredSound sound;
+            sound.path = writeNote(callId, sid);
+            markTwilioRecordingDue(sound);
+            lookNow();
         },
         Qt::QueuedConnection);
 }

@@ -39,9 +39,7 @@ QList<StoredSound> storedSounds(const KeepSettings& settings, const QDateTime& n
 /// What must go now, oldest first: too old, or too much. Nothing that is live. Pure.
 QList<StoredSound> soundsToDelete(const QList<StoredSound>& all, const KeepSettings& settings, const QDateTime& now);
 
-/// Twilio has a recording of the call, which is to go when ours would.
-bool noteTwilioRecording(const QString& recordingsDir, const QString& callId, const QString& sid);
-/// The same: it is to go at the next look.
+/// It is to go at the next look.
 bool markTwilioRecordingDue(const StoredSound& sound);
 
 /// Deletes what is due, at the start and every hour, on a thread of its own. Owned by the composition root. Emits, from
@@ -56,6 +54,10 @@ public:
     void start();
     /// Any thread: one more look.
     void look();
+    /// Any thread: Twilio has a recording of the call, which is to go when ours would.
+    void noteTwilioRecording(const QString& callId, const QString& sid);
+    /// Any thread: one that is to go at once.
+    void discardTwilioRecording(const QString& callId, const QString& sid);
     /// Any thread: Twilio has deleted it.
     void forget(const kav::session::StoredSound& sound);
 
@@ -64,6 +66,9 @@ Q_SIGNALS:
     void dueAtTwilio(const kav::session::StoredSound& sound);
 
 private:
+    QString writeNote(const QString& callId, const QString& sid) const;
+    void lookNow();
+
     const KeepSettings m_settings;
     const Clock& m_clock;
     QThread m_thread;

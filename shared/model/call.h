@@ -196,6 +196,7 @@ struct CallLogRow final {
     QString direction;
     QString language;
     bool test = false;
+    QString recording{}; ///< as CallSummary::recording; what became of it is among the events
     QDateTime startedAt; ///< UTC
     QDateTime endedAt; ///< UTC; not valid: the call is live, or its end is not stored yet
     EndReason reason = EndReason::None;

@@ -115,12 +115,12 @@ private Q_SLOTS:
 
     void twilioIsAskedUntilItHasDeletedItsOwn()
     {
-        QVERIFY(noteTwilioRecording(settings().recordingsDir, QStringLiteral("CA1"), QStringLiteral("RE1")));
-        m_clock.advance(0ms);
         KeepSettings keep = settings();
         const QString note = keep.recordingsDir + QStringLiteral("/CA1.RE1.twilio");
-        file(QStringLiteral("recordings/CA1.RE1.twilio"), 24h * 40, 0);
         Housekeeper housekeeper(keep, m_clock);
+        housekeeper.noteTwilioRecording(QStringLiteral("CA1"), QStringLiteral("RE1"));
+        QTRY_VERIFY(QFileInfo::exists(note));
+        file(QStringLiteral("recordings/CA1.RE1.twilio"), 24h * 40, 0);
         QSignalSpy due(&housekeeper, &Housekeeper::dueAtTwilio);
         QSignalSpy deleted(&housekeeper, &Housekeeper::deleted);
         housekeeper.start();
