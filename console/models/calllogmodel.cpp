@@ -383,7 +383,7 @@ QString CallLogModel::Private::display(const CallLogRow& row, int column) const
         return numberText(row.to);
     case Badges:
         //: Mark of a call that is a test
-        return row.test ? tr("Test") : QString();
+        return row.test ? tr("Test") : row.recording.isEmpty() ? QString() : tr("Recorded");
     case Duration:
         return isOpen(row) ? QString(QChar(0x2013)) : durationText(row.duration);
     case Turns:

@@ -85,7 +85,8 @@ Columns changedColumns(const CallSummary& before, const CallSummary& after)
     columns[LiveCallsModel::State] = before.state != after.state || before.reason != after.reason;
     columns[LiveCallsModel::Caller] = before.from != after.from;
     columns[LiveCallsModel::Called] = before.to != after.to;
-    columns[LiveCallsModel::Badges] = before.test != after.test || before.interruptions != after.interruptions;
+    columns[LiveCallsModel::Badges] = before.test != after.test
+        || before.interruptions != after.interruptions || before.recording != after.recording;
     columns[LiveCallsModel::TimeInState] = before.stateSince != after.stateSince;
     columns[LiveCallsModel::Elapsed] = before.startedAt != after.startedAt || before.endedAt != after.endedAt;
     columns[LiveCallsModel::Turn] = before.turn != after.turn;
@@ -632,6 +633,9 @@ QString LiveCallsModel::Private::badges(const CallSummary& call) const
     if (call.test)
         //: Mark of a call that is a test
         marks.append(tr("Test"));
+    if (!call.recording.isEmpty())
+        //: Mark of a call whose sound is kept
+        marks.append(tr("Recorded"));
     if (call.interruptions > 0)
         //: Mark of a call: how often the caller interrupted the agent
         marks.append(tr("Interruptions: %1").arg(call.interruptions));

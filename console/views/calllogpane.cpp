@@ -122,7 +122,7 @@ void CallLogPane::Private::retranslate()
     const QString end = endReasonWord(EndReason::CallerHungUp);
     table->setColumnSamples({{CallLogModel::Started, QStringLiteral("0000-00-00 00:00:00")},
         {CallLogModel::Caller, QStringLiteral("+000•••••0000")},
-        {CallLogModel::Called, QStringLiteral("+000•••••0000")}, {CallLogModel::Badges, testBadge()},
+        {CallLogModel::Called, QStringLiteral("+000•••••0000")}, {CallLogModel::Badges, testBadge() + recordedBadge() + QStringLiteral("MM")},
         {CallLogModel::Duration, QStringLiteral("0:00:00")}, {CallLogModel::Turns, QStringLiteral("000")},
         {CallLogModel::End, end + QStringLiteral("MMM")}});
     showStatus();

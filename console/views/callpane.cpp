@@ -227,10 +227,11 @@ void CallPane::Private::show()
     QDateTime startedAt;
     std::optional<std::chrono::milliseconds> length;
     int turns = 0, interruptions = 0;
-    bool test = false;
+    bool test = false, recorded = false;
     Look look{QStringLiteral("lamp-unknown"), Tone::Muted};
     if (live) {
         from = live->from, to = live->to, tag = live->language, test = live->test;
+        recorded = !live->recording.isEmpty();
         startedAt = live->startedAt;
         turns = live->turn, interruptions = live->interruptions;
         look = lookOf(live->state);
@@ -247,6 +248,7 @@ void CallPane::Private::show()
             look.tone = Tone::Muted;
     } else if (row) {
         from = row->from, to = row->to, tag = row->language, test = row->test;
+        recorded = !row->recording.isEmpty();
         startedAt = row->startedAt;
         turns = row->turns;
         if (row->endedAt.isValid()) {
@@ -260,8 +262,11 @@ void CallPane::Private::show()
         word = desk.isSelectionLoading() ? tr("Looking for the call…") : tr("Nothing is known of the call");
     }
     caller->setText(from.isEmpty() ? tr("Unknown caller") : isolated(from));
-    badge->setVisible(test);
-    badge->setText(QStringLiteral(" %1 ").arg(testBadge()));
+    badge->setVisible(test || recorded);
+    badge->setText(QStringLiteral(" %1 ").arg(test && recorded
+            ? testBadge() + QStringLiteral(" \u00b7 ") + recordedBadge()
+            : test ? testBadge()
+                   : recordedBadge()));
     const int extent = q.fontMetrics().height();
     mark->setPixmap(theme.icon(look.icon, look.tone).pixmap(QSize(extent, extent), q.devicePixelRatioF()));
     state->setText(word);

@@ -135,6 +135,8 @@ void CellDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option, 
         };
         if (index.data(TestRole).toBool())
             draw(testBadge(), Tone::Working, {});
+        if (isRecorded(index.data(ItemRole)))
+            draw(recordedBadge(), Tone::Neutral, {});
         if (const QVariant item = index.data(ItemRole); item.metaType() == QMetaType::fromType<CallSummary>()) {
             if (const int times = item.value<CallSummary>().interruptions; times > 0)
                 draw(QString::number(times), Tone::Warning, QStringLiteral("interrupted"));
@@ -158,8 +160,8 @@ QSize CellDelegate::sizeHint(const QStyleOptionViewItem& option, const QModelInd
     const int pad = metrics.averageCharWidth();
     const int height = metrics.height() + metrics.height() / 2;
     if (m_kind == Kind::Badges)
-        return {chipSize(option.font, testBadge()).width() + chipSize(option.font, QStringLiteral("00"), true).width()
-                + 3 * pad,
+        return {chipSize(option.font, testBadge()).width() + chipSize(option.font, recordedBadge()).width()
+                + chipSize(option.font, QStringLiteral("00"), true).width() + 4 * pad,
             height};
     int width = metrics.horizontalAdvance(withoutIsolates(index.data(Qt::DisplayRole).toString())) + 2 * pad;
     if (m_kind == Kind::State)
@@ -226,6 +228,19 @@ QString testBadge()
 {
     //: A chip on a test call; at most six letters.
     return QCoreApplication::translate("kav::console::CellDelegate", "TEST");
+}
+
+QString recordedBadge()
+{
+    //: A chip on a call whose sound is kept; at most six letters.
+    return QCoreApplication::translate("kav::console::CellDelegate", "REC");
+}
+
+bool isRecorded(const QVariant& call)
+{
+    if (call.metaType() == QMetaType::fromType<CallSummary>())
+        return !call.value<CallSummary>().recording.isEmpty();
+    return call.metaType() == QMetaType::fromType<CallLogRow>() && !call.value<CallLogRow>().recording.isEmpty();
 }
 
 } // namespace kav::console

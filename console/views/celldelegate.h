@@ -43,5 +43,9 @@ Look lookOf(SignatureState state);
 Look lookOfStatus(int httpStatus); ///< 0: there was no answer
 /// The word on a test call's chip.
 QString testBadge();
+/// The same on a recorded one.
+QString recordedBadge();
+/// Of a model's item: a CallSummary or a CallLogRow.
+bool isRecorded(const QVariant& call);
 
 } // namespace kav::console

@@ -138,7 +138,7 @@ void LiveCallsPane::Private::retranslate()
     table->setColumnSamples({{LiveCallsModel::State, state + QStringLiteral("MMMMM")},
         {LiveCallsModel::Caller, QStringLiteral("+000•••••0000")},
         {LiveCallsModel::Called, QStringLiteral("+000•••••0000")},
-        {LiveCallsModel::Badges, testBadge() + QStringLiteral("MMMM")},
+        {LiveCallsModel::Badges, testBadge() + recordedBadge() + QStringLiteral("MMMMM")},
         {LiveCallsModel::TimeInState, QStringLiteral("00:00")}, {LiveCallsModel::Elapsed, QStringLiteral("0:00:00")},
         {LiveCallsModel::Turn, QStringLiteral("000")}, {LiveCallsModel::LastGap, QStringLiteral("00.00 s")}});
     showCounts();

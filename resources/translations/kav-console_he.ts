@@ -59,6 +59,10 @@
         <translation>בדיקה</translation>
     </message>
     <message>
+        <source>Recorded</source>
+        <translation>מוקלטת</translation>
+    </message>
+    <message>
         <source>Call from %1, id %2</source>
         <extracomment>%1: a telephone number; %2: the call&apos;s id</extracomment>
         <translation>שיחה מ־%1, מזהה %2</translation>
@@ -297,6 +301,11 @@
         <source>TEST</source>
         <extracomment>A chip on a test call; at most six letters.</extracomment>
         <translation>בדיקה</translation>
+    </message>
+    <message>
+        <source>REC</source>
+        <extracomment>A chip on a call whose sound is kept; at most six letters.</extracomment>
+        <translation>מוקלט</translation>
     </message>
 </context>
 <context>
@@ -877,6 +886,11 @@
         <source>Test</source>
         <extracomment>Mark of a call that is a test</extracomment>
         <translation>בדיקה</translation>
+    </message>
+    <message>
+        <source>Recorded</source>
+        <extracomment>Mark of a call whose sound is kept</extracomment>
+        <translation>מוקלטת</translation>
     </message>
     <message>
         <source>Interruptions: %1</source>

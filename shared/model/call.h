@@ -173,7 +173,6 @@ struct CallSummary final {
     QString direction; ///< "inbound", "outbound-api", ...
     QString language; ///< BCP-47
     bool test = false; ///< made by Kav's own loopback caller: no person, no statistics
-    QString recording{}; ///< by whom it is recorded: "engine", "twilio"; empty: nobody
     QDateTime startedAt; ///< UTC: the webhook, else the stream's start
     CallState state = CallState::Ringing;
     QDateTime stateSince; ///< UTC
@@ -184,6 +183,7 @@ struct CallSummary final {
     QDateTime endedAt; ///< UTC; not valid before Ended
     QString placed{}; ///< of a call that this engine placed: what its placing is called; before it has a CallSid its id
     QString problem{}; ///< why it could not be placed, for a person; no number stands in it
+    QString recording{}; ///< by whom it is recorded: "engine", "twilio"; empty: nobody
 
     bool operator==(const CallSummary&) const = default;
 };
@@ -196,12 +196,12 @@ struct CallLogRow final {
     QString direction;
     QString language;
     bool test = false;
-    QString recording{}; ///< as CallSummary::recording; what became of it is among the events
     QDateTime startedAt; ///< UTC
     QDateTime endedAt; ///< UTC; not valid: the call is live, or its end is not stored yet
     EndReason reason = EndReason::None;
     std::chrono::milliseconds duration{0};
     int turns = 0;
+    QString recording{}; ///< as CallSummary::recording; what became of it is among the events
 
     bool operator==(const CallLogRow&) const = default;
 };

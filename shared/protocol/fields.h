@@ -112,6 +112,7 @@ template <typename A> void fields(A& a, typename A::template Ref<CallSummary> c)
     a.optional("endedAt", c.endedAt);
     a.optional("placed", c.placed);
     a.optional("problem", c.problem);
+    a.optional("recording", c.recording);
 }
 
 template <typename A> void fields(A& a, typename A::template Ref<LatencySpan> l)
@@ -158,6 +159,7 @@ template <typename A> void fields(A& a, typename A::template Ref<CallLogRow> r)
     a.optional("reason", r.reason);
     a.field("duration", r.duration);
     a.field("turns", r.turns);
+    a.optional("recording", r.recording);
 }
 
 template <typename A> void fields(A& a, typename A::template Ref<CallEvent> e)

@@ -47,7 +47,7 @@ CallSummary endedCall()
 {
     return {QStringLiteral("CA5b1c"), QStringLiteral("+97250*****17"), QStringLiteral("+9723*****00"),
         QStringLiteral("inbound"), QStringLiteral("he-IL"), false, at(0), CallState::Ended, at(95.25), 4, 780ms, 1,
-        EndReason::CallerHungUp, at(95.25)};
+        EndReason::CallerHungUp, at(95.25), QStringLiteral("engine")};
 }
 
 /// One that was to be placed, and could not be.
