@@ -598,6 +598,7 @@ QString helpText()
         "       kav-engine call ...            call an engine as Twilio would; see kav-engine call --help\n"
         "       kav-engine call --phone NUMBER call a telephone through Twilio: a real call; see call --phone --help\n"
         "       kav-engine calls [CALLID] [--text T] [--limit N] [--json] [FLAGS]\n"
+        "       kav-engine recordings [CALLID] [--delete] [--yes] [--json] [FLAGS]\n"
         "                                      show the call log: the newest calls, or one call turn by turn\n"
         "       kav-engine inspect [--call CALLID] [--refused] [--kind webhook|stream|console|page] [--text T]\n"
         "                          [--limit N] [--follow] [--json] [FLAGS]\n"

@@ -25,12 +25,11 @@ void printSound(const session::StoredSound& sound, bool json)
         return;
     }
     const QString where = sound.kind == session::StoredSound::Kind::AtTwilio
-        ? QStringLiteral("at Twilio: ") + sound.sid
-            + (sound.isDue ? QStringLiteral(", to be deleted") : QString())
+        ? QStringLiteral("at Twilio: ") + sound.sid + (sound.isDue ? QStringLiteral(", to be deleted") : QString())
         : sound.path;
     std::printf("%s  %-34s  %-9s  %8lld KiB  %s%s\n", qPrintable(at), qPrintable(sound.callId),
-        qPrintable(soundKindName(sound.kind)), static_cast<long long>((sound.bytes + 1023) / 1024),
-        qPrintable(where), sound.isLive ? "  (growing)" : "");
+        qPrintable(soundKindName(sound.kind)), static_cast<long long>((sound.bytes + 1023) / 1024), qPrintable(where),
+        sound.isLive ? "  (growing)" : "");
 }
 
 } // namespace
@@ -80,8 +79,8 @@ int runRecordingsCommand(const Config& config, const RecordingsQuery& query)
     int status = 0;
     for (const session::StoredSound& sound : std::as_const(sounds)) {
         const bool atTwilio = sound.kind == session::StoredSound::Kind::AtTwilio;
-        const bool done = !sound.isLive
-            && (atTwilio ? session::markTwilioRecordingDue(sound) : QFile::remove(sound.path));
+        const bool done =
+            !sound.isLive && (atTwilio ? session::markTwilioRecordingDue(sound) : QFile::remove(sound.path));
         if (!done) {
             std::fprintf(stderr, "kav-engine: %s %s\n", qPrintable(sound.ref),
                 sound.isLive ? "may still grow, and stays" : "cannot be deleted");

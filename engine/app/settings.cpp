@@ -646,6 +646,7 @@ QList<std::pair<QString, QString>> settingSections()
         {QStringLiteral("twilio"), QStringLiteral("the telephone company")},
         {QStringLiteral("outbound"), QStringLiteral("calls that the engine makes")},
         {QStringLiteral("dialog"), QStringLiteral("what is said")},
+        {QStringLiteral("recording"), QStringLiteral("what is kept of it as sound, and for how long")},
         {QStringLiteral("media"), QStringLiteral("media streams and playout")},
         {QStringLiteral("console"), QStringLiteral("operators' consoles")},
         {QStringLiteral("inspector"), QStringLiteral("the request inspector")},

@@ -88,8 +88,8 @@ void TwilioRecordings::done(const QString& callId, const Error* error)
     if (error) {
         // A pause that failed leaves digits in Twilio's recording: whoever keeps it must know.
         static const char* const names[] = {"start", "pause", "resume", "discard"};
-        qCWarning(lcApp).noquote() << QString(QStringLiteral("call=") + callId) << "Twilio's recording:"
-                                   << names[int(what)] << "failed:" << logSafe(error->message);
+        qCWarning(lcApp).noquote() << QString(QStringLiteral("call=") + callId)
+                                   << "Twilio's recording:" << names[int(what)] << "failed:" << logSafe(error->message);
         note(callId, QStringLiteral("failed"), call->sid,
             {{QStringLiteral("act"), QLatin1String(names[int(what)])},
                 {QStringLiteral("reason"), logSafe(error->message)}});
@@ -126,8 +126,7 @@ void TwilioRecordings::onStatus(const webhooks::Webhook& webhook)
         m_calls.erase(call);
 }
 
-void TwilioRecordings::note(
-    const QString& callId, const QString& status, const QString& sid, const QJsonObject& more)
+void TwilioRecordings::note(const QString& callId, const QString& status, const QString& sid, const QJsonObject& more)
 {
     QJsonObject data = more;
     data.insert(QStringLiteral("token"), QStringLiteral("RECORDING_TWILIO"));

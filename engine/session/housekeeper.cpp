@@ -82,8 +82,7 @@ QList<StoredSound> soundsToDelete(const QList<StoredSound>& all, const KeepSetti
         bytes += sound.bytes;
     QList<StoredSound> due;
     for (const StoredSound& sound : all) { // oldest first
-        const Milliseconds keep =
-            sound.kind == StoredSound::Kind::Message ? settings.messages : settings.recordings;
+        const Milliseconds keep = sound.kind == StoredSound::Kind::Message ? settings.messages : settings.recordings;
         const bool isOld = keep.count() > 0 && sound.at.msecsTo(now) >= keep.count();
         const bool isTooMuch = settings.diskBytes > 0 && bytes > settings.diskBytes && sound.bytes > 0;
         if (sound.isLive || !(isOld || isTooMuch || sound.isDue))
@@ -143,10 +142,10 @@ void Housekeeper::lookNow()
     const QDateTime now = m_clock.wallNow();
     const QList<StoredSound> due = soundsToDelete(storedSounds(m_settings, now), m_settings, now);
     for (const StoredSound& sound : due) {
-        if (sound.kind == StoredSound::Kind::AtTwilio)
-            Q_EMIT dueAtTwilio(sound);
-        else if (QFile::remove(sound.path))
-            Q_EMIT deleted(sound);
+        if (sound.kind == StoredSound::Kind::AtTwilio) Q_EMIT
+            dueAtTwilio(sound);
+        else if (QFile::remove(sound.path)) Q_EMIT
+            deleted(sound);
         else
             qCWarning(lcSession).noquote() << sound.ref << "is due for deletion and cannot be deleted";
     }

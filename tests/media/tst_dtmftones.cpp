@@ -51,6 +51,29 @@ private Q_SLOTS:
         }
     }
 
+    // Q.24: tones and pauses of 40 ms at least; Q.23: within 1.8 %. Here each frequency is its own strongest neighbour.
+    void aToneIsLongAndTrueEnoughForAnyReceiver()
+    {
+        const QString keys = QStringLiteral("1590");
+        for (const QChar key : keys) {
+            const QByteArray sound = dtmfTones(QString(key).repeated(2));
+            const qsizetype end = sound.indexOf(QByteArray(80, char(MulawSilence))); // 10 ms of it
+            QVERIFY2(end >= 40 * 8, qPrintable(QString::number(end)));
+            qsizetype next = end;
+            while (next < sound.size() && sound.at(next) == char(MulawSilence))
+                ++next;
+            QVERIFY2(next - end >= 40 * 8, qPrintable(QString::number(next - end)));
+            for (const double hertz : Frequencies) {
+                const double level = levelOfTone(sound.left(end), hertz);
+                if (level < -20)
+                    continue;
+                QVERIFY2(level > levelOfTone(sound.left(end), hertz * 1.018)
+                        && level > levelOfTone(sound.left(end), hertz * 0.982),
+                    qPrintable(QStringLiteral("%1 Hz of %2").arg(hertz).arg(key)));
+            }
+        }
+    }
+
     void betweenKeysThereIsSilence()
     {
         const QByteArray sound = dtmfTones(u"12");

@@ -269,6 +269,51 @@ private Q_SLOTS:
         QVERIFY(isSilent(sidesOf(path).caller.mid(from, to - from)));
     }
 
+    // ---- keys for a model ----
+    void aModelAsksForKeysAndGetsAReference()
+    {
+        auto persona = recorded();
+        persona->tools = {QStringLiteral("ask_keys")};
+        StandInAnswer asks = says("Your code, please.");
+        asks.tool = QStringLiteral("ask_keys");
+        asks.toolArguments = {
+            {QStringLiteral("min"), 4}, {QStringLiteral("max"), 8}, {QStringLiteral("sensitive"), true}};
+        Call call({.answers = {asks, says("Thank you.")}, .persona = persona});
+        call.start();
+        QVERIFY(isGreeted(call));
+        for (const char key : {'1', '9', '7', '3', '#'})
+            call.press(key);
+        QVERIFY(call.untilAgentSpeaks(1500ms));
+        call.stop();
+        QVERIFY(call.conversation->toolResults.first()
+                    .second.value(QStringLiteral("status"))
+                    .toString()
+                    .contains(QStringLiteral("# ends it")));
+        const QString told = call.conversation->asked.last().text;
+        QVERIFY2(told.contains(QStringLiteral("keys:1")) && told.contains(QStringLiteral("4 keys")), qPrintable(told));
+        QVERIFY(!told.contains(QStringLiteral("1973")));
+        QVERIFY(!everythingLogged(call).contains(QStringLiteral("1973")));
+    }
+
+    void keysThatDoNotInterruptCountWhenTheAgentHasSpoken()
+    {
+        auto persona = recorded(providers::RecordedBy::Nobody);
+        persona->keypad.digitsMin = persona->keypad.digitsMax = 3;
+        persona->keypad.interrupts = false;
+        Call call({.answers = {says("Hello, this is a long greeting for a test of keys."), says("Thank you.")},
+            .persona = persona});
+        call.start();
+        QVERIFY(call.untilAgentSpeaks(500ms));
+        for (const char key : {'1', '2', '3'})
+            call.press(key);
+        QVERIFY(call.untilAgentIsSilent());
+        QCOMPARE(call.count(QStringLiteral("clear")), 0);
+        QVERIFY(call.untilAgentSpeaks(1500ms));
+        call.stop();
+        QCOMPARE(call.shownTurns.value(2).record.callerText, QStringLiteral("123"));
+        QVERIFY(!call.shownTurns.value(1).record.interrupted);
+    }
+
     void twiliosOwnRecordingIsPausedInTheSameCases()
     {
         QStringList asked;

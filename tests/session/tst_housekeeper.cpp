@@ -32,8 +32,8 @@ class TstHousekeeper final : public QObject {
         const QString path = m_directory->filePath(name);
         QFile out(path);
         if (!out.open(QIODevice::WriteOnly) || out.write(QByteArray(bytes, 'x')) != bytes || !out.flush()
-            || !out.setFileTime(m_clock.wallNow().addMSecs(-Milliseconds(ago).count()),
-                QFileDevice::FileModificationTime))
+            || !out.setFileTime(
+                m_clock.wallNow().addMSecs(-Milliseconds(ago).count()), QFileDevice::FileModificationTime))
             qFatal("%s cannot be made", qPrintable(path));
         return path;
     }
