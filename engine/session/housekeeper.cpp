@@ -23,6 +23,8 @@ const QString NoteSuffix = QStringLiteral(".twilio"), DueSuffix = QStringLiteral
 
 void addSounds(QList<StoredSound>& all, const QString& directory, bool messages, const QDateTime& now)
 {
+    if (directory.isEmpty())
+        return; // it would mean wherever the program was started
     const QStringList patterns = messages
         ? QStringList{QStringLiteral("*.wav")}
         : QStringList{QStringLiteral("*.wav"), QLatin1Char('*') + NoteSuffix, QLatin1Char('*') + DueSuffix};

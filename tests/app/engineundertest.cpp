@@ -65,7 +65,8 @@ EngineUnderTest::EngineUnderTest()
     config.port = 0;
     config.address = QHostAddress(QHostAddress::LocalHost);
     config.dataDir = config.callLog.dataDir = m_directory.path();
-    config.messagesDir = m_directory.filePath(QStringLiteral("messages"));
+    config.messagesDir = config.keep.messagesDir = m_directory.filePath(QStringLiteral("messages"));
+    config.keep.recordingsDir = m_directory.filePath(QStringLiteral("recordings"));
     config.dialogFile = QStringLiteral(KAV_SOURCE_DIR "/resources/dialogs/receptionist.toml");
     config.mediaWorkers = 2;
     config.callLog.retryEvery = Milliseconds(50);

@@ -52,7 +52,7 @@ private Q_SLOTS:
         QVERIFY(!parsed.ok());
         QCOMPARE(parsed.error().message,
             QStringLiteral("unknown command 'migrat'; did you mean 'migrate'? (serve, migrate, call, calls, "
-                           "inspect, doctor, example-config, help, version)"));
+                           "inspect, recordings, doctor, example-config, help, version)"));
     }
 
     void suggestsOnlyWhatIsNear()
