@@ -128,6 +128,19 @@ private Q_SLOTS:
     }
 
     // ---- HTTP tools ----
+    void aReferenceToTheCallersKeysBecomesTheKeys()
+    {
+        m_server->handler = [](VendorExchange& exchange) { exchange.answer(200, "application/json", "{}"); };
+        m_runner->setSecrets({u"1973"_s});
+        run(u"price"_s, {{u"date"_s, u"keys:1"_s}});
+        QTRY_COMPARE(m_outcomes.size(), 1);
+        const QJsonObject posted = QJsonDocument::fromJson(m_server->exchanges.first()->body).object();
+        QCOMPARE(posted.value(u"date"_s).toString(), u"1973"_s);
+        run(u"price"_s, {{u"date"_s, u"keys:2"_s}}); // there is no second
+        QTRY_COMPARE(m_outcomes.size(), 2);
+        QCOMPARE(QJsonDocument::fromJson(m_server->exchanges[1]->body).object().value(u"date"_s).toString(), u"keys:2"_s);
+    }
+
     void argumentsArePostedAndTheAnswerGoesToTheModel()
     {
         m_server->handler = [this](VendorExchange& exchange) {

@@ -6,6 +6,7 @@
 #include "engine/providers/pocketsphinx/pocketsphinxstream.h"
 #include "engine/providers/pocketsphinx/sphinxdecoder.h"
 #include "engine/providers/pocketsphinx/sphinxgrammar.h"
+#include "shared/core/carddigits.h"
 #include "shared/core/logging.h"
 
 #include <QFileInfo>
@@ -470,7 +471,7 @@ void StreamCore::decode(Utterance& utterance, bool last)
         ++m_service->statistics.utterances;
         m_service->statistics.rejected += rejected;
     }
-    qCDebug(lcStt).noquote() << m_callId << "utterance" << id << "understood as" << transcript.text
+    qCDebug(lcStt).noquote() << m_callId << "utterance" << id << "understood as" << maskDigits(transcript.text)
                              << transcript.confidence;
     post([id, transcript](PocketsphinxStream& stream) { stream.deliverFinished(id, transcript); });
 }
