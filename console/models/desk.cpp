@@ -54,6 +54,10 @@ QString whyNoInterruption(CallState state)
         return Desk::tr("The agent is silent: there is nothing to interrupt.");
     case CallState::Ending:
         return Desk::tr("The agent is saying goodbye, which cannot be interrupted.");
+    case CallState::Transferring:
+    case CallState::OnHold:
+    case CallState::Transferred:
+        return Desk::tr("The call was passed on: the agent is not in it.");
     case CallState::Ended:
         return Desk::tr("The call is over.");
     }

@@ -33,6 +33,9 @@ std::optional<Patience> patienceOf(CallState state)
         return Patience{2s, Milliseconds::max()};
     case CallState::Answered: // somebody has picked up, and hears nobody
         return Patience{2s, 5s};
+    case CallState::Transferring:
+    case CallState::OnHold:
+        return Patience{30s, 60s};
     case CallState::Queued:
     case CallState::Dialling:
     case CallState::Greeting:
@@ -43,6 +46,7 @@ std::optional<Patience> patienceOf(CallState state)
     case CallState::Held:
     case CallState::Ending:
     case CallState::Ended:
+    case CallState::Transferred:
         break;
     }
     return std::nullopt;

@@ -72,6 +72,15 @@ QString callStateWord(CallState state)
     case CallState::Answered:
         //: State of a call: it was picked up, and its sound is not there yet
         return Words::tr("Picked up");
+    case CallState::Transferring:
+        //: State of a call: it is being passed on, another telephone rings
+        return Words::tr("Passing on");
+    case CallState::OnHold:
+        //: State of a call: the caller waits while a person is asked to take it
+        return Words::tr("On hold");
+    case CallState::Transferred:
+        //: State of a call: the caller and a person talk, without the agent
+        return Words::tr("With a person");
     }
     return {};
 }

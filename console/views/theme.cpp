@@ -204,6 +204,12 @@ Look lookOf(CallState state)
         return {QStringLiteral("dialling"), Tone::Calm};
     case CallState::Answered:
         return {QStringLiteral("answered"), Tone::Working};
+    case CallState::Transferring:
+        return {QStringLiteral("transferring"), Tone::Working};
+    case CallState::OnHold:
+        return {QStringLiteral("on-hold"), Tone::Warning};
+    case CallState::Transferred:
+        return {QStringLiteral("transferred"), Tone::Calm};
     }
     Q_UNREACHABLE();
 }

@@ -463,6 +463,10 @@ private:
         for (const QString& entry : config.outbound.allow)
             check("outbound.allow", telephony::isAllowEntry(entry),
                 QStringLiteral("an entry is a number like +972501234567, or a prefix like +97250*"));
+        const QString& shown = config.transfer.callerId;
+        check("transfer.caller_id",
+            shown == QLatin1String("caller") || shown == QLatin1String("called") || matches(e164, shown),
+            QStringLiteral("caller, called, or a number like +97231234567 is wanted"));
         check("dialog.language", !config.language.isEmpty(), QStringLiteral("empty; a language is wanted, e.g. en-US"));
     }
 
@@ -552,6 +556,12 @@ int Config::callCapacity(int cores) const
 std::shared_ptr<const dialog::PersonaBook> Config::personaBook() const
 {
     return personas ? personas : std::make_shared<const dialog::PersonaBook>(QList<providers::Persona>{}, language);
+}
+
+providers::TransferRules Config::Transfer::rules() const
+{
+    return {callerId, ring, longest, providers::afterTransferFromName(noAnswer),
+        providers::afterTransferFromName(afterwards)};
 }
 
 QStringList Config::differences(const Config& other) const

@@ -84,6 +84,15 @@ struct Config final {
     // persona.NAME
     std::shared_ptr<const dialog::PersonaBook> personas; ///< null: see personaBook()
 
+    // transfer
+    struct Transfer final {
+        QString callerId = QStringLiteral("caller");
+        Milliseconds ring{25 * 1000}, longest{60 * 60 * 1000};
+        QString noAnswer = QStringLiteral("agent"), afterwards = QStringLiteral("goodbye");
+        providers::TransferRules rules() const;
+    };
+    Transfer transfer;
+
     // media
     QByteArray mediaKey; ///< see ensureMediaKey()
     Milliseconds mediaTokenTtl{300 * 1000};

@@ -230,16 +230,27 @@ void ControlRoom::showCall(const CallSummary& summary)
 void ControlRoom::callEnded(const session::CallEnd& end)
 {
     const auto known = m_calls.constFind(end.callId);
-    if (known != m_calls.cend() && known->hasStream) {
-        CallLogRow row = rowOf(known->summary, known->loggedSince);
-        row.endedAt = known->summary.endedAt;
-        row.reason = end.reason;
-        row.duration = end.duration;
-        row.turns = end.turns;
-        m_calls.erase(known);
-        m_hub.setLogRow(row);
-    }
+    if (!end.passedOn && known != m_calls.cend() && known->hasStream) // passed on, it lives without a stream
+        closeRow(known, end.reason, end.duration, end.turns);
     tellEngine();
+}
+
+void ControlRoom::closeRow(
+    QHash<QString, Known>::const_iterator known, EndReason reason, Milliseconds duration, int turns)
+{
+    CallLogRow row = rowOf(known->summary, known->loggedSince);
+    row.endedAt = known->summary.endedAt;
+    row.reason = reason;
+    row.duration = duration;
+    row.turns = turns;
+    m_calls.erase(known);
+    m_hub.setLogRow(row);
+}
+
+void ControlRoom::passedOnEnded(const CallSummary& summary, Milliseconds duration, int turns)
+{
+    showCall(summary);
+    closeRow(m_calls.constFind(summary.id), summary.reason, duration, turns);
 }
 
 // ---- commands -------------------------------------------------------------------------------------------------------
@@ -260,6 +271,9 @@ control::Commands ControlRoom::commands()
             placeCall(command, done);
         };
     }
+    commands.transferCall = [this](const Operator&, const protocol::TransferCall& command, const Done& done) {
+        passOn(command, done);
+    };
     commands.startTestCall = [this](const Operator&, const protocol::StartTestCall& command, const Done& done) {
         startTestCall(command, done);
     };
@@ -286,9 +300,30 @@ void ControlRoom::ask(const QString& callId, session::OperatorCommand command, c
     if (m_hooks.command(ticket, callId, command))
         return;
     m_asked.erase(ticket);
+    const bool ends = command == session::OperatorCommand::End || command == session::OperatorCommand::EndNow;
+    if (ends && m_hooks.endPassedOn(callId)) {
+        done(success());
+        return;
+    }
+    if (const auto known = m_calls.constFind(callId); known != m_calls.cend() && known->hasStream) {
+        done(refusal(ErrorCode::NotPossible, QStringLiteral("the call is not with the agent")));
+        return;
+    }
     const bool isRinging = m_calls.contains(callId);
     done(isRinging ? refusal(ErrorCode::NotPossible, QStringLiteral("the call rings still"))
                    : refusal(ErrorCode::NoSuchCall, QStringLiteral("the call is not live")));
+}
+
+void ControlRoom::passOn(const protocol::TransferCall& command, const control::Done& done)
+{
+    const quint64 ticket = ++m_lastTicket;
+    m_asked.emplace(ticket, Asked{done, m_clock.now()});
+    if (m_hooks.passOn(ticket, command.call, command.to))
+        return;
+    m_asked.erase(ticket);
+    done(m_calls.contains(command.call)
+            ? refusal(ErrorCode::NotPossible, QStringLiteral("the call is not with the agent"))
+            : refusal(ErrorCode::NoSuchCall, QStringLiteral("the call is not live")));
 }
 
 void ControlRoom::commandDone(quint64 ticket, session::CommandOutcome outcome)
@@ -305,7 +340,10 @@ void ControlRoom::commandDone(quint64 ticket, session::CommandOutcome outcome)
         done(refusal(ErrorCode::NoSuchCall, QStringLiteral("the call is not live")));
         return;
     case session::CommandOutcome::NothingToDo:
-        done(refusal(ErrorCode::NotPossible, QStringLiteral("the agent neither speaks nor thinks")));
+        done(refusal(ErrorCode::NotPossible, QStringLiteral("there is nothing to be done: the agent neither speaks nor thinks, or the call ends")));
+        return;
+    case session::CommandOutcome::NoSuchTarget:
+        done(refusal(ErrorCode::NotPossible, QStringLiteral("nobody of that name can be passed a call on to")));
         return;
     }
 }

@@ -38,6 +38,10 @@ public:
         std::function<QList<ServiceStatus>()> services;
         /// Hands a command to the worker that has the call; commandDone() follows. False: none has it.
         std::function<bool(quint64 ticket, const QString& callId, session::OperatorCommand)> command;
+        /// The same, for passing the call on to one of its persona's targets.
+        std::function<bool(quint64 ticket, const QString& callId, const QString& target)> passOn;
+        /// Ends a call that was passed on. False: it was not.
+        std::function<bool(const QString& callId)> endPassedOn;
         /// Why the engine takes no call now; empty: it does.
         std::function<QString()> refusal;
         /// Tries a service anew. The reason why not; empty: it is being tried.
@@ -79,6 +83,8 @@ public:
     void showTurn(const QString& callId, const TranscriptTurn& turn) { m_hub.setTurn(callId, turn); }
     void callEnded(const session::CallEnd& end);
     void showRequest(const RequestRecord& request) { m_hub.addRequest(request); }
+    /// A call ended that was not with its agent.
+    void passedOnEnded(const CallSummary& summary, Milliseconds duration, int turns);
     void commandDone(quint64 ticket, session::CommandOutcome outcome);
 
 private:
@@ -103,6 +109,8 @@ private:
     void onTimer();
     void tellEngine();
     void tellService(ServiceStatus status);
+    void passOn(const protocol::TransferCall& command, const control::Done& done);
+    void closeRow(QHash<QString, Known>::const_iterator known, EndReason reason, Milliseconds duration, int turns);
     void ask(const QString& callId, session::OperatorCommand command, const control::Done& done);
     void endCall(const protocol::EndCall& command, const control::Done& done);
     void placeCall(const protocol::PlaceCall& command, const control::Done& done);

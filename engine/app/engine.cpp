@@ -28,6 +28,8 @@ namespace {
 constexpr Milliseconds WorkerSilence{3000};
 // Between the spoken goodbye of a drain's deadline and the end.
 constexpr Milliseconds GoodbyeTime{20000};
+// For Twilio's REST service to end a leg whose last words have been heard: the caller hears nothing meanwhile.
+constexpr Milliseconds LeaveWait{2500};
 // For one line of a test call.
 constexpr Milliseconds TestLineTime{4000};
 // How often a drain looks at its deadlines: a handshake that fails ends in nobody's signal.
@@ -49,7 +51,7 @@ Engine::Engine(const Config& config, const Clock& clock, MakersSource makers)
     , m_listener(config.http, clock)
     , m_toolHttp(clock)
     , m_lines(linesSettings(config), clock)
-    , m_phone(config, clock, phoneHooks())
+    , m_phone(config, clock, m_toolHttp, phoneHooks())
 {
     m_personas.set(config.personaBook());
     connect(&m_drainTimer, &QTimer::timeout, this, &Engine::continueDrain);
@@ -116,6 +118,7 @@ void Engine::begin()
 void Engine::startCallLog()
 {
     m_callLog = std::make_unique<calllog::CallLog>(m_config.callLog, m_clock);
+    connect(m_callLog.get(), &calllog::CallLog::callInterrupted, &m_phone, &PhoneLine::callInterrupted);
     connect(m_callLog.get(), &calllog::CallLog::durable, &m_phone, &PhoneLine::onDurable);
     connect(m_callLog.get(), &calllog::CallLog::statusChanged, &m_room, &ControlRoom::refresh);
     m_callLog->start();
@@ -158,6 +161,15 @@ PhoneLine::Hooks Engine::phoneHooks()
     hooks.personaNamed = [this](const QString& name) { return m_personas.get()->named(name); };
     hooks.endWith = [this](int worker, const QString& callId, EndReason reason, const QString& words) {
         m_workers[size_t(worker)]->endWith(callId, reason, words);
+    };
+    hooks.releaseStream = [this](const QString& callId) {
+        if (const auto worker = m_phone.workerOf(callId))
+            m_workers[size_t(*worker)]->release(callId);
+    };
+    hooks.callShown = [this](const CallSummary& summary) { m_room.showCall(summary); };
+    hooks.passedOnEnded = [this](const CallSummary& summary, Milliseconds duration, int turns) {
+        m_metrics->callEnded(summary.reason);
+        m_room.passedOnEnded(summary, duration, turns);
     };
     return hooks;
 }
@@ -329,6 +341,8 @@ void Engine::startWorkers()
     };
     m_context.serviceLines = [this](
                                  const QString& language) { return dialog::serviceLinesFor(language, script().get()); };
+    m_context.settings.leaveWait = m_phone.hasRest() ? LeaveWait : Milliseconds(0);
+    m_context.takeUp = [this](const QString& callId) { return m_phone.transfers().takeUp(callId); };
     m_context.log = [this](const calllog::Entry& entry) { m_callLog->append(entry); };
     m_context.claimsOf = [](const QByteArray& tag) {
         const auto claims = webhooks::StreamClaims::fromTag(tag);
@@ -363,6 +377,9 @@ void Engine::startWorkers()
                 m_recentUse.answered(service, news.took, m_clock.now());
             }
         });
+        connect(worker.get(), &session::MediaWorker::lastWordsSaid, &m_phone, &PhoneLine::lastWordsSaid);
+        connect(worker.get(), &session::MediaWorker::passedOn, &m_phone,
+            [this](const session::PassedOn& call) { m_phone.transfers().begin(call); });
         connect(worker.get(), &session::MediaWorker::callEnded, this, &Engine::onCallEnded);
         connect(worker.get(), &session::MediaWorker::callShown, this, &Engine::onCallShown);
         connect(worker.get(), &session::MediaWorker::turnShown, &m_room, &ControlRoom::showTurn);
@@ -384,7 +401,8 @@ void Engine::onCallShown(const CallSummary& summary)
 void Engine::onCallEnded(const session::CallEnd& end)
 {
     m_phone.callEnded(end);
-    m_metrics->callEnded(end.reason);
+    if (!end.passedOn) // else it goes on
+        m_metrics->callEnded(end.reason);
     m_room.callEnded(end);
     Q_EMIT callEnded(end);
     if (m_drain != DrainStep::No)
@@ -604,6 +622,13 @@ ControlRoom::Hooks Engine::roomHooks()
         if (m_callLog)
             m_callLog->append(entry);
     };
+    hooks.passOn = [this](quint64 ticket, const QString& callId, const QString& target) {
+        const auto worker = m_phone.workerOf(callId);
+        if (worker)
+            m_workers[size_t(*worker)]->passOn(ticket, callId, target);
+        return worker.has_value();
+    };
+    hooks.endPassedOn = [this](const QString& callId) { return m_phone.transfers().end(callId); };
     return hooks;
 }
 

@@ -240,8 +240,8 @@ private:
                 error(entry, QStringLiteral("a table is wanted: [%1]").arg(logSafe(entry.key, 80)));
         } else if (path.size() == 2 && path[0] == QLatin1String("voice")) {
             takeVoice(draft, path[1], entry);
-        } else if (path.size() == 2 && path[0] == QLatin1String("transfer")) {
-            takeTransfer(draft, path[1], entry);
+        } else if (path.size() >= 2 && path.size() <= 3 && path[0] == QLatin1String("transfer")) {
+            takeTransfer(draft, path[1], path.value(2), entry);
         } else if (path.size() >= 2 && path[0] == QLatin1String("http")) {
             takeHttp(draft, path.mid(1), entry);
         } else {
@@ -401,18 +401,81 @@ private:
             draft.persona.voices.insert(provider, voice);
     }
 
-    void takeTransfer(Draft& draft, const QString& name, const TomlEntry& entry)
+    /// `desk = "+15551230009"`, or a table of its own for what is not as the engine's settings say.
+    void takeTransfer(Draft& draft, const QString& name, const QString& key, const TomlEntry& entry)
     {
-        providers::TransferTarget target;
-        target.name = name.trimmed();
-        if (!text(entry, target.number))
+        const QString table = QStringLiteral("transfer.") + name;
+        if (draft.wrong.contains(table))
             return;
-        if (target.name.isEmpty())
+        if (name.trimmed().isEmpty() || name.trimmed().startsWith(QLatin1Char('+'))) {
+            draft.wrong += table;
             error(entry, QStringLiteral("a name is wanted: sales = \"+972501234567\""));
-        else if (!isE164(target.number))
-            error(entry, notE164(target.number));
-        else
-            draft.persona.transferTargets += target;
+            return;
+        }
+        QList<providers::TransferTarget>& targets = draft.persona.transferTargets;
+        auto target = std::find_if(targets.begin(), targets.end(),
+            [&name](const providers::TransferTarget& known) { return known.name == name.trimmed(); });
+        if (target == targets.end()) {
+            target = targets.insert(targets.end(), {name.trimmed(), {}});
+            draft.places.insert(table, entry.keyWhere);
+        }
+        if (!takeOfTarget(*target, key, entry)) {
+            draft.wrong += table;
+            targets.erase(target);
+        }
+    }
+    bool takeOfTarget(providers::TransferTarget& target, const QString& key, const TomlEntry& entry)
+    {
+        providers::TransferRules& rules = target.rules;
+        if (key.isEmpty() && entry.value.foreignType == QLatin1String("a table"))
+            return true; // its number is missed at the end
+        if (key.isEmpty() || key == QLatin1String("number")) {
+            if (!text(entry, target.number))
+                return false;
+            if (!isE164(target.number))
+                error(entry, notE164(target.number));
+            return isE164(target.number);
+        }
+        if (key == QLatin1String("warm"))
+            return flag(entry, target.warm);
+        if (key == QLatin1String("caller_id"))
+            return text(entry, rules.callerId) && isCallerId(entry, rules.callerId);
+        if (key == QLatin1String("ring"))
+            return duration(entry, 5000, 10 * 60 * 1000, rules.ring);
+        if (key == QLatin1String("longest"))
+            return duration(entry, 10 * 1000, 24 * 60 * 60 * 1000, rules.longest);
+        if (key == QLatin1String("no_answer"))
+            return follows(entry, {"agent", "message", "goodbye", "next"}, rules.noAnswer);
+        if (key == QLatin1String("afterwards"))
+            return follows(entry, {"goodbye", "agent"}, rules.afterwards);
+        unknown(entry, entry.key.split(QLatin1Char('.')).mid(2),
+            {QStringLiteral("number"), QStringLiteral("warm"), QStringLiteral("caller_id"), QStringLiteral("ring"),
+                QStringLiteral("longest"), QStringLiteral("no_answer"), QStringLiteral("afterwards")});
+        return false;
+    }
+    bool isCallerId(const TomlEntry& entry, const QString& given)
+    {
+        if (given == QLatin1String("caller") || given == QLatin1String("called") || isE164(given))
+            return true;
+        error(entry,
+            asNamed(maskNumber(given)) + QStringLiteral(" is neither caller, called, nor a number like +972501234567"));
+        return false;
+    }
+    bool follows(const TomlEntry& entry, std::initializer_list<const char*> choices,
+        std::optional<providers::AfterTransfer>& out)
+    {
+        QString name;
+        if (!text(entry, name))
+            return false;
+        QStringList known;
+        for (const char* choice : choices)
+            known += QString::fromLatin1(choice);
+        if (known.contains(name)) {
+            out = providers::afterTransferFromName(name);
+            return true;
+        }
+        error(entry, asNamed(name) + QStringLiteral(" is not one of: ") + known.join(QLatin1String(", ")));
+        return false;
     }
 
     // ---- HTTP tools ----
@@ -547,6 +610,11 @@ private:
         if (persona.keypad.digitsMax > 0 && persona.keypad.digitsMin > persona.keypad.digitsMax)
             errorAt(at(QStringLiteral("keypad.min")), table + QStringLiteral(".keypad.min"),
                 QStringLiteral("more than keypad.max"));
+        for (const providers::TransferTarget& target : std::as_const(persona.transferTargets)) {
+            const QString key = QStringLiteral("transfer.") + target.name;
+            if (target.number.isEmpty())
+                errorAt(at(key), table + QLatin1Char('.') + key, QStringLiteral("number is missing"));
+        }
         const bool transfers = persona.tools.contains(QLatin1String("transfer"));
         const bool targets = !persona.transferTargets.isEmpty();
         if (transfers && !targets && m_read.errors.isEmpty())
@@ -651,6 +719,15 @@ QString examplePersona()
 #
 # [persona.night.transfer]            # to whom calls may be passed on; the first where the model names none
 # manager = "+15551230009"
+#
+# [persona.night.transfer.concierge]  # one for whom not all is as [transfer] has it
+# number = "+15551230010"
+# warm = true                         # hears what it is about, and takes the call with a key; needs Twilio's REST service
+# caller_id = "called"
+# ring = "20s"
+# longest = "10min"
+# no_answer = "message"               # agent, message, goodbye, next
+# afterwards = "agent"                # goodbye, agent
 #
 # [persona.night.http.room_price]     # a tool of yours: its arguments are posted as JSON, the answer goes to the model
 # description = "The price of a room for one night."

@@ -2,6 +2,7 @@
 #include "engine/app/phoneline.h"
 
 #include "engine/app/twiliorecordings.h"
+#include "engine/webhooks/holdtone.h"
 #include "shared/core/logging.h"
 #include "shared/core/masking.h"
 
@@ -50,16 +51,9 @@ webhooks::CallBook::Settings bookSettings(const Config& config)
     return settings;
 }
 
-std::unique_ptr<telephony::TwilioRest> restOf(const Config& config, providers::HttpPool& http, const Clock& clock)
-{
-    if (config.rest.isUsable())
-        return std::make_unique<telephony::TwilioRest>(config.rest, http, clock);
-    return nullptr;
-}
-
 } // namespace
 
-PhoneLine::PhoneLine(const Config& config, const Clock& clock, Hooks hooks)
+PhoneLine::PhoneLine(const Config& config, const Clock& clock, providers::HttpPool& http, Hooks hooks)
     : m_clock(clock)
     , m_hooks(std::move(hooks))
     , m_inspector(inspectorSettings(config), clock,
@@ -67,6 +61,9 @@ PhoneLine::PhoneLine(const Config& config, const Clock& clock, Hooks hooks)
               [this](const RequestRecord& request) { m_hooks.requestSeen(request); }})
     , m_guard(guardSettings(config), clock)
     , m_tokens(streamTokens(config))
+    , m_rest(makeRest(config, http))
+    , m_hangUps(m_rest.get(), clock, {.longestCall = config.turn.longestCall},
+          {[this](const calllog::Entry& entry) { m_hooks.log(entry); }, m_hooks.releaseStream})
     , m_router(m_guard, clock, webhooks::WebhookRouter::Settings{},
           {[this](const calllog::Entry& entry) { return m_hooks.log(entry); },
               [this](const net::Responder& responder, quint64 entry, const net::HttpResponse& response) {
@@ -78,9 +75,8 @@ PhoneLine::PhoneLine(const Config& config, const Clock& clock, Hooks hooks)
     , m_book(clock, bookSettings(config), bookHooks())
     , m_calls(m_router, m_tokens, clock, webhooks::CallWebhooks::Settings{}, callHooks())
     , m_outboundCalls(m_router, m_calls, outboundHooks())
-    , m_restHttp(clock)
-    , m_rest(restOf(config, m_restHttp, clock))
     , m_outbound(config.outbound, m_rest.get(), clock)
+    , m_transfers(m_router, m_calls, m_rest.get(), clock, transferSettings(config), transferHooks())
     , m_gate(m_guard, m_tokens, clock, gateHooks())
 {
     m_router.add(TwilioRecordings::route(m_hooks.recordingStatus));
@@ -93,6 +89,34 @@ PhoneLine::PhoneLine(const Config& config, const Clock& clock, Hooks hooks)
 
 PhoneLine::~PhoneLine() = default;
 
+std::unique_ptr<telephony::TwilioRest> PhoneLine::makeRest(const Config& config, providers::HttpPool& http) const
+{
+    if (config.rest.isUsable())
+        return std::make_unique<telephony::TwilioRest>(config.rest, http, m_clock);
+    qCInfo(lcApp) << "Twilio's REST service cannot be used (twilio.account_sid and twilio.auth_token, or an API key): "
+                     "calls are ended and passed on by closing their streams, and nobody is asked first";
+    return {};
+}
+
+webhooks::Transfers::Settings PhoneLine::transferSettings(const Config& config) const
+{
+    return {config.transfer.rules(), config.twilioNumbers, guardSettings(config).publicUrl};
+}
+
+webhooks::Transfers::Hooks PhoneLine::transferHooks()
+{
+    webhooks::Transfers::Hooks hooks;
+    hooks.log = [this](const calllog::Entry& entry) { m_hooks.log(entry); };
+    hooks.show = m_hooks.callShown;
+    hooks.ended = [this](const CallSummary& summary, Milliseconds duration, int turns) {
+        m_book.conversationEnded(summary.id, summary.reason);
+        m_hooks.passedOnEnded(summary, duration, turns);
+    };
+    hooks.releaseStream = m_hooks.releaseStream;
+    hooks.hasRoom = m_hooks.hasRoom;
+    return hooks;
+}
+
 webhooks::CallWebhooks::Hooks PhoneLine::callHooks()
 {
     webhooks::CallWebhooks::Hooks hooks;
@@ -104,10 +128,16 @@ webhooks::CallWebhooks::Hooks PhoneLine::callHooks()
                                                                : webhooks::CallerLines::english();
     };
     hooks.incomingCall = [this](const webhooks::IncomingCall& call) {
+        if (!call.test)
+            m_hangUps.callCame(call.callSid);
         m_book.rings(call);
         m_hooks.ringing(call);
     };
     hooks.turnedAway = [this](const webhooks::IncomingCall& call) { m_book.turnedAway(call); };
+    hooks.passedOn = [this](const webhooks::Webhook& webhook, const webhooks::WebhookRouter::Reply& reply) {
+        m_hangUps.callCame(webhook.callSid); // one from before this engine's start is here again
+        return m_transfers.afterStream(webhook, reply);
+    };
     hooks.streamStatus = [this](const webhooks::StreamStatus& status) {
         if (status.event == QLatin1String("stream-error"))
             m_book.streamFailed(status.callSid);
@@ -116,6 +146,10 @@ webhooks::CallWebhooks::Hooks PhoneLine::callHooks()
         if (!status.call.placed.isEmpty())
             m_outbound.heardOf(status.call.placed, status.callSid);
         m_book.progress(status);
+        if (!status.isFinal())
+            return;
+        m_hangUps.callOver(status.callSid);
+        m_transfers.callOver(status.callSid);
     };
     return hooks;
 }
@@ -162,6 +196,8 @@ webhooks::OutboundWebhooks::Hooks PhoneLine::outboundHooks()
     webhooks::OutboundWebhooks::Hooks hooks;
     hooks.hasRoom = m_hooks.hasRoom;
     hooks.answered = [this](const webhooks::IncomingCall& call) {
+        if (!call.test)
+            m_hangUps.callCame(call.callSid);
         m_book.answered(call);
         m_hooks.ringing(call);
     };
@@ -276,7 +312,27 @@ void PhoneLine::endAnswered(const webhooks::IncomingCall& call, EndReason reason
 
 void PhoneLine::serve(const net::HttpRequest& request, const net::Responder& responder)
 {
+    if (request.path == "/webhook/hold_tone.wav") {
+        // Twilio asks for sound without proof of who it is; there is nothing in it that anyone may not hear.
+        net::HttpResponse response;
+        response.contentType = "audio/wav";
+        response.headers.emplaceBack("Cache-Control", "public, max-age=86400");
+        response.body = webhooks::holdTone();
+        responder.respond(response);
+        return;
+    }
     m_router.handle(request, responder);
+}
+
+void PhoneLine::callStarted(const QString& callId)
+{
+    m_streams.started(callId);
+    m_transfers.streamStarted(callId);
+}
+
+void PhoneLine::callInterrupted(const QString& callId, const QDateTime& lastSeen)
+{
+    m_hangUps.callInterrupted(callId, lastSeen);
 }
 
 void PhoneLine::callEnded(const session::CallEnd& end)
@@ -285,8 +341,11 @@ void PhoneLine::callEnded(const session::CallEnd& end)
     const bool fault = end.apologyOwed || end.reason == EndReason::StreamLost || end.reason == EndReason::ProtocolError
         || end.reason == EndReason::Refused;
     m_streams.ended(end.callId);
-    m_book.conversationEnded(end.callId, end.reason);
-    m_calls.noteStreamEnded(end.callId, !fault, end.transferTo);
+    if (!end.passedOn) // else it goes on without the agent: see Transfers
+        m_book.conversationEnded(end.callId, end.reason);
+    m_calls.noteStreamEnded(end.callId, !fault);
+    if (end.reason == EndReason::CallerHungUp && !end.passedOn)
+        m_hangUps.callOver(end.callId);
 }
 
 void PhoneLine::respondWhenKept(

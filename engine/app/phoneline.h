@@ -4,7 +4,9 @@
 #include "engine/app/config.h"
 #include "engine/dialog/personas.h"
 #include "engine/net/listener.h"
+#include "engine/providers/http/httppool.h"
 #include "engine/session/callsession.h"
+#include "engine/telephony/hangups.h"
 #include "engine/telephony/outboundcalls.h"
 #include "engine/telephony/twiliorest.h"
 #include "engine/webhooks/callbook.h"
@@ -14,6 +16,7 @@
 #include "engine/webhooks/requestguard.h"
 #include "engine/webhooks/requestinspector.h"
 #include "engine/webhooks/streamledger.h"
+#include "engine/webhooks/transfers.h"
 #include "engine/webhooks/webhookrouter.h"
 
 #include <QObject>
@@ -53,9 +56,13 @@ public:
         /// To the worker that has the call: these words, and the end.
         std::function<void(int worker, const QString& callId, EndReason reason, const QString& words)> endWith;
         std::function<void(const webhooks::Webhook&)> recordingStatus; ///< of Twilio's own recording
+        std::function<void(const QString& callId)> releaseStream; ///< MediaWorker::release()
+        std::function<void(const CallSummary&)> callShown; ///< of a call without its agent
+        std::function<void(const CallSummary&, Milliseconds duration, int turns)> passedOnEnded;
     };
 
-    PhoneLine(const Config& config, const Clock& clock, Hooks hooks);
+    /// `http` must outlive it.
+    PhoneLine(const Config& config, const Clock& clock, providers::HttpPool& http, Hooks hooks);
     ~PhoneLine() override;
 
     static bool ownsPage(const net::HttpRequest& request) { return webhooks::WebhookRouter::owns(request); }
@@ -65,10 +72,17 @@ public:
 
     // What happens elsewhere.
     void onDurable(quint64 entry); ///< of the call log
-    void callStarted(const QString& callId) { m_streams.started(callId); }
     void conversationBegan(const QString& callId) { m_book.conversationBegan(callId); }
     void callerGone(const QString& callId) { m_book.callerGone(callId); } ///< of a test call
+    void callStarted(const QString& callId);
     void callEnded(const session::CallEnd& end);
+    void lastWordsSaid(const QString& callId) { m_hangUps.lastWordsSaid(callId); }
+    void callInterrupted(const QString& callId, const QDateTime& lastSeen);
+
+    /// Telephone legs can be ended, and taken elsewhere, by REST.
+    bool hasRest() const { return m_rest != nullptr; }
+    webhooks::Transfers& transfers() { return m_transfers; }
+    const telephony::HangUps& hangUps() const { return m_hangUps; }
 
     /// Who speaks in it.
     dialog::PersonaBook::PersonaPointer personaOf(const webhooks::IncomingCall& call) const;
@@ -93,6 +107,9 @@ private:
         net::HttpResponse response;
     };
 
+    std::unique_ptr<telephony::TwilioRest> makeRest(const Config& config, providers::HttpPool& http) const;
+    webhooks::Transfers::Settings transferSettings(const Config& config) const;
+    webhooks::Transfers::Hooks transferHooks();
     webhooks::CallWebhooks::Hooks callHooks();
     webhooks::MediaGate::Hooks gateHooks();
     webhooks::CallBook::Hooks bookHooks();
@@ -109,14 +126,15 @@ private:
     webhooks::RequestInspector m_inspector; // before those that tell it what they found
     webhooks::RequestGuard m_guard;
     const webhooks::StreamTokens m_tokens;
+    const std::unique_ptr<telephony::TwilioRest> m_rest; // null: there is none
+    telephony::HangUps m_hangUps;
     webhooks::WebhookRouter m_router;
     webhooks::CallBook m_book;
     webhooks::CallWebhooks m_calls;
     webhooks::OutboundWebhooks m_outboundCalls;
-    providers::HttpPool m_restHttp;
-    std::unique_ptr<telephony::TwilioRest> m_rest; // null: it cannot be used
     telephony::OutboundCalls m_outbound;
     QTimer m_bookTimer;
+    webhooks::Transfers m_transfers;
     webhooks::StreamLedger m_streams;
     webhooks::MediaGate m_gate;
     int m_chosen = 0; // worker of the stream that the gate is just letting in

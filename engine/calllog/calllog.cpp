@@ -409,6 +409,7 @@ void CallLog::Private::closeInterrupted(const OpenCall& call)
     if (q.append(entry) == 0)
         return;
     closedHere.insert(call.callId);
+    Q_EMIT q.callInterrupted(call.callId, entry.at);
     qCInfo(lcCallLog).noquote() << "call" << logSafe(call.callId) << "was cut by a crash and is closed as interrupted";
 }
 

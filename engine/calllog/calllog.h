@@ -93,6 +93,8 @@ public:
 Q_SIGNALS:
     void durable(quint64 number);
     void statusChanged();
+    /// A call that a crash had cut has been closed.
+    void callInterrupted(const QString& callId, const QDateTime& lastSeen);
 
 private:
     struct Private;

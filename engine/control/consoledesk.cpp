@@ -47,6 +47,8 @@ QStringList ConsoleDesk::featuresOf(const Commands& commands)
         features += feature::Outbound;
     if (commands.interrupt && commands.endCall)
         features += feature::Control;
+    if (commands.transferCall)
+        features += feature::Transfer;
     if (commands.warmService)
         features += feature::Warm;
     if (commands.queryRequests)
@@ -259,6 +261,11 @@ void ConsoleDesk::onCommand(ConsolePeer& peer, qint64 id, const protocol::ToEngi
         run(peer, *interrupt, {QStringLiteral("interrupt"), interrupt->call, {}}, m_commands.interrupt);
     } else if (const auto* const end = std::get_if<EndCall>(&command)) {
         run(peer, *end, {QStringLiteral("end"), end->call, {{QStringLiteral("now"), end->now}}}, m_commands.endCall);
+    } else if (const auto* const transfer = std::get_if<TransferCall>(&command)) {
+        run(peer, *transfer,
+            {QStringLiteral("transfer"), transfer->call,
+                {{QStringLiteral("to"), logSafe(transfer->to, LongestLoggedField)}}},
+            m_commands.transferCall);
     } else if (const auto* const test = std::get_if<StartTestCall>(&command)) {
         run(peer, *test, {QStringLiteral("test-call"), {}, {}}, m_commands.startTestCall);
     } else if (const auto* const place = std::get_if<PlaceCall>(&command)) {
@@ -290,7 +297,8 @@ void ConsoleDesk::run(ConsolePeer& peer, const Command& command, Act act,
     const std::function<void(const Operator&, const Command&, Done)>& function)
 {
     constexpr bool IsOfLiveCall =
-        std::is_same_v<Command, protocol::InterruptCall> || std::is_same_v<Command, protocol::EndCall>;
+        std::is_same_v<Command, protocol::InterruptCall> || std::is_same_v<Command, protocol::EndCall>
+        || std::is_same_v<Command, protocol::TransferCall>;
     const quint64 ticket = ++m_lastTicket;
     if constexpr (IsOfLiveCall) {
         // A name that no call has is not written into the record of calls.

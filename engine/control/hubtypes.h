@@ -56,6 +56,7 @@ using Done = std::function<void(const Outcome& outcome)>;
 struct Commands final {
     std::function<void(const Operator&, const protocol::InterruptCall&, Done)> interrupt;
     std::function<void(const Operator&, const protocol::EndCall&, Done)> endCall;
+    std::function<void(const Operator&, const protocol::TransferCall&, Done)> transferCall{};
     std::function<void(const Operator&, const protocol::StartTestCall&, Done)> startTestCall;
     std::function<void(const Operator&, const protocol::PlaceCall&, Done)> placeCall;
     std::function<void(const Operator&, const protocol::QueryLog&, Done)> queryLog;

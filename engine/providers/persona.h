@@ -8,6 +8,9 @@
 #include <QList>
 #include <QString>
 #include <QStringList>
+#include <QStringView>
+
+#include <optional>
 
 namespace kav::providers {
 
@@ -21,10 +24,36 @@ struct HttpTool final {
     bool allowPrivate = false; ///< may lead to private addresses, this machine's included
 };
 
+/// How a call goes on that was passed on.
+enum class AfterTransfer {
+    Agent, ///< back to the agent, who knows what was said before
+    Message, ///< back to the agent, who takes a message
+    Goodbye, ///< a line, and the end
+    NextTarget, ///< to the next one of the persona's list; the last one's caller comes back to the agent
+};
+/// "agent", "message", "goodbye", "next": as settings name them.
+std::optional<AfterTransfer> afterTransferFromName(QStringView name);
+
+/// How calls are passed on: the engine's settings, and what a target has of its own.
+struct TransferRules final {
+    QString callerId{}; ///< whom the telephone shows: "caller", "called" (the number the caller has called), or a number
+    Milliseconds ring{0};
+    Milliseconds longest{0}; ///< of what the two have to say to one another
+    std::optional<AfterTransfer> noAnswer{}; ///< nobody took it
+    std::optional<AfterTransfer> afterwards{}; ///< who took it has hung up: Agent or Goodbye
+
+    /// What is not set here is the other's.
+    TransferRules orElse(const TransferRules& other) const;
+};
+
 /// Somebody a call can be passed on to.
 struct TransferTarget final {
     QString name; ///< "sales": as the model says it; one word or more
     QString number; ///< E.164; never told to a model or a log
+    /// The caller waits while this one hears what it is about, and takes the call or not. Else the two are connected as
+    /// soon as somebody, or something, answers.
+    bool warm = false;
+    TransferRules rules{};
 };
 
 /// Who keeps the sound of a call.

@@ -6,6 +6,8 @@
 
 #include <QJsonArray>
 
+#include <algorithm>
+
 namespace kav::providers {
 namespace {
 
@@ -28,9 +30,15 @@ ToolOffer transferOffer(const QList<TransferTarget>& targets)
         names.append(target.name);
     if (!names.isEmpty())
         to.insert(QStringLiteral("enum"), names);
+    QJsonObject properties{{QStringLiteral("to"), to}};
+    // Only who is asked first hears it.
+    if (std::any_of(targets.begin(), targets.end(), [](const TransferTarget& target) { return target.warm; }))
+        properties.insert(QStringLiteral("summary"),
+            textSchema(QStringLiteral("One or two sentences for the person who is called, in the language of the "
+                                      "call: who is calling, and what about.")));
     return {QStringLiteral("transfer"),
         QStringLiteral("Connects the caller to a person. Say that you are doing so in the same answer."),
-        argumentsSchema({{QStringLiteral("to"), to}}, {})};
+        argumentsSchema(properties, {})};
 }
 
 } // namespace

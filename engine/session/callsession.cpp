@@ -4,6 +4,8 @@
 #include "shared/core/logging.h"
 #include "shared/core/masking.h"
 
+#include <algorithm>
+
 namespace kav::session {
 
 CallSession::CallSession(std::unique_ptr<MediaChannel> channel, StreamClaims claims, const SessionContext& context)
@@ -89,6 +91,10 @@ void CallSession::onMessage(const media::StartMessage& message)
     m_info.persona = personaOf(message.parameters);
     m_info.language = message.parameters.value(QStringLiteral("language"),
         m_info.persona ? m_info.persona->language : m_context.settings.language);
+    if (m_context.takeUp) {
+        if (auto before = m_context.takeUp(m_callId))
+            takeUp(*std::move(before));
+    }
     makeToolRunner();
 
     decideRecording();
@@ -102,7 +108,10 @@ void CallSession::onMessage(const media::StartMessage& message)
         started.insert(QStringLiteral("test"), true);
     if (!m_summary.recording.isEmpty())
         started.insert(QStringLiteral("recording"), m_summary.recording);
-    m_context.log({calllog::Entry::Kind::CallStarted, m_callId, m_summary.startedAt, started});
+    if (m_comeBack) // one call, one record
+        logEvent(QStringLiteral("CALL_RESUMED"), {{QStringLiteral("turns"), m_turnsDone}});
+    else
+        m_context.log({calllog::Entry::Kind::CallStarted, m_callId, m_summary.startedAt, started});
     logEvent(QStringLiteral("WS_START"), {{QStringLiteral("stream"), message.streamSid}});
 
     // Provider connections are opened before the first word is due; the caller's audio is taken from the first frame.
@@ -130,11 +139,11 @@ std::shared_ptr<const providers::Persona> CallSession::personaOf(const QMap<QStr
 
 void CallSession::onMessage(const media::MediaMessage& message)
 {
-    if (m_phase != Phase::Live) {
+    if (m_phase == Phase::AwaitingStart) {
         countError(metrics::StreamError::OutOfOrder, QStringLiteral("media before start"));
         return;
     }
-    if (!message.inbound)
+    if (!message.inbound || m_phase != Phase::Live)
         return;
     m_context.counters->countFrame(metrics::Direction::Inbound);
     m_inbound.push(message, m_now);
@@ -174,6 +183,8 @@ void CallSession::onMessage(const media::StopMessage&)
 {
     if (m_phase == Phase::AwaitingStart)
         finish(EndReason::CallerHungUp, 1000, QStringLiteral("stop"));
+    else if (m_phase == Phase::Leaving)
+        finish(m_leaving, 1000, QStringLiteral("stop"));
     else
         dispatch(turn::event::RemoteEnded{EndReason::CallerHungUp});
 }
@@ -192,6 +203,8 @@ void CallSession::onClosed(bool, const QString& reason)
     logEvent(QStringLiteral("STREAM_CLOSED"), {{QStringLiteral("reason"), reason}});
     if (m_phase == Phase::AwaitingStart)
         finish(EndReason::StreamLost, 1000, {});
+    else if (m_phase == Phase::Leaving)
+        finish(m_leaving, 1000, {});
     else
         dispatch(turn::event::RemoteEnded{EndReason::StreamLost});
 }
@@ -282,6 +295,11 @@ void CallSession::onTick(Instant now)
         }
         return;
     }
+    if (m_phase == Phase::Leaving) {
+        if (now >= m_leaveBy)
+            finish(m_leaving, 1000, QStringLiteral("call ended"));
+        return;
+    }
     // Twilio may send nothing in silence: the caller's clock goes on all the same.
     m_inbound.advance(now);
     if (m_phase == Phase::Ended)
@@ -310,7 +328,7 @@ void CallSession::onTick(Instant now)
 void CallSession::requestEnd(EndReason reason)
 {
     KAV_ASSERT_THREAD(this);
-    if (m_phase == Phase::Ended)
+    if (m_phase == Phase::Ended || m_phase == Phase::Leaving)
         return;
     m_now = m_context.clock->now();
     if (m_phase == Phase::AwaitingStart)
@@ -335,7 +353,36 @@ void CallSession::endNow(EndReason reason)
 {
     KAV_ASSERT_THREAD(this);
     m_now = m_context.clock->now();
-    finish(reason, 1001, QStringLiteral("engine stopped"));
+    finish(m_phase == Phase::Leaving ? m_leaving : reason, 1001, QStringLiteral("engine stopped"));
+}
+
+void CallSession::release()
+{
+    KAV_ASSERT_THREAD(this);
+    m_now = m_context.clock->now();
+    if (m_phase == Phase::Leaving)
+        finish(m_leaving, 1000, QStringLiteral("call ended"));
+}
+
+CommandOutcome CallSession::passOn(const QString& targetName)
+{
+    KAV_ASSERT_THREAD(this);
+    if (m_phase == Phase::Ended)
+        return CommandOutcome::NoSuchCall;
+    if (m_phase != Phase::Live || m_machine.state() == TurnState::Ending)
+        return CommandOutcome::NothingToDo;
+    const QList<providers::TransferTarget> targets =
+        m_info.persona ? m_info.persona->transferTargets : QList<providers::TransferTarget>();
+    for (const providers::TransferTarget& target : targets) {
+        if (target.name != targetName)
+            continue;
+        m_now = m_context.clock->now();
+        logTransfer(target);
+        m_passTo = PassTo{target, {}, true};
+        dispatch(turn::event::OperatorEnd{});
+        return CommandOutcome::Done;
+    }
+    return CommandOutcome::NoSuchTarget;
 }
 
 CommandOutcome CallSession::command(OperatorCommand command)
@@ -343,6 +390,8 @@ CommandOutcome CallSession::command(OperatorCommand command)
     KAV_ASSERT_THREAD(this);
     if (m_phase == Phase::Ended)
         return CommandOutcome::NoSuchCall;
+    if (m_phase == Phase::Leaving)
+        return CommandOutcome::NothingToDo;
     m_now = m_context.clock->now();
     switch (command) {
     case OperatorCommand::Interrupt:
@@ -407,11 +456,22 @@ void CallSession::logEvent(const QString& token, const QJsonObject& fields)
     m_context.log({calllog::Entry::Kind::Event, m_callId, m_context.clock->wallNow(), data});
 }
 
-void CallSession::finish(EndReason reason, quint16 closeCode, const QString& closeReason)
+/// The last words have been heard, and somebody may end the telephone leg by another way than the stream.
+void CallSession::leave(EndReason reason)
 {
-    if (m_phase == Phase::Ended)
-        return;
-    const bool wasLive = m_phase == Phase::Live;
+    wrapUp();
+    m_phase = Phase::Leaving;
+    m_leaving = reason;
+    m_leaveBy = m_now + m_context.settings.leaveWait;
+    showSummary(m_passTo ? CallState::Transferring : CallState::Ending);
+    if (m_passTo)
+        tellPassedOn();
+    else
+        Q_EMIT lastWordsSaid();
+}
+
+void CallSession::wrapUp()
+{
     if (m_speaking != Speaking::Nothing)
         speechOver(m_playout.heard(m_now), true);
     closeTurn();
@@ -419,6 +479,41 @@ void CallSession::finish(EndReason reason, quint16 closeCode, const QString& clo
     endRecording();
     m_recogniser.reset();
     m_tools.reset();
+}
+
+void CallSession::tellPassedOn()
+{
+    if (std::exchange(m_passTold, true))
+        return;
+    m_facts.insert(QStringLiteral("transferred_to"), m_passTo->target.name);
+    Q_EMIT passedOn({m_callId, m_claims.accountSid, m_info.from, m_info.to, m_info.persona, m_passTo->target,
+        m_passTo->summary, m_passTo->byOperator, m_summary, m_turnsDone, m_past, m_facts});
+}
+
+/// The call was with a person, or was to be, and comes back.
+void CallSession::takeUp(TakenUp before)
+{
+    PassedOn& was = before.before;
+    if (was.persona)
+        m_info.persona = was.persona; // a call keeps its own
+    m_info.language = was.shown.language;
+    m_past = was.past;
+    m_info.past = was.past;
+    m_info.past.append({providers::UserTurn::Kind::Silence, {}, before.line});
+    m_facts = was.facts;
+    m_turnsDone = was.turns;
+    m_interruptions = was.shown.interruptions;
+    m_lastGap = was.shown.lastGap;
+    m_started -= Milliseconds(std::max<qint64>(0, was.shown.startedAt.msecsTo(m_context.clock->wallNow())));
+    m_comeBack = std::move(before);
+}
+
+void CallSession::finish(EndReason reason, quint16 closeCode, const QString& closeReason)
+{
+    if (m_phase == Phase::Ended)
+        return;
+    const bool wasLive = m_phase != Phase::AwaitingStart;
+    wrapUp();
     if (wasLive) {
         if (const auto rtt = m_channel->roundTrip())
             logEvent(QStringLiteral("PNG_PONG"), {{QStringLiteral("ms"), qint64(rtt->count())}});
@@ -432,17 +527,18 @@ void CallSession::finish(EndReason reason, quint16 closeCode, const QString& clo
     end.duration = elapsed(m_started, m_now);
     end.turns = m_turnsDone;
     end.apologyOwed = m_apologyOwed;
-    if (reason == EndReason::Completed && !m_asked.transferTo.number.isEmpty()) {
-        end.transferTo = m_asked.transferTo.number;
-        m_facts.insert(QStringLiteral("transferred_to"), m_asked.transferTo.name);
-    }
+    end.passedOn = m_passTo.has_value();
     end.playout = m_playout.counters();
     end.inbound = m_inbound.counters();
     end.streamErrors = m_streamErrors;
     m_context.counters->countMark(metrics::Mark::Lost, end.playout.lostMarks);
     if (reason == EndReason::StreamLost)
         m_context.counters->countStreamError(metrics::StreamError::Lost);
-    if (wasLive) {
+    if (end.passedOn) {
+        if (!m_passTold)
+            showSummary(CallState::Transferring);
+        tellPassedOn();
+    } else if (wasLive) {
         const QDateTime endedAt = m_context.clock->wallNow(); // one moment for the log and for who watches
         QJsonObject facts;
         for (auto it = m_facts.cbegin(); it != m_facts.cend(); ++it)

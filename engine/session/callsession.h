@@ -39,14 +39,15 @@ struct CallEnd final {
     quint64 streamErrors = 0;
     /// The caller was told nothing because the engine had no voice: whoever goes on with the call must apologise.
     bool apologyOwed = false;
-    /// Whom the call is to be passed on to, once the stream is over; empty: nobody. E.164, for no log.
-    QString transferTo;
+    /// The call goes on with somebody else: its record is not closed. CallSession::passedOn() has told whom.
+    bool passedOn = false;
 };
 
 /// What tools have asked for in the answer under way, and how long the caller has been waiting for one.
 struct ToolsOfAnswer final {
     bool endCall = false, takeMessage = false;
     providers::TransferTarget transferTo; ///< no number: nobody
+    QString transferSummary;
     bool isGap = false; ///< a tool was called, and not a word has come since
     int asides = 0; ///< waiting lines in this gap
     Instant lastAside;
@@ -88,6 +89,10 @@ public:
     void requestEnd(EndReason reason);
     /// Says these words instead of a goodbye and ends; at once where there are none.
     void endWith(EndReason reason, const QString& words);
+    /// The telephone leg cannot be ended, or taken elsewhere, by others: closes the stream of a call that waits for it.
+    void release();
+    /// Passes the call on to one of its persona's targets, now.
+    CommandOutcome passOn(const QString& targetName);
     /// Ends at once, without a word (the engine stops).
     void endNow(EndReason reason);
     CommandOutcome command(OperatorCommand command);
@@ -107,10 +112,15 @@ Q_SIGNALS:
     void interruptionEnded(bool confirmed);
     /// A provider gave the first of what it was asked for, or was left for the next.
     void providerUsed(const kav::providers::FailoverNews& news);
+    /// All that is to be said has been heard. The stream stays open for a while (Settings::leaveWait): whoever can ends
+    /// the telephone leg.
+    void lastWordsSaid();
+    /// The same, of a call that goes to a person; without leaveWait just before ended().
+    void passedOn(const kav::session::PassedOn& call);
     void ended(const kav::session::CallEnd& end);
 
 private:
-    enum class Phase { AwaitingStart, Live, Ended };
+    enum class Phase { AwaitingStart, Live, Leaving, Ended };
     /// What is being spoken, or is about to be.
     enum class Speaking { Nothing, Answer, Line };
 
@@ -186,6 +196,7 @@ private:
 
     // tools: callsession_tools.cpp
     void makeToolRunner();
+    void logTransfer(const providers::TransferTarget& target);
     void onToolCalled(int turn, const providers::ToolCall& call);
     void onToolFinished(const ToolOutcome& outcome);
     bool mayRunTools() const;
@@ -225,6 +236,12 @@ private:
     void showEnd(EndReason reason, const QDateTime& at);
     bool isTest() const;
 
+    static providers::UserTurn::Kind kindOf(TurnInput input);
+    // the end
+    void leave(EndReason reason);
+    void takeUp(TakenUp before);
+    void tellPassedOn();
+    void wrapUp();
     void logEvent(const QString& token, const QJsonObject& fields = {});
     void finish(EndReason reason, quint16 closeCode, const QString& closeReason);
 
@@ -298,6 +315,17 @@ private:
 
     QMap<QString, QString> m_facts;
     QString m_lastWords; // instead of the goodbye line; empty: that
+    QList<providers::PastTurn> m_past; // the last turns, for whoever takes the call up again
+    std::optional<TakenUp> m_comeBack; // of a call that was passed on
+    struct PassTo final {
+        providers::TransferTarget target;
+        QString summary;
+        bool byOperator = false;
+    };
+    std::optional<PassTo> m_passTo; // decided, and carried out with the end of the stream
+    bool m_passTold = false;
+    EndReason m_leaving = EndReason::None; // while Leaving
+    Instant m_leaveBy;
     quint64 m_badMessages = 0, m_streamErrors = 0;
     bool m_errorLogged = false, m_apologyOwed = false;
 };

@@ -7,23 +7,6 @@ namespace kav::session {
 
 // What the turn machine says, done.
 namespace {
-providers::UserTurn::Kind kindOf(TurnInput input)
-{
-    switch (input) {
-    case TurnInput::Opening:
-        return providers::UserTurn::Kind::Opening;
-    case TurnInput::Voice:
-        return providers::UserTurn::Kind::Voice;
-    case TurnInput::Keypad:
-        return providers::UserTurn::Kind::Keypad;
-    case TurnInput::Message:
-        return providers::UserTurn::Kind::Message;
-    case TurnInput::Silence:
-        return providers::UserTurn::Kind::Silence;
-    }
-    Q_UNREACHABLE();
-}
-
 QString nameOf(turn::CutBy by)
 {
     switch (by) {
@@ -39,6 +22,23 @@ QString nameOf(turn::CutBy by)
     Q_UNREACHABLE();
 }
 } // namespace
+
+providers::UserTurn::Kind CallSession::kindOf(TurnInput input)
+{
+    switch (input) {
+    case TurnInput::Opening:
+        return providers::UserTurn::Kind::Opening;
+    case TurnInput::Voice:
+        return providers::UserTurn::Kind::Voice;
+    case TurnInput::Keypad:
+        return providers::UserTurn::Kind::Keypad;
+    case TurnInput::Message:
+        return providers::UserTurn::Kind::Message;
+    case TurnInput::Silence:
+        return providers::UserTurn::Kind::Silence;
+    }
+    Q_UNREACHABLE();
+}
 
 void CallSession::perform(const turn::action::StateChanged& action)
 {
@@ -338,7 +338,17 @@ void CallSession::perform(const turn::action::PlayGoodbye& action)
 
 void CallSession::perform(const turn::action::EndCall& action)
 {
-    finish(action.reason, 1000, QStringLiteral("call ended"));
+    if (action.reason == EndReason::Completed && !m_asked.transferTo.number.isEmpty())
+        m_passTo = PassTo{m_asked.transferTo, m_asked.transferSummary, false};
+    const bool isThere = action.reason != EndReason::CallerHungUp && action.reason != EndReason::StreamLost;
+    if (!isThere) // who is gone cannot be passed on
+        m_passTo.reset();
+    const EndReason reason = m_passTo ? EndReason::Completed : action.reason;
+    // Kav's own test calls have no telephone.
+    if (isThere && m_context.settings.leaveWait > Milliseconds(0) && !isTest())
+        leave(reason);
+    else
+        finish(reason, 1000, QStringLiteral("call ended"));
 }
 
 void CallSession::perform(const turn::action::Note& action)

@@ -143,6 +143,20 @@ void CallSession::ask()
         onAnswerFinished(turn, m_expectation, true);
         return;
     }
+    if (m_comeBack && m_unasked->kind == providers::UserTurn::Kind::Opening
+        && m_context.providers->hasVoice(m_info)) {
+        const int turn = m_unasked->turn;
+        m_unasked.reset();
+        m_turn->asked = true;
+        m_expectationBefore = m_expectation;
+        m_messageInsteadOfAnswer = m_comeBack->takeMessage;
+        providers::Expectation next;
+        if (m_comeBack->takeMessage)
+            next.kind = providers::Expectation::Kind::Message;
+        m_answer->addText(m_comeBack->line);
+        onAnswerFinished(turn, next, false);
+        return;
+    }
     if (!haveConversation())
         return; // asked again on the next tick; the fallback's deadline stands
     m_messageInsteadOfAnswer = false;

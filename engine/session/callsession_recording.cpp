@@ -47,7 +47,8 @@ void CallSession::openConversation()
 {
     const bool isProtected =
         m_context.settings.openingProtected || (m_info.persona && m_info.persona->greetingProtected);
-    dispatch(turn::event::CallStarted{true, isProtected});
+    dispatch(turn::event::CallStarted{
+        true, isProtected, m_comeBack ? m_comeBack->before.shown.turn : 0, elapsed(m_started, m_now)});
 }
 
 void CallSession::noticeOver(bool wasHeard)

@@ -55,6 +55,16 @@ void CallSession::showStart()
     m_summary.language = m_info.language;
     m_summary.test = isTest();
     m_summary.startedAt = m_summary.stateSince = m_context.clock->wallNow();
+    if (m_comeBack) {
+        m_summary.startedAt = m_comeBack->before.shown.startedAt;
+        m_summary.turn = m_comeBack->before.shown.turn;
+        m_summary.lastGap = m_lastGap;
+        m_summary.interruptions = m_interruptions;
+    }
+    if (m_info.persona) {
+        for (const providers::TransferTarget& target : m_info.persona->transferTargets)
+            m_summary.transferTargets += logSafe(target.name, 60);
+    }
     m_summary.state = CallState::Greeting; // CallStarted is about to say so
     Q_EMIT summaryChanged(m_summary);
 }

@@ -5,6 +5,11 @@
 
 namespace kav::session {
 
+namespace {
+// What a call takes along when it is passed on.
+constexpr qsizetype MostPastTurns = 40, LongestPastText = 2000;
+} // namespace
+
 // What the caller hears: answers and the engine's own lines, on their way to playout.
 void CallSession::playLine(const QString& text, bool belongsToTurn)
 {
@@ -137,6 +142,10 @@ void CallSession::closeTurn()
     OpenTurn turn = *std::exchange(m_turn, std::nullopt);
     turn.record.latency = turn.latency.parts();
     ++m_turnsDone;
+    if (m_past.size() >= MostPastTurns)
+        m_past.removeFirst();
+    m_past.append({kindOf(turn.record.input), turn.record.callerText.left(LongestPastText),
+        turn.record.heardText.left(LongestPastText)});
     m_context.log({calllog::Entry::Kind::Turn, m_callId, turn.startedAt, calllog::turnToJson(turn.record)});
     showTurnClosed(turn);
     Q_EMIT turnEnded(turn.record);

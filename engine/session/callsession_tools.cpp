@@ -16,11 +16,12 @@ void CallSession::makeToolRunner()
     connect(m_tools.get(), &ToolRunner::finished, this, &CallSession::onToolFinished);
     connect(m_tools.get(), &ToolRunner::endCallWanted, this, [this] { m_asked.endCall = true; });
     connect(m_tools.get(), &ToolRunner::messageWanted, this, [this] { m_asked.takeMessage = true; });
-    connect(m_tools.get(), &ToolRunner::transferWanted, this, [this](const providers::TransferTarget& target) {
-        logEvent(QStringLiteral("TRANSFER"),
-            {{QStringLiteral("to"), logSafe(target.name, 60)}, {QStringLiteral("number"), maskNumber(target.number)}});
-        m_asked.transferTo = target;
-    });
+    connect(m_tools.get(), &ToolRunner::transferWanted, this,
+        [this](const providers::TransferTarget& target, const QString& summary) {
+            logTransfer(target);
+            m_asked.transferTo = target;
+            m_asked.transferSummary = summary;
+        });
     connect(m_tools.get(), &ToolRunner::keysWanted, this,
         [this](const QString& keys) { m_answer->addSound(media::dtmfTones(keys)); });
     connect(m_tools.get(), &ToolRunner::callersKeysWanted, this,
@@ -51,6 +52,12 @@ providers::Expectation CallSession::withKeypad(providers::Expectation next) cons
         next.keptFromModel = !keypad.modelSeesSecrets;
     }
     return next;
+}
+
+void CallSession::logTransfer(const providers::TransferTarget& target)
+{
+    logEvent(QStringLiteral("TRANSFER"),
+        {{QStringLiteral("to"), logSafe(target.name, 60)}, {QStringLiteral("number"), maskNumber(target.number)}});
 }
 
 void CallSession::onToolCalled(int turn, const providers::ToolCall& call)

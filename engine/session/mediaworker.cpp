@@ -113,13 +113,37 @@ void MediaWorker::connectAhead(const providers::CallInfo& call)
 void MediaWorker::command(quint64 ticket, const QString& callId, OperatorCommand command)
 {
     QMetaObject::invokeMethod(m_anchor.get(), [this, ticket, callId, command] {
-        CommandOutcome outcome = CommandOutcome::NoSuchCall;
-        // One that has ended is still here for a turn of the loop, and answers that it is not.
-        for (size_t i = 0; i < m_sessions.size() && outcome == CommandOutcome::NoSuchCall; ++i)
-            if (m_sessions[i]->callId() == callId)
-                outcome = m_sessions[i]->command(command);
-        Q_EMIT commandDone(ticket, outcome);
+        CallSession* const session = sessionOf(callId);
+        Q_EMIT commandDone(ticket, session ? session->command(command) : CommandOutcome::NoSuchCall);
     });
+}
+
+void MediaWorker::passOn(quint64 ticket, const QString& callId, const QString& targetName)
+{
+    QMetaObject::invokeMethod(m_anchor.get(), [this, ticket, callId, targetName] {
+        CallSession* const session = sessionOf(callId);
+        Q_EMIT commandDone(ticket, session ? session->passOn(targetName) : CommandOutcome::NoSuchCall);
+    });
+}
+
+void MediaWorker::release(const QString& callId)
+{
+    QMetaObject::invokeMethod(
+        m_anchor.get(),
+        [this, callId] {
+            if (CallSession* const session = sessionOf(callId))
+                session->release();
+        },
+        Qt::QueuedConnection);
+}
+
+/// One that has ended is still here for a turn of the loop; it answers that it is not.
+CallSession* MediaWorker::sessionOf(const QString& callId) const
+{
+    // A call may have a second session by then.
+    const auto found = std::find_if(m_sessions.crbegin(), m_sessions.crend(),
+        [&callId](const auto& session) { return session->callId() == callId; });
+    return found == m_sessions.crend() ? nullptr : found->get();
 }
 
 void MediaWorker::onConnected(net::WebSocket* socket)
@@ -135,6 +159,10 @@ void MediaWorker::onConnected(net::WebSocket* socket)
         call, &CallSession::transcriptChanged, this,
         [this, call](const TranscriptTurn& turn) { Q_EMIT turnShown(call->callId(), turn); }, Qt::DirectConnection);
     connect(call, &CallSession::interruptionEnded, this, &MediaWorker::interruptionEnded, Qt::DirectConnection);
+    connect(
+        call, &CallSession::lastWordsSaid, this, [this, call] { Q_EMIT lastWordsSaid(call->callId()); },
+        Qt::DirectConnection);
+    connect(call, &CallSession::passedOn, this, &MediaWorker::passedOn, Qt::DirectConnection);
     connect(call, &CallSession::providerUsed, this, &MediaWorker::providerUsed, Qt::DirectConnection);
     connect(
         call, &CallSession::ended, this,

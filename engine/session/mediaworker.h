@@ -47,6 +47,10 @@ public:
     void endWith(const QString& callId, EndReason reason, const QString& words);
     /// Any thread: does it to the call if it lives here; commandDone follows with the same ticket.
     void command(quint64 ticket, const QString& callId, OperatorCommand command);
+    /// The same, for passing a call on.
+    void passOn(quint64 ticket, const QString& callId, const QString& targetName);
+    /// Any thread: CallSession::release().
+    void release(const QString& callId);
 
 Q_SIGNALS:
     void callStarted(const QString& callId);
@@ -55,12 +59,15 @@ Q_SIGNALS:
     void turnShown(const QString& callId, const kav::TranscriptTurn& turn);
     void commandDone(quint64 ticket, kav::session::CommandOutcome outcome);
     void interruptionEnded(bool confirmed);
+    void lastWordsSaid(const QString& callId);
+    void passedOn(const kav::session::PassedOn& call);
     void providerUsed(const kav::providers::FailoverNews& news);
     void callEnded(const kav::session::CallEnd& end);
 
 private:
     void onConnected(net::WebSocket* socket);
     void beat();
+    CallSession* sessionOf(const QString& callId) const;
 
     const SessionContext m_context;
     const media::WorkerTick::Settings m_tickSettings;

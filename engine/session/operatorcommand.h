@@ -14,7 +14,8 @@ enum class OperatorCommand {
 enum class CommandOutcome {
     Done,
     NoSuchCall, ///< not live on any worker, or not any more
-    NothingToDo, ///< an interruption of an agent that has not the floor
+    NothingToDo, ///< an interruption of an agent that has not the floor; a call that ends anyway
+    NoSuchTarget, ///< nobody of that name can be passed a call on to
 };
 
 } // namespace kav::session

@@ -9,6 +9,7 @@
 #include "engine/providers/failover/callproviders.h"
 #include "engine/providers/http/httppool.h"
 #include "engine/providers/persona.h"
+#include "engine/session/passedon.h"
 #include "engine/turn/turnmachine.h"
 #include "shared/core/clock.h"
 
@@ -16,6 +17,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 namespace kav::session {
 
@@ -33,6 +35,9 @@ struct Settings final {
     QString language = QStringLiteral("en-US"); ///< when neither the stream nor a persona names one
     bool openingProtected = false; ///< the greeting cannot be interrupted
     Milliseconds startWait{10000}; ///< from the 101 to `start`
+    /// How long a stream stays open after its last words for whoever ends the telephone leg, or takes the call elsewhere;
+    /// 0: nobody does, and the stream is closed at once.
+    Milliseconds leaveWait{0};
     int badMessages = 50; ///< malformed messages of one stream before it is refused (1008)
 };
 
@@ -58,6 +63,8 @@ struct SessionContext final {
     std::function<std::shared_ptr<const providers::Persona>(const QString& calledNumber)> personaFor{};
     /// The one with that name; null where there is none. Without it nobody is named.
     std::function<std::shared_ptr<const providers::Persona>(const QString& name)> personaNamed{};
+    /// What was before, of a call that comes back to the agent; nothing: it is a new one.
+    std::function<std::optional<TakenUp>(const QString& callId)> takeUp{};
     std::function<void(const calllog::Entry&)> log;
     /// Reads the tag that the media gate gave to a stream's socket.
     std::function<StreamClaims(const QByteArray& tag)> claimsOf;

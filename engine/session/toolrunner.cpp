@@ -22,6 +22,7 @@ constexpr int MostCallsOfATurn = 16;
 constexpr size_t MostUnderWay = 4;
 constexpr qsizetype LongestToolAnswer = 16 * 1024; // bytes
 constexpr qsizetype MostKeys = 32;
+constexpr qsizetype LongestSummary = 600; // characters: half a minute, read aloud
 
 bool hasType(const QJsonValue& value, const QString& type)
 {
@@ -189,7 +190,8 @@ ToolRunner::Builtin ToolRunner::builtIn(const providers::ToolCall& call)
         return {QStringLiteral("What the caller says next is recorded. Ask for the message now."), {}};
     }
     if (call.name == QLatin1String("transfer"))
-        return transfer(call.arguments.value(QLatin1String("to")).toString().trimmed());
+        return transfer(call.arguments.value(QLatin1String("to")).toString().trimmed(),
+            call.arguments.value(QLatin1String("summary")).toString().simplified().left(LongestSummary));
     if (call.name == QLatin1String("send_dtmf"))
         return sendKeys(call.arguments.value(QLatin1String("digits")).toString());
     if (call.name == QLatin1String("ask_keys"))
@@ -236,7 +238,7 @@ QJsonValue ToolRunner::withSecrets(const QJsonValue& value) const
     return number >= 1 && number <= m_secrets.size() ? QJsonValue(m_secrets.at(number - 1)) : value;
 }
 
-ToolRunner::Builtin ToolRunner::transfer(const QString& to)
+ToolRunner::Builtin ToolRunner::transfer(const QString& to, const QString& summary)
 {
     const QList<providers::TransferTarget>& targets = m_persona->transferTargets;
     const providers::TransferTarget* found = to.isEmpty() && !targets.isEmpty() ? &targets.first() : nullptr;
@@ -255,8 +257,12 @@ ToolRunner::Builtin ToolRunner::transfer(const QString& to)
         return {{},
             QStringLiteral("there is nobody of that name; calls can be passed on to: ")
                 + names.join(QLatin1String(", "))};
-    Q_EMIT transferWanted(*found);
-    return {QStringLiteral("The caller is connected to %1 after your next words. Say so in one short sentence.")
+    Q_EMIT transferWanted(*found, summary);
+    return {(found->warm
+                    ? QStringLiteral("%1 is asked after your next words, and the caller waits meanwhile. Say so in one "
+                                     "short sentence.")
+                    : QStringLiteral("The caller is connected to %1 after your next words. Say so in one short "
+                                     "sentence."))
                 .arg(found->name),
         {}};
 }

@@ -54,7 +54,8 @@ Q_SIGNALS:
     // From inside run(): the session does these, at the latest when the answer to the turn has been heard.
     void endCallWanted();
     void messageWanted();
-    void transferWanted(const kav::providers::TransferTarget& target);
+    /// `summary`: for who is called; not for a log.
+    void transferWanted(const kav::providers::TransferTarget& target, const QString& summary);
     void keysWanted(const QString& keys);
     void callersKeysWanted(const kav::session::KeysWanted& wanted);
 
@@ -65,7 +66,7 @@ private:
         QString problem;
     };
     Builtin builtIn(const providers::ToolCall& call);
-    Builtin transfer(const QString& to);
+    Builtin transfer(const QString& to, const QString& summary);
     Builtin sendKeys(const QString& given);
     Builtin askKeys(const QJsonObject& arguments);
     QJsonValue withSecrets(const QJsonValue& value) const;

@@ -175,6 +175,8 @@ void TurnMachine::onCallStarted(const event::CallStarted& started)
     if (m_started)
         return;
     m_started = true;
+    m_turn = started.turnsBefore;
+    m_startedAt -= started.before;
     m_quietSince = m_waitingSince = m_now;
     if (!started.opening)
         return;

@@ -20,7 +20,8 @@ namespace kav::turn {
 // ---- events: what happened, in the order the session saw it ------------------------------------------------------
 namespace event {
     /// The stream is open and the call may begin. `opening` says that the agent speaks first.
-    struct CallStarted { bool opening = true; bool openingProtected = false; };
+    /// A call that is taken up again has `turnsBefore`, and has lasted `before`.
+    struct CallStarted { bool opening = true; bool openingProtected = false; int turnsBefore = 0; Milliseconds before { 0 }; };
     /// One 20 ms frame of the caller's audio was judged. Sent for every frame: the machine counts voice itself.
     /// Gaps in the stream (no packets in silence) are sent as unvoiced frames by the session, on the stream's own clock.
     struct Frame { bool voiced = false; };
@@ -220,7 +221,7 @@ private:
     Settings m_settings;
     Actions m_actions; ///< of the event at hand
     Instant m_now;
-    const Instant m_startedAt; ///< of the call
+    Instant m_startedAt; ///< of the call
     CallerVoice m_voice;
 
     TurnState m_state = TurnState::Listening;

@@ -4,20 +4,7 @@
 #include "shared/core/logging.h"
 #include "shared/core/masking.h"
 
-#include <QRegularExpression>
-
 namespace kav::webhooks {
-
-namespace {
-
-/// As Twilio takes it for a caller's id: a SIP address or "anonymous" is none.
-bool isTelephoneNumber(const QString& text)
-{
-    static const QRegularExpression shape(QStringLiteral("^\\+[1-9][0-9]{6,14}$"));
-    return shape.match(text).hasMatch();
-}
-
-} // namespace
 
 CallerLines CallerLines::english()
 {
@@ -78,8 +65,6 @@ CallWebhooks::CallWebhooks(
         {callStatusField, QStringLiteral("SequenceNumber")});
     add("/webhook/after_stream", [this](const Webhook& webhook, const Reply& reply) { afterStream(webhook, reply); },
         {callStatusField, QStringLiteral("StreamSid")});
-    add("/webhook/after_dial", [this](const Webhook& webhook, const Reply& reply) { afterDial(webhook, reply); },
-        {QStringLiteral("DialCallStatus")});
 }
 
 IncomingCall CallWebhooks::callOf(const Webhook& webhook) const
@@ -126,10 +111,13 @@ void CallWebhooks::incomingCall(const Webhook& webhook, const WebhookRouter::Rep
 std::vector<TwimlElement> CallWebhooks::connect(
     const IncomingCall& call, const PublicUrl& base, const QList<std::pair<QString, QString>>& more)
 {
-    setFate(call.callSid, Fate::Offered);
+    CallFate& fate = setFate(call.callSid, Fate::Offered);
+    fate.known = Known{call, base};
     StreamOffer offer;
     offer.url = base.stream(m_tokens.mint(call.callSid, call.accountSid, m_clock.wallNow()));
-    offer.action = base.webhook(QStringLiteral("/webhook/after_stream"));
+    // A second stream's end is not a repetition of the first one's.
+    offer.action = base.webhook(QStringLiteral("/webhook/after_stream"))
+        + (++fate.streams > 1 ? QStringLiteral("?n=%1").arg(fate.streams) : QString());
     offer.statusCallback = base.webhook(QStringLiteral("/webhook/stream_status"));
     offer.parameters = {{QStringLiteral("from"), call.from}, {QStringLiteral("to"), call.to},
         {QStringLiteral("direction"), call.direction}, {QStringLiteral("language"), call.language}};
@@ -172,22 +160,9 @@ void CallWebhooks::callStatus(const Webhook& webhook)
 
 void CallWebhooks::afterStream(const Webhook& webhook, const WebhookRouter::Reply& reply)
 {
-    const CallFate* known = fateOf(webhook.callSid);
-    if (known && known->fate == Fate::EndedInOrder && !known->dialTo.isEmpty()) {
-        TwimlElement dial = twimlVerb(QStringLiteral("Dial"));
-        const QString from = webhook.value(u"From"), to = webhook.value(u"To");
-        dial.with(QStringLiteral("action"), webhook.base.webhook(QStringLiteral("/webhook/after_dial")))
-            .with(QStringLiteral("method"), QStringLiteral("POST"))
-            .with(QStringLiteral("timeout"), QString::number(m_settings.dialTime.count()))
-            .with(QStringLiteral("callerId"),
-                isTelephoneNumber(from)     ? from
-                    : isTelephoneNumber(to) ? to
-                                            : QString());
-        dial.with(twimlVerb(QStringLiteral("Number"), known->dialTo));
-        qCInfo(lcWebhook).noquote() << webhook.callSid << "is passed on to" << maskNumber(known->dialTo);
-        reply(net::HttpResponse::xml(writeTwiml({dial})));
+    if (m_hooks.passedOn && m_hooks.passedOn(webhook, reply))
         return;
-    }
+    const CallFate* known = fateOf(webhook.callSid);
     const bool broke = known && known->fate == Fate::Broken;
     const bool apologise = known ? broke || known->fate == Fate::Offered : m_settings.servesEveryCall;
     if (!apologise) {
@@ -203,22 +178,6 @@ void CallWebhooks::afterStream(const Webhook& webhook, const WebhookRouter::Repl
     reply(net::HttpResponse::xml(writeTwiml({sayVerb(say.apology, say.language, say.voice), hangupVerb()})));
 }
 
-void CallWebhooks::afterDial(const Webhook& webhook, const WebhookRouter::Reply& reply)
-{
-    const QString status = webhook.value(u"DialCallStatus");
-    if (status == QLatin1String("completed") || status == QLatin1String("answered")) {
-        reply(net::HttpResponse::xml(writeTwiml({hangupVerb()})));
-        return;
-    }
-    const IncomingCall call = callOf(webhook);
-    if (goOn(Obstacle::NotAnswered, call, webhook, reply))
-        return;
-    qCWarning(lcWebhook).noquote() << call.callSid << "was passed on, and nobody answered:"
-                                   << loggableField(QStringLiteral("DialCallStatus"), status.left(20));
-    const CallerLines say = lines(call.ownNumber());
-    reply(net::HttpResponse::xml(writeTwiml({sayVerb(say.nobody, say.language, say.voice), hangupVerb()})));
-}
-
 CallerLines CallWebhooks::lines(const QString& to) const
 {
     return m_hooks.linesFor ? m_hooks.linesFor(to) : CallerLines::english();
@@ -229,9 +188,15 @@ void CallWebhooks::noteStreamAdmitted(const QString& callSid)
     setFate(callSid, Fate::Streaming);
 }
 
-void CallWebhooks::noteStreamEnded(const QString& callSid, bool inOrder, const QString& dialTo)
+void CallWebhooks::noteStreamEnded(const QString& callSid, bool inOrder)
 {
-    setFate(callSid, inOrder ? Fate::EndedInOrder : Fate::Broken).dialTo = dialTo;
+    setFate(callSid, inOrder ? Fate::EndedInOrder : Fate::Broken);
+}
+
+std::optional<CallWebhooks::Known> CallWebhooks::known(const QString& callSid) const
+{
+    const CallFate* fate = fateOf(callSid);
+    return fate ? fate->known : std::nullopt;
 }
 
 CallWebhooks::CallFate& CallWebhooks::setFate(const QString& callSid, Fate fate)
@@ -241,7 +206,7 @@ CallWebhooks::CallFate& CallWebhooks::setFate(const QString& callSid, Fate fate)
         (*known)->fate = fate;
         return **known;
     }
-    m_fates.push_back({callSid, fate, {}});
+    m_fates.push_back({callSid, fate, 0, {}});
     m_fateByCall.insert(callSid, std::prev(m_fates.end()));
     if (m_fates.size() > m_settings.callMemory) {
         m_fateByCall.remove(m_fates.front().callSid);

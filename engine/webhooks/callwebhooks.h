@@ -74,7 +74,6 @@ enum class Obstacle {
 ///     /webhook/stream_ended    204
 ///     /webhook/call_status     204
 ///     /webhook/after_stream    TwiML: how the call goes on when its stream is over
-///     /webhook/after_dial      TwiML: how it goes on when it was passed on
 ///
 /// Why <Connect> has an action, and why it is after_stream. Twilio runs the verbs after <Connect> whenever the stream
 /// is over, after a proper goodbye as much as after a failure, so an apology standing there would follow every goodbye.
@@ -84,9 +83,7 @@ enum class Obstacle {
 /// the same apology; they are what is left should Twilio go on in the document without asking. Nowhere stands a
 /// <Pause>.
 ///
-/// A call that is to be passed on has an orderly end too: after_stream then dials, as the caller where the caller has a
-/// number, else as the number that was called. What follows a <Dial> is said after a conversation as well, so it has an
-/// action of its own: after_dial hangs up where somebody answered, and says that nobody did where nobody did.
+/// A call that is passed on has an orderly end too: `passedOn` is asked first, see Transfers.
 ///
 /// A plain object, owned by the composition root, lives on the control thread.
 class CallWebhooks final {
@@ -95,7 +92,6 @@ public:
         std::size_t callMemory = 16'384; ///< calls whose stream's fate is remembered
         /// False in a fleet, where the action of another engine's call may come here: it then just hangs up.
         bool servesEveryCall = true;
-        std::chrono::seconds dialTime{25}; ///< how long a call that is passed on rings
     };
     /// All optional but linesFor's default is English. Called on the control thread, from within a request.
     struct Hooks final {
@@ -113,6 +109,13 @@ public:
         /// Takes the call over and replies, at once or later. False: it does not, nothing was replied, and the caller
         /// hears the line for it (with NoSpeech: is connected all the same).
         std::function<bool(Obstacle, const IncomingCall&, const Webhook&, const WebhookRouter::Reply&)> goOn{};
+        /// The stream of a call that is passed on is over. False: it is not passed on, and nothing was replied.
+        std::function<bool(const Webhook&, const WebhookRouter::Reply&)> passedOn{};
+    };
+    /// A call as it came in, while its stream's fate is remembered.
+    struct Known final {
+        IncomingCall call;
+        PublicUrl base;
     };
     struct Counters final {
         quint64 calls = 0, busy = 0;
@@ -123,12 +126,15 @@ public:
 
     /// What the rest of the engine knows of a call's stream; decides what after_stream answers.
     void noteStreamAdmitted(const QString& callSid);
-    /// `dialTo`: whom the call is passed on to, E.164; empty: nobody.
-    void noteStreamEnded(const QString& callSid, bool inOrder, const QString& dialTo = {});
+    void noteStreamEnded(const QString& callSid, bool inOrder);
+    std::optional<Known> known(const QString& callSid) const;
+    CallerLines lines(const QString& to) const;
+    /// Asks Hooks::goOn.
+    bool goOn(Obstacle obstacle, const IncomingCall& call, const Webhook& webhook, const WebhookRouter::Reply& reply);
+    /// The call as a webhook tells of it.
+    IncomingCall callOf(const Webhook& webhook) const;
     /// The verbs that connect the call's stream: for whoever brings a call back to the agent as well. `more` goes into
     /// the stream's parameters.
-    /// `call` as a webhook tells of it.
-    IncomingCall callOf(const Webhook& webhook) const;
     std::vector<TwimlElement> connect(
         const IncomingCall& call, const PublicUrl& base, const QList<std::pair<QString, QString>>& more = {});
 
@@ -139,16 +145,14 @@ private:
     struct CallFate final {
         QString callSid;
         Fate fate = Fate::Offered;
-        QString dialTo;
+        int streams = 0; ///< that were offered
+        std::optional<Known> known;
     };
 
     void incomingCall(const Webhook& webhook, const WebhookRouter::Reply& reply);
     void afterStream(const Webhook& webhook, const WebhookRouter::Reply& reply);
-    void afterDial(const Webhook& webhook, const WebhookRouter::Reply& reply);
     void streamStatus(const Webhook& webhook);
     void callStatus(const Webhook& webhook);
-    bool goOn(Obstacle obstacle, const IncomingCall& call, const Webhook& webhook, const WebhookRouter::Reply& reply);
-    CallerLines lines(const QString& to) const;
     CallFate& setFate(const QString& callSid, Fate fate);
     const CallFate* fateOf(const QString& callSid) const;
 

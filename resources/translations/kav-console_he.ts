@@ -398,6 +398,10 @@
         <translation>הסוכן נפרד מהמתקשר, ואי אפשר לקטוע זאת.</translation>
     </message>
     <message>
+        <source>The call was passed on: the agent is not in it.</source>
+        <translation>השיחה הועברה: הסוכן אינו משתתף בה.</translation>
+    </message>
+    <message>
         <source>The call is over.</source>
         <translation>השיחה הסתיימה.</translation>
     </message>
@@ -2763,6 +2767,21 @@ State of the line to the engine</extracomment>
         <source>Picked up</source>
         <extracomment>State of a call: it was picked up, and its sound is not there yet</extracomment>
         <translation>נענתה</translation>
+    </message>
+    <message>
+        <source>Passing on</source>
+        <extracomment>State of a call: it is being passed on, another telephone rings</extracomment>
+        <translation>בהעברה</translation>
+    </message>
+    <message>
+        <source>On hold</source>
+        <extracomment>State of a call: the caller waits while a person is asked to take it</extracomment>
+        <translation>בהמתנה</translation>
+    </message>
+    <message>
+        <source>With a person</source>
+        <extracomment>State of a call: the caller and a person talk, without the agent</extracomment>
+        <translation>עם נציג</translation>
     </message>
     <message>
         <source>Number busy</source>

@@ -123,13 +123,19 @@ QString callStateName(CallState state)
         return QStringLiteral("dialling");
     case CallState::Answered:
         return QStringLiteral("answered");
+    case CallState::Transferring:
+        return QStringLiteral("transferring");
+    case CallState::OnHold:
+        return QStringLiteral("on-hold");
+    case CallState::Transferred:
+        return QStringLiteral("transferred");
     }
     Q_UNREACHABLE();
 }
 
 std::optional<CallState> callStateFromName(QStringView name)
 {
-    for (int i = 0; i <= static_cast<int>(CallState::Answered); ++i) {
+    for (int i = 0; i <= static_cast<int>(CallState::Transferred); ++i) {
         const auto state = static_cast<CallState>(i);
         if (callStateName(state) == name)
             return state;

@@ -6,6 +6,7 @@
 #include <QList>
 #include <QMetaType>
 #include <QString>
+#include <QStringList>
 
 #include <array>
 #include <chrono>
@@ -72,6 +73,9 @@ enum class CallState {
     Queued, ///< to be placed: waits its turn, here or at Twilio
     Dialling, ///< placed; it does not ring yet
     Answered, ///< somebody or something took it; no conversation yet
+    Transferring, ///< it is being passed on: another telephone rings
+    OnHold, ///< the caller waits with music while a person is asked
+    Transferred, ///< caller and a person talk to one another, without the agent
 };
 Q_ENUM_NS(CallState)
 /// "ringing", "caller-speaking", ...: the wire form.
@@ -184,6 +188,7 @@ struct CallSummary final {
     QString placed{}; ///< of a call that this engine placed: what its placing is called; before it has a CallSid its id
     QString problem{}; ///< why it could not be placed, for a person; no number stands in it
     QString recording{}; ///< by whom it is recorded: "engine", "twilio"; empty: nobody
+    QStringList transferTargets{}; ///< to whom it can be passed on, by name; empty: to nobody
 
     bool operator==(const CallSummary&) const = default;
 };

@@ -24,6 +24,7 @@ template <> inline constexpr std::string_view Word<WatchCall> = "watch-call";
 template <> inline constexpr std::string_view Word<UnwatchCall> = "unwatch-call";
 template <> inline constexpr std::string_view Word<InterruptCall> = "interrupt-call";
 template <> inline constexpr std::string_view Word<EndCall> = "end-call";
+template <> inline constexpr std::string_view Word<TransferCall> = "transfer-call";
 template <> inline constexpr std::string_view Word<StartTestCall> = "start-test-call";
 template <> inline constexpr std::string_view Word<PlaceCall> = "place-call";
 template <> inline constexpr std::string_view Word<QueryLog> = "query-log";
@@ -113,6 +114,7 @@ template <typename A> void fields(A& a, typename A::template Ref<CallSummary> c)
     a.optional("placed", c.placed);
     a.optional("problem", c.problem);
     a.optional("recording", c.recording);
+    a.optional("transferTargets", c.transferTargets);
 }
 
 template <typename A> void fields(A& a, typename A::template Ref<LatencySpan> l)
@@ -271,6 +273,13 @@ template <typename A> void fields(A& a, typename A::template Ref<EndCall> c)
     a.field("id", c.id);
     a.field("call", c.call);
     a.field("now", c.now);
+}
+
+template <typename A> void fields(A& a, typename A::template Ref<TransferCall> c)
+{
+    a.field("id", c.id);
+    a.field("call", c.call);
+    a.field("to", c.to);
 }
 
 template <typename A> void fields(A& a, typename A::template Ref<StartTestCall> c)

@@ -79,6 +79,13 @@ struct EndCall final {
     bool now = false; ///< without the goodbye line
     bool operator==(const EndCall&) const = default;
 };
+/// Passes the call on to a person. Replied when the agent has let it go; how it goes on the call's state tells.
+struct TransferCall final {
+    qint64 id = 0;
+    QString call;
+    QString to; ///< one of CallSummary::transferTargets
+    bool operator==(const TransferCall&) const = default;
+};
 /// The engine calls itself as Twilio would. The result is a TestCallStarted. Lines are spoken one after another, each
 /// when the agent is silent; with a WAV file that instead; then keys; then the caller hangs up when the agent is done.
 struct StartTestCall final {
@@ -155,8 +162,8 @@ struct UnknownMessage final {
     bool operator==(const UnknownMessage&) const = default;
 };
 
-using ToEngine = std::variant<Hello, Ping, Resync, WatchCall, UnwatchCall, InterruptCall, EndCall, StartTestCall,
-    PlaceCall, QueryLog, QueryCall, WarmService, QueryRequests, WatchRequests, UnwatchRequests, UnknownMessage>;
+using ToEngine = std::variant<Hello, Ping, Resync, WatchCall, UnwatchCall, InterruptCall, EndCall, TransferCall,
+    StartTestCall, PlaceCall, QueryLog, QueryCall, WarmService, QueryRequests, WatchRequests, UnwatchRequests, UnknownMessage>;
 
 // ---- engine -> console ------------------------------------------------------------------------------------------------
 

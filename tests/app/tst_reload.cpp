@@ -156,7 +156,7 @@ private Q_SLOTS:
         QVERIFY(caller.twilio.closedByEngine);
         // Asked the instant it sees the close, the engine knows whom to dial.
         const RawResponse answer = kav.webhook("after_stream", caller.twilio.ids());
-        QVERIFY2(answer.body.contains("<Number>+15551239876</Number>"), answer.body.constData());
+        QVERIFY2(answer.body.contains(">+15551239876</Number>"), answer.body.constData());
     }
 
 private:

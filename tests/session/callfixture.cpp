@@ -158,6 +158,7 @@ Call::Call(const Setup& setup)
     }
 
     auto channel = std::make_unique<ScriptedChannel>();
+    m_context.takeUp = [this](const QString&) { return takenUp; };
     m_channel = channel.get();
     m_session = std::make_unique<session::CallSession>(std::move(channel), setup.claims, m_context);
     QObject::connect(
@@ -167,13 +168,17 @@ Call::Call(const Setup& setup)
                 m_voice = 0ms;
             m_isInvited = m_isInvited && to != TurnState::Thinking;
         });
+    QObject::connect(
+        m_session.get(), &session::CallSession::lastWordsSaid, m_session.get(), [this] { lastWordsSaid = true; });
+    QObject::connect(m_session.get(), &session::CallSession::passedOn, m_session.get(),
+        [this](const session::PassedOn& call) { passedOn = call; });
     QObject::connect(m_session.get(), &session::CallSession::turnEnded, m_session.get(),
         [this](const TurnRecord& turn) { turns.append(turn); });
     QObject::connect(
         m_session.get(), &session::CallSession::ended, m_session.get(), [this](const session::CallEnd& how) {
             if (end)
                 qFatal("a call ended twice");
-            if (!summaries.isEmpty() && summaries.last().state != CallState::Ended)
+            if (!how.passedOn && !summaries.isEmpty() && summaries.last().state != CallState::Ended)
                 qFatal("a call ended before operators were told");
             end = how;
         });

@@ -87,6 +87,9 @@ public:
     QList<QJsonObject> events(const QString& token) const;
     QList<TurnRecord> turns;
     std::optional<session::CallEnd> end;
+    std::optional<session::PassedOn> passedOn;
+    bool lastWordsSaid = false;
+    std::optional<session::TakenUp> takenUp; ///< set before start(): the call comes back
     QList<calllog::Entry> log;
     StandInConversation* conversation = nullptr; ///< opened last
     QTemporaryDir directory; ///< of messages and recordings

@@ -106,7 +106,7 @@ private Q_SLOTS:
         call.start();
         QVERIFY(call.untilEnded());
         QCOMPARE(call.end->reason, EndReason::Completed);
-        QVERIFY(call.end->transferTo.isEmpty());
+        QVERIFY(!call.end->passedOn);
         QCOMPARE(call.turns.last().heardText, u"Goodbye to you."_s);
         QVERIFY(call.events(u"TOOL"_s).first().value(u"ok"_s).toBool());
         QCOMPARE(call.events(u"TOOL"_s).first().value(u"name"_s).toString(), u"end_call"_s);
@@ -121,7 +121,8 @@ private Q_SLOTS:
         QVERIFY(!call.end);
         QVERIFY(call.untilEnded());
         QCOMPARE(call.end->reason, EndReason::Completed);
-        QCOMPARE(call.end->transferTo, u"+15551239876"_s);
+        QVERIFY(call.end->passedOn && call.passedOn);
+        QCOMPARE(call.passedOn->target.number, u"+15551239876"_s);
         QCOMPARE(call.turns.last().heardText, u"I will connect you."_s);
         QCOMPARE(call.events(u"TRANSFER"_s).first().value(u"to"_s).toString(), u"sales"_s);
         for (const calllog::Entry& entry : call.log)
@@ -133,7 +134,8 @@ private Q_SLOTS:
         Call call({.answers = {calls({}, u"transfer"_s)}, .persona = m_persona});
         call.start();
         QVERIFY(call.untilEnded());
-        QCOMPARE(call.end->transferTo, u"+15551239876"_s);
+        QVERIFY(call.end->passedOn && call.passedOn);
+        QCOMPARE(call.passedOn->target.number, u"+15551239876"_s);
         QVERIFY(!call.tokens().contains(u"GOODBYE"_s));
         const StandInTextToSpeech voice;
         QVERIFY(soundOf(call).startsWith(voice.audioOf(Lines.filler)));
@@ -152,7 +154,7 @@ private Q_SLOTS:
         call.stop();
         QVERIFY(call.end);
         QCOMPARE(call.end->reason, EndReason::CallerHungUp);
-        QVERIFY(call.end->transferTo.isEmpty());
+        QVERIFY(!call.end->passedOn);
     }
 
     void tonesAreHeardInTheirPlaceAndAreNotWords()

@@ -335,7 +335,9 @@ private:
         connect(runner, &ToolRunner::endCallWanted, this, [this] { m_wanted += u"end"_s; });
         connect(runner, &ToolRunner::messageWanted, this, [this] { m_wanted += u"message"_s; });
         connect(runner, &ToolRunner::transferWanted, this,
-            [this](const providers::TransferTarget& target) { m_wanted += target.number; });
+            [this](const providers::TransferTarget& target, const QString& summary) {
+                m_wanted += target.number + (summary.isEmpty() ? QString() : u':' + summary);
+            });
         connect(runner, &ToolRunner::keysWanted, this, [this](const QString& keys) { m_wanted += u"keys:"_s + keys; });
     }
     void run(const QString& name, const QJsonObject& arguments = {})

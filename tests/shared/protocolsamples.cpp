@@ -177,6 +177,7 @@ QList<ProtocolSample> protocolSamples()
         toEngine("unwatch-call", UnwatchCall{8, call}),
         toEngine("interrupt-call", InterruptCall{9, call}),
         toEngine("end-call", EndCall{10, call, true}),
+        toEngine("transfer-call", TransferCall{15, call, QStringLiteral("sales")}),
         toEngine("start-test-call",
             StartTestCall{11, {QStringLiteral("Hello."), QStringLiteral("I want an appointment.")},
                 QByteArray("RIFF\0\xff", 6), QStringLiteral("12#")}),

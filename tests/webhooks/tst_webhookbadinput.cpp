@@ -24,7 +24,7 @@ const QString CallerNumber = u"+972501234567"_s, CalledNumber = u"+97231234567"_
 
 /// Every route under /webhook/. A route that is added is added here, and the tables below cover it.
 const QList<QByteArray> Routes{"/webhook/incoming_call", "/webhook/stream_status", "/webhook/stream_ended",
-    "/webhook/call_status", "/webhook/after_stream", "/webhook/after_dial"};
+    "/webhook/call_status", "/webhook/after_stream"};
 
 /// Every parameter that Twilio sends to one of them or to its kin, with an ordinary value.
 const QList<FormField> Parameters{
