@@ -73,6 +73,8 @@ private Q_SLOTS:
     }
     void cleanup()
     {
+        if (QTest::currentTestFailed() && m_twilio && !m_call.isEmpty())
+            qInfo().noquote() << u"the caller's leg:\n"_s + heard(call());
         if (m_kav)
             m_kav->stop();
         m_twilio.reset();
@@ -198,7 +200,7 @@ private Q_SLOTS:
         start();
         person("wait-agent-speaking\nwait 300ms\ndtmf 1\nwait 2s\nhangup");
         callIn("wait-end within 60s");
-        QTRY_VERIFY_WITH_TIMEOUT(m_twilio->callTo(Sales) && !m_twilio->callTo(Sales)->conference.isEmpty(), 25000);
+        QTRY_VERIFY_WITH_TIMEOUT(m_twilio->callTo(Sales) && !m_twilio->callTo(Sales)->conference.isEmpty(), 20000);
         const QString room = m_twilio->callTo(Sales)->conference;
         QCOMPARE(m_twilio->conference(room).size(), 2);
         QVERIFY2(heard(*m_twilio->callTo(Sales)).contains(u"Dana asks about her bill."_s),
