@@ -29,7 +29,7 @@ void require(bool condition)
 // would send it.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
 {
-    static TwilioParser parser; // reused, as a worker does
+    static TwilioParser parser, echoParser; // reused, as a worker does
     parser.setStream({});
     quint64 samples = 0;
     InboundAudio audio({}, [&samples](const InboundFrame& frame) { samples += frame.pcm.size(); });
@@ -67,9 +67,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
             audio.push(*media, now);
         } else if (const auto* mark = std::get_if<MarkMessage>(&*message)) {
             playout.onMark(mark->name, now);
+            // The name is the stream's too, so that what is escaped there must come back as itself as well.
             TwilioWriter writer(mark->name);
+            echoParser.setStream(mark->name);
             const QByteArray echo = writer.mark(mark->name).toUtf8();
-            const auto back = parser.parse(echo);
+            const auto back = echoParser.parse(echo);
             if (echo.size() <= TwilioParser::LongestMessage)
                 require(back.ok() && std::get<MarkMessage>(*back).name == mark->name);
         } else if (const auto* start = std::get_if<StartMessage>(&*message)) {
