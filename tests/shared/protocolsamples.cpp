@@ -45,9 +45,11 @@ ServiceStatus idleService()
 /// Ended, so that nothing is left out.
 CallSummary endedCall()
 {
-    return {QStringLiteral("CA5b1c"), QStringLiteral("+97250*****17"), QStringLiteral("+9723*****00"),
+    CallSummary call{QStringLiteral("CA5b1c"), QStringLiteral("+97250*****17"), QStringLiteral("+9723*****00"),
         QStringLiteral("inbound"), QStringLiteral("he-IL"), false, at(0), CallState::Ended, at(95.25), 4, 780ms, 1,
-        EndReason::CallerHungUp, at(95.25), QStringLiteral("engine")};
+        EndReason::CallerHungUp, at(95.25)};
+    call.recording = QStringLiteral("engine");
+    return call;
 }
 
 /// One that was to be placed, and could not be.
@@ -57,6 +59,7 @@ CallSummary unplacedCall()
     call.id = call.placed = QStringLiteral("OUT00c0ffee00c0ffee");
     call.direction = QStringLiteral("outbound-api");
     call.reason = EndReason::Failed;
+    call.recording.clear();
     call.problem = QStringLiteral("api.twilio.com answered 400: the number is not verified (21219)");
     return call;
 }
