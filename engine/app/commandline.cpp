@@ -9,6 +9,13 @@
 namespace kav::app {
 namespace {
 
+const QString& names()
+{
+    static const QString all =
+        QStringLiteral("serve, migrate, call, calls, inspect, recordings, doctor, example-config, help, version");
+    return all;
+}
+
 std::optional<Command> commandOf(QStringView word)
 {
     if (word == QLatin1String("serve"))
@@ -44,10 +51,9 @@ Result<CommandLine> parseCommandLine(const QStringList& args)
         const std::optional<Command> command = commandOf(args.first());
         if (!command) {
             return Error{Error::Code::Invalid,
-                QStringLiteral("unknown command '%1'%2 (serve, migrate, call, calls, recordings, inspect, doctor, example-config, help, version)")
-                    .arg(logSafe(args.first(), 40),
-                        suggestion(args.first(),
-                            QStringLiteral("serve migrate call calls recordings inspect doctor example-config help version").split(QLatin1Char(' ')))),
+                QStringLiteral("unknown command '%1'%2 (%3)")
+                    .arg(logSafe(args.first(), 40), suggestion(args.first(), names().split(QLatin1String(", "))),
+                        names()),
                 {}};
         }
         line.command = *command;
