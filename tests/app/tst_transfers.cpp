@@ -324,8 +324,10 @@ private:
         // The engine takes its port, and Twilio learns it; the other way round for Twilio's.
         config.twilioAuthToken = u"test_token"_s;
         m_twilio = std::make_unique<FakeTwilioService>(m_kav->clock, QString());
-        if (m_haveRest)
-            config.twilioAccountSid = m_twilio->accountSid;
+        if (m_haveRest) {
+            config.twilioAccountSid = config.rest.accountSid = m_twilio->accountSid;
+            config.rest.authToken = m_twilio->authToken;
+        }
         config.callLog.bootstrap = true;
         config.rest.apiUrl = m_twilio->apiUrl().toString();
         m_kav->serve();
