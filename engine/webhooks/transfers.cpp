@@ -356,8 +356,8 @@ void Transfers::callHuman(Open& open)
             Qt::QueuedConnection);
         return;
     }
-    call.url = QUrl(address(open, *base, "human"));
-    call.statusCallback = QUrl(address(open, *base, "human_status"));
+    call.url = QUrl(humanAddress(open, *base, "human"));
+    call.statusCallback = QUrl(humanAddress(open, *base, "human_status"));
     const auto seconds = [](Milliseconds length) { return std::chrono::duration_cast<std::chrono::seconds>(length); };
     call.ring = seconds(targetOf(open).rules.ring);
     call.longest = seconds(targetOf(open).rules.longest) + std::chrono::minutes(2);

@@ -75,6 +75,8 @@ private Q_SLOTS:
     {
         if (QTest::currentTestFailed() && m_twilio && !m_call.isEmpty())
             qInfo().noquote() << u"the caller's leg:\n"_s + heard(call());
+        if (QTest::currentTestFailed() && m_twilio && m_twilio->callTo(Sales))
+            qInfo().noquote() << u"the person's leg:\n"_s + heard(*m_twilio->callTo(Sales));
         if (m_kav)
             m_kav->stop();
         m_twilio.reset();
