@@ -93,6 +93,7 @@ public:
     /// Streams let in and not over, those included whose handshake is still under way: of all workers, or of one.
     int liveCalls(std::optional<int> worker = {}) const { return m_streams.open(m_clock.now(), worker); }
     std::optional<int> workerOf(const QString& callId) const { return m_streams.workerOf(callId); }
+    QList<QByteArray> webhookPaths() const { return m_router.paths(); }
     const webhooks::RequestGuard& guard() const { return m_guard; }
     const webhooks::MediaGate& gate() const { return m_gate; }
     /// Of the whole port, consoles and pages included.

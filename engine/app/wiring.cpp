@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/app/wiring.h"
 
+#include <QHash>
+
 #include <algorithm>
 
 namespace kav::app {
@@ -11,27 +13,29 @@ static_assert(std::ranges::equal(metrics::WorkerCounters::LatenessBounds, media:
 
 metrics::Route routeOf(const QByteArray& path)
 {
-    if (path == "/healthz")
-        return metrics::Route::Healthz;
-    if (path == "/readyz")
-        return metrics::Route::Readyz;
-    if (path == "/version")
-        return metrics::Route::Version;
-    if (path == "/metrics")
-        return metrics::Route::Metrics;
-    if (path.startsWith("/webhook/incoming_call"))
-        return metrics::Route::IncomingCall;
-    if (path.startsWith("/webhook/stream_status"))
-        return metrics::Route::StreamStatus;
-    if (path.startsWith("/webhook/stream_ended"))
-        return metrics::Route::StreamEnded;
-    if (path.startsWith("/webhook/call_status"))
-        return metrics::Route::CallStatus;
+    using metrics::Route;
+    static const QHash<QByteArray, Route> routes{
+        {"/healthz", Route::Healthz},
+        {"/readyz", Route::Readyz},
+        {"/version", Route::Version},
+        {"/metrics", Route::Metrics},
+        {"/webhook/incoming_call", Route::IncomingCall},
+        {"/webhook/stream_status", Route::StreamStatus},
+        {"/webhook/stream_ended", Route::StreamEnded},
+        {"/webhook/call_status", Route::CallStatus},
+        {"/webhook/after_stream", Route::AfterStream},
+        {"/webhook/after_dial", Route::AfterDial},
+        {"/webhook/outbound_call", Route::OutboundCall},
+        {"/webhook/amd", Route::Amd},
+        {"/webhook/recording_status", Route::RecordingStatus},
+        {"/console", Route::Console},
+    };
     if (path.startsWith("/media/"))
-        return metrics::Route::Media;
-    if (path == "/console")
-        return metrics::Route::Console;
-    return metrics::Route::Other;
+        return Route::Media;
+    QByteArray name = path;
+    while (name.startsWith("/webhook/") && name.endsWith('/')) // as the router reads it
+        name.chop(1);
+    return routes.value(name, Route::Other);
 }
 
 metrics::Stage stageOf(providers::Stage stage)

@@ -27,6 +27,11 @@ enum class Route {
     StreamStatus,
     StreamEnded,
     CallStatus,
+    AfterStream,
+    AfterDial,
+    OutboundCall,
+    Amd,
+    RecordingStatus,
     Media,
     Console,
     Other

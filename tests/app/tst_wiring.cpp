@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "engine/app/phoneline.h"
 #include "engine/app/wiring.h"
+#include "tests/support/fakeclock.h"
 
 #include <QTest>
 
@@ -18,6 +20,7 @@ private Q_SLOTS:
     void theStoreIsALamp();
     void everyStageIsAService();
     void aFailedQuerySaysWhatOneCanDo();
+    void everyWebhookHasAFigureOfItsOwn();
 };
 
 void tst_Wiring::aProvidersStateIsALamp_data()
@@ -115,6 +118,25 @@ void tst_Wiring::aFailedQuerySaysWhatOneCanDo()
     QCOMPARE(of(Error::Code::LimitExceeded), protocol::ErrorCode::Unavailable); // later perhaps
     QCOMPARE(of(Error::Code::Invalid), protocol::ErrorCode::NotPossible);
     QCOMPARE(of(Error::Code::Internal), protocol::ErrorCode::Internal);
+}
+
+void tst_Wiring::everyWebhookHasAFigureOfItsOwn()
+{
+    test::FakeClock clock;
+    const PhoneLine phone(Config(), clock, {});
+    QSet<metrics::Route> seen;
+    for (const QByteArray& path : phone.webhookPaths()) {
+        const metrics::Route route = routeOf(path);
+        QVERIFY2(route != metrics::Route::Other, path.constData());
+        QVERIFY2(!seen.contains(route), path.constData());
+        QCOMPARE(routeOf(path + '/'), route);
+        QCOMPARE(routeOf(path + "_of_tomorrow"), metrics::Route::Other);
+        seen += route;
+    }
+    QVERIFY(seen.size() > 6);
+    QCOMPARE(routeOf("/webhook/"), metrics::Route::Other);
+    QCOMPARE(routeOf("/media/twilio"), metrics::Route::Media);
+    QCOMPARE(routeOf("/console"), metrics::Route::Console);
 }
 
 QTEST_GUILESS_MAIN(tst_Wiring)
