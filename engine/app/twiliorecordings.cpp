@@ -115,12 +115,14 @@ void TwilioRecordings::remove(const session::StoredSound& sound)
 
 void TwilioRecordings::onStatus(const webhooks::Webhook& webhook)
 {
-    const QString status = webhook.value(u"RecordingStatus");
-    const QString sid = logSafe(webhook.value(u"RecordingSid"), 40);
+    const auto loggable = [&webhook](const QString& name) {
+        return webhooks::loggableField(name, webhook.value(name).left(40));
+    };
+    const QString status = loggable(QStringLiteral("RecordingStatus"));
     QJsonObject more;
     if (const auto seconds = webhook.number(u"RecordingDuration"))
         more.insert(QStringLiteral("seconds"), *seconds);
-    note(webhook.callSid, logSafe(status, 40), sid, more);
+    note(webhook.callSid, status, loggable(QStringLiteral("RecordingSid")), more);
     const auto call = m_calls.find(webhook.callSid);
     if (status != QLatin1String("in-progress") && call != m_calls.end() && call->waiting.isEmpty())
         m_calls.erase(call);
@@ -144,7 +146,7 @@ webhooks::WebhookRouter::Route TwilioRecordings::route(std::function<void(const 
     route.handle = [onStatus = std::move(onStatus)](
                        const webhooks::Webhook& webhook, const webhooks::WebhookRouter::Reply& reply) {
         onStatus(webhook);
-        reply(net::HttpResponse::text(200, {}));
+        reply(net::HttpResponse::empty(204));
     };
     return route;
 }

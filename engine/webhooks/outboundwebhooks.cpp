@@ -2,7 +2,6 @@
 #include "engine/webhooks/outboundwebhooks.h"
 
 #include "shared/core/logging.h"
-#include "shared/core/masking.h"
 
 namespace kav::webhooks {
 
@@ -54,7 +53,7 @@ void OutboundWebhooks::answeredBy(const Webhook& webhook)
 {
     AnsweredBy answer;
     answer.call = m_calls.callOf(webhook);
-    answer.word = logSafe(webhook.value(u"AnsweredBy"), 30);
+    answer.word = loggableField(QStringLiteral("AnsweredBy"), webhook.value(u"AnsweredBy").left(30));
     answer.what = whatAnswered(answer.word);
     answer.took = std::chrono::milliseconds(webhook.number(u"MachineDetectionDuration").value_or(0));
     qCInfo(lcWebhook).noquote() << webhook.callSid << "was answered by:" << answer.word;
