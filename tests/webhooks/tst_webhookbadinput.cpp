@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "engine/app/twiliorecordings.h"
 #include "engine/telephony/twimldocument.h"
 #include "engine/webhooks/callwebhooks.h"
+#include "engine/webhooks/outboundwebhooks.h"
 #include "tests/support/fakeclock.h"
 #include "tests/webhooks/requests.h"
 
@@ -24,7 +26,8 @@ const QString CallerNumber = u"+972501234567"_s, CalledNumber = u"+97231234567"_
 
 /// Every route under /webhook/. A route that is added is added here, and the tables below cover it.
 const QList<QByteArray> Routes{"/webhook/incoming_call", "/webhook/stream_status", "/webhook/stream_ended",
-    "/webhook/call_status", "/webhook/after_stream"};
+    "/webhook/call_status", "/webhook/after_stream", "/webhook/outbound_call", "/webhook/amd",
+    "/webhook/recording_status"};
 
 /// Every parameter that Twilio sends to one of them or to its kin, with an ordinary value.
 const QList<FormField> Parameters{
@@ -197,6 +200,7 @@ struct Desk final {
     int hooks = 0;
     WebhookRouter router;
     CallWebhooks calls;
+    OutboundWebhooks outbound;
 
     explicit Desk(bool asPublic = true)
         : isPublic(asPublic)
@@ -216,7 +220,12 @@ struct Desk final {
                   .streamStatus = [this](const StreamStatus&) { ++hooks; },
                   .streamEnded = [this](const QString&) { ++hooks; },
                   .callStatus = [this](const CallStatus&) { ++hooks; }})
+        , outbound(router, calls,
+              {.hasRoom = [] { return true; },
+                  .answered = [this](const IncomingCall&) { ++hooks; },
+                  .answeredBy = [this](const AnsweredBy&) { ++hooks; }})
     {
+        router.add(app::TwilioRecordings::route([this](const Webhook&) { ++hooks; }));
     }
 
     net::HttpResponse post(const QByteArray& path, const QByteArray& body, bool isSigned = true)
@@ -435,7 +444,8 @@ void tst_WebhookBadInput::numbersForNames()
         Desk desk;
         const LogLines log;
         const QByteArray body =
-            "%2B972501234567=x&tel%3A%2B972501234567=y&" + telephony::FormBody(test::callFields()).encode();
+            "%2B972501234567=x&tel%3A%2B972501234567=y&AnsweredBy=human&RecordingSid=RE1&RecordingStatus=completed&"
+            + telephony::FormBody(test::callFields()).encode();
         QVERIFY(desk.post(route, body).status < 300);
         const QString problem = logProblem(QJsonValue(desk.log.front().data));
         QVERIFY2(problem.isEmpty(), qPrintable(problem));
