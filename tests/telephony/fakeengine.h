@@ -43,11 +43,15 @@ public:
         : m_streamServer(QStringLiteral("fake"), QWebSocketServer::NonSecureMode)
     {
         m_http.listen(QHostAddress::LocalHost);
-        m_streamServer.listen(QHostAddress::LocalHost);
+        m_streamTcp.listen(QHostAddress::LocalHost);
         connect(&m_http, &QTcpServer::newConnection, this, [this] {
             QTcpSocket* socket = m_http.nextPendingConnection();
             connect(socket, &QTcpSocket::readyRead, this, [this, socket] { read(socket); });
             connect(socket, &QTcpSocket::disconnected, socket, &QObject::deleteLater);
+        });
+        connect(&m_streamTcp, &QTcpServer::newConnection, this, [this] {
+            m_streamSocket = m_streamTcp.nextPendingConnection();
+            m_streamServer.handleConnection(m_streamSocket);
         });
         connect(&m_streamServer, &QWebSocketServer::newConnection, this, [this] {
             stream = m_streamServer.nextPendingConnection();
@@ -77,7 +81,7 @@ public:
     int closeCode = 0;
 
     quint16 httpPort() const { return m_http.serverPort(); }
-    quint16 streamPort() const { return m_streamServer.serverPort(); }
+    quint16 streamPort() const { return m_streamTcp.serverPort(); }
     QUrl webhook() const { return QUrl(QStringLiteral("http://127.0.0.1:%1/webhook/incoming_call").arg(httpPort())); }
     QByteArray base() const { return "http://127.0.0.1:" + QByteArray::number(httpPort()); }
     QByteArray streamUrl() const { return "wss://127.0.0.1:" + QByteArray::number(streamPort()) + "/media/TOKEN"; }
@@ -99,6 +103,13 @@ public:
     }
     void mark(const QString& name) { stream->sendTextMessage(media::TwilioWriter(start.streamSid).mark(name)); }
     void clear() { stream->sendTextMessage(media::TwilioWriter(start.streamSid).clear()); }
+    /// Ends the stream by the closing handshake, as engines do. QWebSocket::close() does not wait for the answer: frames
+    /// that it has not read then reset the connection, and with luck before the caller has read that it was closed.
+    void close(quint16 code = 1000)
+    {
+        m_streamSocket->write(
+            QByteArray("\x88\x02", 2) + static_cast<char>(code >> 8) + static_cast<char>(code & 0xff));
+    }
     QList<Request> requestsTo(const QByteArray& path) const
     {
         QList<Request> found;
@@ -173,6 +184,8 @@ private:
     }
 
     QTcpServer m_http;
+    QTcpServer m_streamTcp;
+    QPointer<QTcpSocket> m_streamSocket;
     QWebSocketServer m_streamServer;
     QHash<QTcpSocket*, QByteArray> m_buffers;
     media::TwilioParser m_parser;

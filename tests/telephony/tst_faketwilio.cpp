@@ -52,7 +52,7 @@ void tst_FakeTwilio::returnsMarksAsTheyArePlayed()
     QCOMPARE(twilio.heard, QByteArray(800, 'x'));
     QCOMPARE(twilio.mediaMessages, 5);
     QTRY_VERIFY((twilio.advance(), engine.events.contains(u"mark m"_s)));
-    engine.stream->close(QWebSocketProtocol::CloseCodeGoingAway);
+    engine.close(QWebSocketProtocol::CloseCodeGoingAway);
     QTRY_VERIFY(twilio.isClosed);
     QVERIFY(twilio.closedByEngine);
     QCOMPARE(twilio.closeCode, quint16(1001));

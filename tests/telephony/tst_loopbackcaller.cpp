@@ -97,7 +97,7 @@ void tst_LoopbackCaller::aCallGoesThrough()
         // It listens to the caller, then says goodbye.
         QObject::connect(call.engine.stream, &QWebSocket::textMessageReceived, &call.engine, [&call] {
             if (call.engine.heard.count(char(0xff)) < call.engine.heard.size() - 1500)
-                call.engine.stream->close();
+                call.engine.close();
         });
     };
     QVERIFY(call.run());
@@ -153,7 +153,7 @@ void tst_LoopbackCaller::theHandshakeIsTwilios()
     QNetworkRequest seen;
     call.engine.onStart = [&] {
         seen = call.engine.stream->request();
-        call.engine.stream->close();
+        call.engine.close();
     };
     QVERIFY(call.run());
     QCOMPARE(seen.rawHeader("User-Agent"), QByteArray("Twilio.TmeWs/1.0"));
@@ -172,7 +172,7 @@ void tst_LoopbackCaller::everythingIsSigned()
     QByteArray upgradeSignature;
     call.engine.onStart = [&] {
         upgradeSignature = call.engine.stream->request().rawHeader("x-twilio-signature");
-        call.engine.stream->close();
+        call.engine.close();
     };
     QVERIFY(call.run());
     QVERIFY2(call.outcome().ok, qPrintable(call.outcome().reason));
@@ -227,7 +227,7 @@ void tst_LoopbackCaller::marksComeBackWhenTheAudioHasBeenHeard()
     call.engine.onMark = [&](const QString& name) {
         (name == u"empty" ? immediate : played) = timer.elapsed();
         if (name == u"played")
-            call.engine.stream->close();
+            call.engine.close();
     };
     QVERIFY(call.run());
     QVERIFY(immediate >= 0 && immediate <= played);
@@ -246,7 +246,7 @@ void tst_LoopbackCaller::clearStopsTheSoundAndReturnsTheMarks()
     };
     call.engine.onMark = [&](const QString& name) {
         if (name == u"two")
-            call.engine.stream->close();
+            call.engine.close();
     };
     QVERIFY(call.run());
     QVERIFY2(call.outcome().ok, qPrintable(call.outcome().reason));
@@ -291,7 +291,7 @@ void tst_LoopbackCaller::theActionDecidesHowTheCallGoesOn()
     Call call;
     call.engine.answerWithStream(" action=\"/webhook/after_stream\"", "<Say>Sorry</Say>");
     call.engine.answers["/webhook/after_stream"].body = "<Response><Say>Until next time</Say><Hangup/></Response>";
-    call.engine.onStart = [&] { call.engine.stream->close(); };
+    call.engine.onStart = [&] { call.engine.close(); };
     QVERIFY(call.run());
     QVERIFY2(call.outcome().ok, qPrintable(call.outcome().reason));
     QCOMPARE(call.detail(u"line"_s, u"say"_s), u"Until next time"_s);
@@ -304,7 +304,7 @@ void tst_LoopbackCaller::withoutActionTheDocumentGoesOn()
     Call call;
     call.engine.answerWithStream(
         {}, "<Say>Sorry</Say><Pause length=\"2\"/><Gather timeout=\"1\"><Say>Press</Say></Gather><Record timeout=\"1\"/><Hangup/><Say>Never</Say>");
-    call.engine.onStart = [&] { call.engine.stream->close(); };
+    call.engine.onStart = [&] { call.engine.close(); };
     QVERIFY(call.run());
     QStringList lines;
     for (const TimelineEvent& event : call.caller->timeline().events())
@@ -411,7 +411,7 @@ void tst_LoopbackCaller::wrongMessagesAreCountedAndIgnored()
         call.engine.stream->sendBinaryMessage("x");
         call.engine.mark(u"after"_s);
     };
-    call.engine.onMark = [&](const QString&) { call.engine.stream->close(); };
+    call.engine.onMark = [&](const QString&) { call.engine.close(); };
     QVERIFY(call.run());
     QVERIFY(call.outcome().ok);
     QCOMPARE(call.outcome().refusedMessages, 3);
