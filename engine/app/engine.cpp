@@ -203,8 +203,8 @@ void Engine::startRecordings()
     const QUrl callback = m_config.publicUrl.isEmpty()
         ? QUrl()
         : QUrl(m_config.publicUrl + QLatin1String("/webhook/recording_status"));
-    m_twilioRecordings = std::make_unique<TwilioRecordings>(m_config.rest, callback, m_toolHttp, m_clock,
-        *m_housekeeper, [this](const calllog::Entry& entry) { m_callLog->append(entry); });
+    m_twilioRecordings = std::make_unique<TwilioRecordings>(m_phone.rest(), callback, m_clock, *m_housekeeper,
+        [this](const calllog::Entry& entry) { m_callLog->append(entry); });
     m_housekeeper->start();
 }
 

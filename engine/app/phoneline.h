@@ -94,6 +94,7 @@ public:
     int liveCalls(std::optional<int> worker = {}) const { return m_streams.open(m_clock.now(), worker); }
     std::optional<int> workerOf(const QString& callId) const { return m_streams.workerOf(callId); }
     QList<QByteArray> webhookPaths() const { return m_router.paths(); }
+    telephony::TwilioRest* rest() { return m_rest.get(); } ///< null: it cannot be used
     const webhooks::RequestGuard& guard() const { return m_guard; }
     const webhooks::MediaGate& gate() const { return m_gate; }
     /// Of the whole port, consoles and pages included.

@@ -5,15 +5,15 @@
 #include "shared/core/masking.h"
 
 #include <QJsonObject>
+#include <QPointer>
 
 #include <utility>
 
 namespace kav::app {
 
-TwilioRecordings::TwilioRecordings(const telephony::RestSettings& settings, QUrl callback, providers::HttpPool& http,
-    const Clock& clock, session::Housekeeper& housekeeper, Log log)
-    : m_rest(settings, http, clock)
-    , m_isUsable(settings.isUsable())
+TwilioRecordings::TwilioRecordings(
+    telephony::TwilioRest* rest, QUrl callback, const Clock& clock, session::Housekeeper& housekeeper, Log log)
+    : m_rest(rest)
     , m_callback(std::move(callback))
     , m_clock(clock)
     , m_housekeeper(housekeeper)
@@ -24,7 +24,7 @@ TwilioRecordings::TwilioRecordings(const telephony::RestSettings& settings, QUrl
 
 bool TwilioRecordings::request(const QString& callId, session::TwilioRecording what)
 {
-    if (!m_isUsable) {
+    if (m_rest == nullptr) {
         if (!m_saidUnusable.exchange(true))
             qCWarning(lcApp).noquote() << "Twilio cannot be asked to record (twilio.account_sid and what signs in are "
                                           "not set): the engine records instead";
@@ -42,31 +42,40 @@ bool TwilioRecordings::request(const QString& callId, session::TwilioRecording w
     return true;
 }
 
+template <typename T> telephony::TwilioRest::Done<T> TwilioRecordings::whileHere(telephony::TwilioRest::Done<T> done)
+{
+    return [self = QPointer<TwilioRecordings>(this), done = std::move(done)](const Result<T>& result) {
+        if (self)
+            done(result);
+    };
+}
+
 void TwilioRecordings::next(const QString& callId)
 {
-    const auto answered = [this, callId](const Result<telephony::RecordingResource>& result) {
-        done(callId, result ? nullptr : &result.error());
-    };
+    using telephony::RecordingResource;
+    const auto answered = whileHere<RecordingResource>(
+        [this, callId](const Result<RecordingResource>& result) { done(callId, result ? nullptr : &result.error()); });
     switch (m_calls[callId].waiting.first()) {
     case session::TwilioRecording::Start:
-        m_rest.startRecording(callId, m_callback, [this, callId](const Result<telephony::RecordingResource>& started) {
-            if (started) {
-                m_calls[callId].sid = started->sid;
-                m_housekeeper.noteTwilioRecording(callId, started->sid);
-                note(callId, QStringLiteral("in-progress"), started->sid);
-            }
-            done(callId, started ? nullptr : &started.error());
-        });
+        m_rest->startRecording(
+            callId, m_callback, whileHere<RecordingResource>([this, callId](const Result<RecordingResource>& started) {
+                if (started) {
+                    m_calls[callId].sid = started->sid;
+                    m_housekeeper.noteTwilioRecording(callId, started->sid);
+                    note(callId, QStringLiteral("in-progress"), started->sid);
+                }
+                done(callId, started ? nullptr : &started.error());
+            }));
         break;
     case session::TwilioRecording::Pause:
-        m_rest.updateRecording(callId, QStringLiteral("paused"), answered);
+        m_rest->updateRecording(callId, QStringLiteral("paused"), answered);
         break;
     case session::TwilioRecording::Resume:
-        m_rest.updateRecording(callId, QStringLiteral("in-progress"), answered);
+        m_rest->updateRecording(callId, QStringLiteral("in-progress"), answered);
         break;
     case session::TwilioRecording::Discard:
-        m_rest.updateRecording(
-            callId, QStringLiteral("stopped"), [this, callId](const Result<telephony::RecordingResource>& stopped) {
+        m_rest->updateRecording(callId, QStringLiteral("stopped"),
+            whileHere<RecordingResource>([this, callId](const Result<RecordingResource>& stopped) {
                 session::StoredSound sound;
                 sound.kind = session::StoredSound::Kind::AtTwilio;
                 sound.callId = callId;
@@ -74,7 +83,7 @@ void TwilioRecordings::next(const QString& callId)
                 if (!sound.sid.isEmpty())
                     m_housekeeper.discardTwilioRecording(callId, sound.sid);
                 done(callId, stopped ? nullptr : &stopped.error());
-            });
+            }));
         break;
     }
 }
@@ -102,15 +111,15 @@ void TwilioRecordings::done(const QString& callId, const Error* error)
 
 void TwilioRecordings::remove(const session::StoredSound& sound)
 {
-    if (!m_isUsable)
+    if (m_rest == nullptr)
         return;
-    m_rest.deleteRecording(sound.sid, [this, sound](const Result<void>& deleted) {
+    m_rest->deleteRecording(sound.sid, whileHere<void>([this, sound](const Result<void>& deleted) {
         if (deleted)
             m_housekeeper.forget(sound);
         else
             qCWarning(lcApp).noquote() << "Twilio's recording of call" << sound.callId
                                        << "is due and was not deleted:" << logSafe(deleted.error().message);
-    });
+    }));
 }
 
 void TwilioRecordings::onStatus(const webhooks::Webhook& webhook)

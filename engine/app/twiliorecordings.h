@@ -2,7 +2,6 @@
 #pragma once
 
 #include "engine/calllog/calllog.h"
-#include "engine/providers/http/httppool.h"
 #include "engine/session/housekeeper.h"
 #include "engine/session/sessioncontext.h"
 #include "engine/telephony/twiliorest.h"
@@ -27,9 +26,10 @@ class TwilioRecordings final : public QObject {
 public:
     using Log = std::function<void(const calllog::Entry&)>;
 
-    /// `callback`: where Twilio tells of recordings; empty: it is not asked to. The references outlive this.
-    TwilioRecordings(const telephony::RestSettings& settings, QUrl callback, providers::HttpPool& http,
-        const Clock& clock, session::Housekeeper& housekeeper, Log log);
+    /// `rest`: null: it cannot be used. `callback`: where Twilio tells of recordings; empty: it is not asked to. The
+    /// pointer and the references outlive this; what `rest` answers after this is gone is nobody's.
+    TwilioRecordings(
+        telephony::TwilioRest* rest, QUrl callback, const Clock& clock, session::Housekeeper& housekeeper, Log log);
 
     /// Any thread. False, said once in the log: there is nothing to sign in with.
     bool request(const QString& callId, session::TwilioRecording what);
@@ -45,12 +45,13 @@ private:
         QList<session::TwilioRecording> waiting; ///< the first is under way
         QString sid;
     };
+    /// What `rest` may call when this is gone.
+    template <typename T> telephony::TwilioRest::Done<T> whileHere(telephony::TwilioRest::Done<T> done);
     void next(const QString& callId);
     void done(const QString& callId, const Error* error);
     void note(const QString& callId, const QString& status, const QString& sid, const QJsonObject& more = {});
 
-    telephony::TwilioRest m_rest;
-    const bool m_isUsable;
+    telephony::TwilioRest* const m_rest;
     const QUrl m_callback;
     const Clock& m_clock;
     session::Housekeeper& m_housekeeper;
