@@ -49,9 +49,9 @@ void HealthProbes::tick()
     }
 }
 
-void HealthProbes::over(const Key& key, quint64 number, const Result<void>& result)
+void HealthProbes::over(Key key, quint64 number, const Result<void>& result)
 {
-    // What comes after its deadline has been judged already.
+    // The key is a copy: the deadline gives that of the entry which is erased here. What comes after has been judged.
     const auto found = m_running.find(key);
     if (found == m_running.end() || found->second.number != number)
         return;

@@ -30,7 +30,7 @@ private:
         quint64 number = 0;
         Instant began;
     };
-    void over(const Key& key, quint64 number, const Result<void>& result);
+    void over(Key key, quint64 number, const Result<void>& result);
 
     ProviderRegistry& m_registry;
     const std::shared_ptr<Health> m_health;
