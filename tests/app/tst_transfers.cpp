@@ -200,7 +200,7 @@ private Q_SLOTS:
     {
         beWarm();
         start();
-        person("wait-agent-speaking\nwait 300ms\ndtmf 1\nwait 2s\nhangup");
+        person("wait-agent-speaking\nwait-agent-silent for 3s\ndtmf 1\nwait 4s\nhangup");
         callIn("wait-end within 60s");
         QTRY_VERIFY_WITH_TIMEOUT(m_twilio->callTo(Sales) && !m_twilio->callTo(Sales)->conference.isEmpty(), 20000);
         const QString room = m_twilio->callTo(Sales)->conference;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "engine/providers/http/httppool.h"
 #include "engine/app/phoneline.h"
 #include "engine/app/wiring.h"
 #include "tests/support/fakeclock.h"
@@ -123,7 +124,8 @@ void tst_Wiring::aFailedQuerySaysWhatOneCanDo()
 void tst_Wiring::everyWebhookHasAFigureOfItsOwn()
 {
     test::FakeClock clock;
-    const PhoneLine phone(Config(), clock, {});
+    providers::HttpPool http(clock);
+    const PhoneLine phone(Config(), clock, http, {});
     QSet<metrics::Route> seen;
     for (const QByteArray& path : phone.webhookPaths()) {
         const metrics::Route route = routeOf(path);
