@@ -71,6 +71,8 @@ struct DialogScript::Private final {
     QMap<QString, Intent> intents;
     QMap<QString, State> states;
 
+    /// The embedded recogniser knows English only, and it alone is told what to expect by a grammar.
+    bool hasGrammars() const { return language.startsWith(QLatin1String("en"), Qt::CaseInsensitive); }
     const State& state(const QString& stateName) const;
 };
 

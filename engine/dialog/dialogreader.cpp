@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/dialog/dialogdata.h"
+#include "engine/dialog/phrases.h"
 
 #include "shared/core/safetoml.h"
 #include "shared/core/tomlguard.h"
@@ -30,6 +31,8 @@ public:
     }
 
     bool failed() const { return m_error.has_value(); }
+    /// Phrases may have any letters: no grammar is made of them.
+    void takeAnyLetters() { m_anyLetters = true; }
 
     void fail(qint64 line, const QString& key, const QString& what)
     {
@@ -98,18 +101,22 @@ public:
         return result;
     }
 
-    /// Texts that become part of a grammar.
+    /// Texts that are listened for; in English they become part of a grammar.
     QStringList phrases(const toml::node& node, const QString& name)
     {
-        static const QRegularExpression allowed(QStringLiteral("^[a-z]+('[a-z]+)*( [a-z]+('[a-z]+)*)*$"));
+        static const QRegularExpression grammar(QStringLiteral("^[a-z]+('[a-z]+)*( [a-z]+('[a-z]+)*)*$"));
         const QStringList result = texts(node, name);
         for (const QString& phrase : result) {
-            if (!failed() && !allowed.match(phrase).hasMatch())
+            if (failed())
+                break;
+            if (!m_anyLetters && !grammar.match(phrase).hasMatch())
                 fail(lineOf(node), name,
                     QLatin1Char('"') + phrase
                         + QLatin1String(
                             "\": a phrase is made of small letters a to z, apostrophes inside words and single "
                             "spaces; write numbers as words"));
+            else if (m_anyLetters && plainWords(phrase).isEmpty())
+                fail(lineOf(node), name, QLatin1Char('"') + phrase + QLatin1String("\": there is no word in it"));
         }
         return result;
     }
@@ -181,6 +188,7 @@ public:
 private:
     const QString& m_file;
     std::optional<Error>& m_error;
+    bool m_anyLetters = false;
 };
 
 Transition readTransition(Reader& reader, const toml::node& node, const QString& path)
@@ -347,6 +355,8 @@ void readRoot(Reader& reader, const toml::table& root, DialogScript::Private& da
         reader.identifier(data.name, Reader::lineOf(*root.get("name")), QStringLiteral("name"));
     if (root.contains("language"))
         data.language = reader.text(root, {}, "language");
+    if (!data.hasGrammars())
+        reader.takeAnyLetters();
     data.start = reader.text(root, {}, "start", true);
     if (const toml::table* lines = reader.table(root, {}, "lines", true))
         readLines(reader, *lines, data.lines);

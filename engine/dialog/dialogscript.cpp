@@ -257,11 +257,13 @@ private:
         const bool words = state.listen == Listen::Speech || state.listen == Listen::Number;
         if (!words)
             return;
-        context.grammar = jsgf(state.name, state.intents, m_data.politeness, context.digits, state.leadIns);
-        const QByteArray hash =
-            QCryptographicHash::hash(context.grammar.toUtf8(), QCryptographicHash::Sha256).toHex().left(12);
-        context.grammarName =
-            m_data.name + QLatin1Char('.') + state.name + QLatin1Char('.') + QString::fromLatin1(hash);
+        if (m_data.hasGrammars()) {
+            context.grammar = jsgf(state.name, state.intents, m_data.politeness, context.digits, state.leadIns);
+            const QByteArray hash =
+                QCryptographicHash::hash(context.grammar.toUtf8(), QCryptographicHash::Sha256).toHex().left(12);
+            context.grammarName =
+                m_data.name + QLatin1Char('.') + state.name + QLatin1Char('.') + QString::fromLatin1(hash);
+        }
         for (const Intent* intent : state.intents)
             context.phrases += intent->phrases;
     }

@@ -8,6 +8,44 @@
 namespace kav::dialog {
 namespace {
 
+bool isHebrew(QChar c)
+{
+    return c.script() == QChar::Script_Hebrew;
+}
+
+/// Vowel points and cantillation; they may be there or not, and mean the same word.
+bool isHebrewPoint(QChar c)
+{
+    return c.isMark() && isHebrew(c);
+}
+
+bool isQuote(QChar c)
+{
+    return c == u'\'' || c == u'"' || c == u'\u2019' || c == u'\u201d' || c == u'\u05f3' || c == u'\u05f4';
+}
+
+/// And, the, to, in, from, that, as: written as one with the word. Short words are left alone: "כן" is not "לכן".
+bool isWithPrefix(QStringView said, QStringView word)
+{
+    constexpr qsizetype ShortestWord = 3, MostPrefixes = 3;
+    const qsizetype extra = said.size() - word.size();
+    if (word.size() < ShortestWord || extra < 1 || extra > MostPrefixes || !isHebrew(word.front())
+        || !said.endsWith(word))
+        return false;
+    const QStringView prefixes(u"\u05d5\u05d4\u05dc\u05d1\u05de\u05e9\u05db");
+    return std::all_of(said.begin(), said.begin() + extra, [&](QChar c) { return prefixes.contains(c); });
+}
+
+/// As lastPlace(), Hebrew prefixes allowed for.
+qsizetype lastPlaceOfSaid(const QStringList& words, const QStringList& phrase)
+{
+    if (phrase.isEmpty())
+        return -1;
+    const auto it = std::find_end(words.begin(), words.end(), phrase.begin(), phrase.end(),
+        [](const QString& said, const QString& word) { return said == word || isWithPrefix(said, word); });
+    return it == words.end() ? -1 : it - words.begin();
+}
+
 /// Where `phrase` last stands in `words`, or -1.
 qsizetype lastPlace(const QStringList& words, const QStringList& phrase)
 {
@@ -92,6 +130,10 @@ QStringList plainWords(QStringView text)
         word.clear();
     };
     for (const QChar c : text) {
+        if (isHebrewPoint(c))
+            continue;
+        if (isQuote(c) && !word.isEmpty() && isHebrew(word.back()))
+            continue;
         if (c.isLetterOrNumber() || c.isMark())
             word += c.toLower();
         else if ((c == QLatin1Char('\'') || c.unicode() == 0x2019) && !word.isEmpty())
@@ -125,7 +167,7 @@ const Intent* understand(QStringView text, const std::vector<const Intent*>& int
     for (const Intent* intent : intents) {
         for (const QString& phrase : intent->phrases) {
             const QStringList parts = plainWords(phrase);
-            const qsizetype at = lastPlace(wish, parts);
+            const qsizetype at = lastPlaceOfSaid(wish, parts);
             const qsizetype end = at + parts.size();
             if (at >= 0 && (parts.size() > bestLength || (parts.size() == bestLength && end > bestEnd))) {
                 best = intent;

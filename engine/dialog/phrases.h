@@ -8,7 +8,8 @@
 
 namespace kav::dialog {
 
-/// Words without case and punctuation; apostrophes inside a word stay, hyphens part words.
+/// Words without case and punctuation; apostrophes inside a word stay, hyphens part words. Hebrew words come without
+/// vowel points, geresh and gershayim.
 QStringList plainWords(QStringView text);
 
 /// Takes every occurrence of `phrase` out of `words`.
@@ -27,7 +28,8 @@ struct Politeness final {
 };
 
 /// Which of `intents` the caller's words mean; null when none. A phrase that is all there is wins; else the longest
-/// phrase in the words; of equals the later, because people correct themselves ("no, sales").
+/// phrase in the words; of equals the later, because people correct themselves ("no, sales"). A Hebrew word is known with
+/// its prefixes too: "למכירות" is "מכירות".
 const Intent* understand(QStringView text, const std::vector<const Intent*>& intents, const Politeness& politeness);
 
 /// JSGF with one public rule that accepts the intents' phrases, and, when `digits`, a spoken number after any of

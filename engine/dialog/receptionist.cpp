@@ -67,6 +67,24 @@ public:
 
     QMap<QString, QString> facts() const override { return m_now.facts; }
 
+    /// Goes the way of `past` again, if that was a conversation of this script.
+    void takeUp(const QList<providers::PastTurn>& past)
+    {
+        const Progress start = m_now;
+        for (const providers::PastTurn& turn : past) {
+            m_before = m_now;
+            m_now.lastAnswer = answerTo({turn.kind, 0, turn.callerText, 0, {}, {}});
+            // The last words may have been cut short, or lost.
+            if (!m_now.lastAnswer.startsWith(turn.heardText.trimmed())) {
+                m_now = start; // somebody else's words
+                break;
+            }
+        }
+        // Recordings are the call's to remember; an empty reference would stand in the way of a real one.
+        m_now.facts.removeIf([](QMap<QString, QString>::iterator fact) { return fact.value().isEmpty(); });
+        m_before = m_now;
+    }
+
 private:
     /// What a turn may change, and the next one for the same number takes back.
     struct Progress final {
@@ -197,7 +215,7 @@ private:
             const QString value = m_now.facts.value(match.captured(1));
             const bool digits = !value.isEmpty()
                 && std::all_of(value.begin(), value.end(), [](QChar c) { return c >= u'0' && c <= u'9'; });
-            QString plain = digits ? speakDigits(value) : value;
+            QString plain = digits ? speakDigits(value, m_data.language) : value;
             // A value is words, never another placeholder.
             plain.remove(QLatin1Char('{')).remove(QLatin1Char('}'));
             result.replace(match.capturedStart(), match.capturedLength(), plain);
@@ -214,8 +232,13 @@ private:
 
 } // namespace
 
+Receptionist::Receptionist(std::shared_ptr<const DialogBook> dialogs)
+    : m_dialogs(std::move(dialogs))
+{
+}
+
 Receptionist::Receptionist(std::shared_ptr<const DialogScript> script)
-    : m_script(std::move(script))
+    : Receptionist(std::make_shared<const DialogBook>(std::vector{std::move(script)}))
 {
 }
 
@@ -224,9 +247,12 @@ QString Receptionist::name() const
     return QStringLiteral("receptionist");
 }
 
-std::unique_ptr<providers::Conversation> Receptionist::open(const providers::CallInfo&)
+std::unique_ptr<providers::Conversation> Receptionist::open(const providers::CallInfo& call)
 {
-    return std::make_unique<ScriptedConversation>(m_script);
+    auto conversation = std::make_unique<ScriptedConversation>(m_dialogs->scriptFor(call.language));
+    if (!call.past.isEmpty())
+        conversation->takeUp(call.past);
+    return conversation;
 }
 
 } // namespace kav::dialog

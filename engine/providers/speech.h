@@ -73,6 +73,12 @@ class SpeechToText {
 public:
     virtual ~SpeechToText() = default;
     virtual QString name() const = 0; ///< "pocketsphinx", for logs and records
+    /// BCP-47; false only when it is known that it does not.
+    virtual bool speaks(const QString& language) const
+    {
+        Q_UNUSED(language)
+        return true;
+    }
     virtual std::unique_ptr<SpeechToTextStream> open(const CallInfo& call) = 0;
     /// The telephone rings: connections may be opened, on the thread that asks. Cheap when they are open.
     virtual void connectAhead() { }
@@ -167,6 +173,7 @@ public:
     virtual ~LanguageModel() = default;
     virtual QString name() const = 0;
     virtual std::unique_ptr<Conversation> open(const CallInfo& call) = 0;
+    virtual bool hasVoice() const { return false; } ///< its conversations speak()
     virtual void connectAhead() { } ///< as SpeechToText::connectAhead()
 };
 
@@ -191,6 +198,12 @@ class TextToSpeech {
 public:
     virtual ~TextToSpeech() = default;
     virtual QString name() const = 0;
+    /// As SpeechToText::speaks().
+    virtual bool speaks(const QString& language) const
+    {
+        Q_UNUSED(language)
+        return true;
+    }
     /// Starts at once; signals come through the caller's event loop, never from inside this call.
     virtual std::unique_ptr<Speech> speak(const SpeechRequest& request) = 0;
     virtual void connectAhead() { } ///< as SpeechToText::connectAhead()

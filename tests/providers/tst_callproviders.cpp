@@ -41,6 +41,9 @@ private Q_SLOTS:
     void aCallHasWhatIsReady();
     void aPersonaHasItsOwnOrder();
     void theTelephoneRings();
+    void aCallInALanguageThatNobodySpeaksCannotBeHeld();
+    void aCallWhoseVoicesRestCannotBeHeld();
+    void aModelWithItsOwnVoiceNeedsNoOther();
     void linesAreSpokenByWhoeverCan();
     void aWholeSpeechIsKeptForItsVoiceAlone();
     void halfASpeechIsNotKept();
@@ -159,6 +162,59 @@ void TestCallProviders::theTelephoneRings()
     providers->connectAhead(f->call);
     QCOMPARE(one, 1);
     QCOMPARE(two, 1);
+}
+
+void TestCallProviders::aCallInALanguageThatNobodySpeaksCannotBeHeld()
+{
+    // As the embedded ones: English and nothing else.
+    class EnglishEar final : public SpeechToText {
+    public:
+        QString name() const override { return QStringLiteral("ear"); }
+        bool speaks(const QString& language) const override { return language.startsWith(QLatin1String("en")); }
+        std::unique_ptr<SpeechToTextStream> open(const CallInfo&) override { return nullptr; }
+    };
+    Makers makers;
+    makers.speechToText = {maker<SpeechToText>("ear", [] { return std::make_shared<EnglishEar>(); })};
+    makers.textToSpeech = {voice("one")};
+    begin(makers);
+    f->call.language = QStringLiteral("en-US");
+    QVERIFY(providers->canConverse(f->call));
+    f->call.language = QStringLiteral("he-IL");
+    QVERIFY(!providers->canConverse(f->call));
+}
+
+void TestCallProviders::aCallWhoseVoicesRestCannotBeHeld()
+{
+    Makers makers;
+    makers.speechToText = {maker<SpeechToText>("ear", [] { return std::make_shared<StandInSpeechToText>(); })};
+    makers.textToSpeech = {voice("one"), voice("two")};
+    begin(makers);
+    const Error stalled{Error::Code::Timeout, {}, {}};
+    QVERIFY(providers->canConverse(f->call));
+    f->judge->failed(Stage::TextToSpeech, QStringLiteral("one"), stalled);
+    QVERIFY(providers->canConverse(f->call));
+    f->judge->failed(Stage::TextToSpeech, QStringLiteral("two"), stalled);
+    QVERIFY(!providers->canConverse(f->call));
+    f->pass(5000);
+    QVERIFY(providers->canConverse(f->call));
+}
+
+void TestCallProviders::aModelWithItsOwnVoiceNeedsNoOther()
+{
+    class VoicedModel final : public LanguageModel {
+    public:
+        QString name() const override { return QStringLiteral("voiced"); }
+        bool hasVoice() const override { return true; }
+        std::unique_ptr<Conversation> open(const CallInfo&) override { return nullptr; }
+    };
+    Makers makers;
+    makers.speechToText = {maker<SpeechToText>("ear", [] { return std::make_shared<StandInSpeechToText>(); })};
+    begin(makers);
+    QVERIFY(!providers->canConverse(f->call));
+    makers.languageModel = {maker<LanguageModel>("voiced", [] { return std::make_shared<VoicedModel>(); })};
+    providers.reset();
+    begin(makers);
+    QVERIFY(providers->canConverse(f->call));
 }
 
 void TestCallProviders::linesAreSpokenByWhoeverCan()

@@ -3,6 +3,7 @@
 
 #include "engine/providers/persona.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace kav::providers {
@@ -25,6 +26,16 @@ template <typename T> bool isAnyReady(const Candidates<T>& candidates)
     for (const Candidate<T>& candidate : candidates)
         ready = candidate.get() || ready;
     return ready;
+}
+
+/// What the registry and the calls so far know of one provider.
+bool isInSight(const ProviderRegistry& registry, const Health& health, Stage stage, const QString& name)
+{
+    for (const ProviderStatus& status : registry.statuses()) {
+        if (status.stage == stage && status.provider == name)
+            return status.state != ProviderState::Failed && health.state(stage, name) != Health::State::Resting;
+    }
+    return false;
 }
 
 template <typename T> void connectFirst(const Candidates<T>& candidates, Stage stage, const Health& health)
@@ -82,6 +93,28 @@ bool CallProviders::hasModel(const CallInfo& call) const
 bool CallProviders::hasVoice(const CallInfo& call) const
 {
     return isAnyReady(voices(call));
+}
+
+bool CallProviders::canConverse(const CallInfo& call) const
+{
+    // One that is still being made is asked for its languages when it is there.
+    const auto speaks = [&](const auto& candidate, Stage stage) {
+        if (!isInSight(m_registry, *m_health, stage, candidate.name))
+            return false;
+        const auto provider = candidate.get();
+        return !provider || provider->speaks(call.language);
+    };
+    const auto ears = recognisers(call);
+    const auto tongues = voices(call);
+    const auto minds = models(call);
+    return std::any_of(ears.begin(), ears.end(), [&](const auto& ear) { return speaks(ear, Stage::SpeechToText); })
+        && (std::any_of(
+                tongues.begin(), tongues.end(), [&](const auto& tongue) { return speaks(tongue, Stage::TextToSpeech); })
+            || std::any_of(minds.begin(), minds.end(), [&](const auto& mind) {
+                   const auto provider = mind.get();
+                   return provider && provider->hasVoice()
+                       && isInSight(m_registry, *m_health, Stage::LanguageModel, mind.name);
+               }));
 }
 
 std::unique_ptr<SpeechToTextStream> CallProviders::openRecogniser(const CallInfo& call, FailoverReporter reporter) const

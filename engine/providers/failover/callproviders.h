@@ -28,6 +28,9 @@ public:
     bool hasRecogniser(const CallInfo& call) const;
     bool hasModel(const CallInfo& call) const;
     bool hasVoice(const CallInfo& call) const;
+    /// Whether the call can be heard and spoken to at all, in its language: each of recogniser and voice is there and has
+    /// no fault, or may be there in a moment. A model that brings its own voice needs no other. Asking starts attempts.
+    bool canConverse(const CallInfo& call) const;
 
     std::unique_ptr<SpeechToTextStream> openRecogniser(const CallInfo& call, FailoverReporter reporter) const;
     std::unique_ptr<Conversation> openConversation(const CallInfo& call, FailoverReporter reporter) const;

@@ -218,6 +218,11 @@ QString FliteTextToSpeech::name() const
     return QStringLiteral("flite");
 }
 
+bool FliteTextToSpeech::speaks(const QString& language) const
+{
+    return language.startsWith(QLatin1String("en"), Qt::CaseInsensitive);
+}
+
 std::unique_ptr<Speech> FliteTextToSpeech::speak(const SpeechRequest& request)
 {
     const bool full = *m_waiting >= m_settings.waiting;
@@ -227,7 +232,7 @@ std::unique_ptr<Speech> FliteTextToSpeech::speak(const SpeechRequest& request)
     if (full) {
         job->postFailed(
             {Error::Code::Unavailable, QStringLiteral("%1 speeches are waiting already").arg(m_settings.waiting), {}});
-    } else if (!request.language.startsWith(QLatin1String("en"), Qt::CaseInsensitive)) {
+    } else if (!speaks(request.language)) {
         job->postFailed(
             {Error::Code::Invalid, QStringLiteral("flite speaks English only, not ") + request.language.left(20), {}});
     } else if (!request.voice.isEmpty() && request.voice != QLatin1String("cmu_us_rms")) {

@@ -30,6 +30,7 @@ public:
     static Result<std::shared_ptr<TextToSpeech>> create(QThreadPool& pool) { return create(pool, Settings()); }
 
     QString name() const override;
+    bool speaks(const QString& language) const override; ///< English
     /// Fails for a language other than English, for a voice other than "" and "cmu_us_rms", and for text over 4 KB.
     std::unique_ptr<Speech> speak(const SpeechRequest& request) override;
     /// Pieces of text synthesised so far, of all speeches.

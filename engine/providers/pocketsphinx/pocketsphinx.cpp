@@ -659,6 +659,11 @@ PocketsphinxSpeechToText::PocketsphinxSpeechToText(std::shared_ptr<Service> serv
 
 PocketsphinxSpeechToText::~PocketsphinxSpeechToText() = default;
 
+bool PocketsphinxSpeechToText::speaks(const QString& language) const
+{
+    return language.startsWith(QLatin1String("en"), Qt::CaseInsensitive);
+}
+
 QString PocketsphinxSpeechToText::name() const
 {
     return QStringLiteral("pocketsphinx");

@@ -52,6 +52,7 @@ public:
     ~PocketsphinxSpeechToText() override;
 
     QString name() const override;
+    bool speaks(const QString& language) const override; ///< English
     std::unique_ptr<SpeechToTextStream> open(const CallInfo& call) override;
 
     /// Compiles a grammar ahead of its first use and says what is wrong with it (bad JSGF, words nobody can pronounce).

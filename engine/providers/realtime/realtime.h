@@ -64,6 +64,7 @@ public:
         const RealtimeSettings& settings, std::shared_ptr<RealtimeHub> hub, const Clock& clock);
 
     QString name() const override;
+    bool hasVoice() const override { return true; }
     std::unique_ptr<Conversation> open(const CallInfo& call) override;
     void connectAhead() override;
 
