@@ -71,6 +71,7 @@ struct Config final {
 
     // dialog
     QString dialogFile;
+    QStringList otherDialogFiles; ///< of other languages
     QString language = QStringLiteral("en-US");
     QString messagesDir; ///< recordings of callers' messages
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/app/doctor.h"
 
+#include "engine/app/dialogfiles.h"
 #include "engine/app/wiring.h"
 #include "engine/calllog/queries.h"
-#include "engine/dialog/dialogscript.h"
 #include "shared/core/masking.h"
 
 #include <QEventLoop>
@@ -18,12 +18,6 @@
 #include <QUrl>
 
 #include <algorithm>
-
-// As in engine.cpp: a static library's resources are registered by hand, outside of any namespace.
-static void registerDoctorsDialog()
-{
-    Q_INIT_RESOURCE(dialogs);
-}
 
 namespace kav::app {
 namespace {
@@ -140,11 +134,11 @@ QString providerToDo(const providers::ProviderStatus& status, const Config& conf
 }
 
 void examineProviders(const Config& config, const Engine::MakersSource& source,
-    const std::shared_ptr<const dialog::DialogScript>& script, const Clock& clock, QList<DoctorRow>& rows)
+    const std::shared_ptr<const dialog::DialogBook>& dialogs, const Clock& clock, QList<DoctorRow>& rows)
 {
     providers::RegistrySettings settings = config.providers;
     settings.retry = std::max(settings.retry, settings.deadline * 10); // one attempt each
-    providers::ProviderRegistry registry(source([script] { return script; }), settings, clock);
+    providers::ProviderRegistry registry(source([dialogs] { return dialogs; }), settings, clock);
     const auto isSettled = [&registry] {
         const auto statuses = registry.statuses();
         return std::all_of(statuses.begin(), statuses.end(), [](const providers::ProviderStatus& status) {
@@ -479,23 +473,20 @@ QList<DoctorRow> examine(const LoadedConfig& loaded, const Engine::MakersSource&
     rows += examineDirectory(QStringLiteral("data directory"), config.dataDir, clock);
     rows += examineDirectory(QStringLiteral("messages"), config.messagesDir, clock);
     rows += examineDatabase(config, clock);
-    auto script = dialog::DialogScript::load(config.dialogFile);
-    DoctorRow dialog{QStringLiteral("dialog"), Verdict::Ok, Milliseconds(0), logSafe(config.dialogFile), {}, false};
-    if (!script) {
+    const LoadedDialogs dialogs = loadDialogs(config);
+    DoctorRow dialog{QStringLiteral("dialog"), Verdict::Ok, Milliseconds(0),
+        logSafe((QStringList{config.dialogFile} + config.otherDialogFiles).join(QLatin1String(", "))), {}, false};
+    if (!dialogs.problems.isEmpty()) {
         dialog.verdict = Verdict::Warn;
-        dialog.says = script.error().message;
+        dialog.says = dialogs.problems.join(QLatin1String("; "));
         dialog.toDo = QStringLiteral("correct the file; until then the built-in receptionist serves");
-        registerDoctorsDialog();
-        QFile builtIn(QStringLiteral(":/kav/dialogs/receptionist.toml"));
-        if (builtIn.open(QIODevice::ReadOnly))
-            script = dialog::DialogScript::parse(builtIn.readAll(), QStringLiteral("built-in receptionist"));
     }
     rows += dialog;
     rows += examinePublicUrl(config);
     rows += examineTwilioToken(config);
     examineAccount(config, clock, rows);
     examineCredentials(loaded, rows);
-    examineProviders(config, makers, script ? *script : nullptr, clock, rows);
+    examineProviders(config, makers, dialogs.book, clock, rows);
     // Whatever a path, an address or a vendor put in.
     for (DoctorRow& row : rows) {
         for (const QString& value : config.providers.secrets) {

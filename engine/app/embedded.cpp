@@ -14,7 +14,7 @@ constexpr Milliseconds RenderTime{30'000}; // of one sentence; a voice takes a f
 
 Engine::MakersSource embeddedMakers(const std::shared_ptr<QThreadPool>& speechPool, const Clock& clock)
 {
-    return [speechPool, &clock](const Engine::ScriptSource& script) {
+    return [speechPool, &clock](const Engine::DialogSource& dialogs) {
         const QString name = QStringLiteral("embedded");
         providers::Makers makers;
         makers.speechToText.push_back({name,
@@ -26,11 +26,11 @@ Engine::MakersSource embeddedMakers(const std::shared_ptr<QThreadPool>& speechPo
             },
             {}});
         makers.languageModel.push_back({name,
-            [script]() -> Result<std::shared_ptr<providers::LanguageModel>> {
-                const auto dialog = script();
-                if (!dialog)
+            [dialogs]() -> Result<std::shared_ptr<providers::LanguageModel>> {
+                const auto book = dialogs();
+                if (!book || book->all().empty())
                     return Error{Error::Code::Unavailable, QStringLiteral("there is no usable dialog file"), {}};
-                return std::shared_ptr<providers::LanguageModel>(std::make_shared<dialog::Receptionist>(dialog));
+                return std::shared_ptr<providers::LanguageModel>(std::make_shared<dialog::Receptionist>(book));
             },
             {}});
         makers.textToSpeech.push_back(

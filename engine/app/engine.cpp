@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/app/engine.h"
 
+#include "engine/app/dialogfiles.h"
 #include "engine/app/rendertext.h"
 #include "engine/app/version.h"
 #include "engine/app/wiring.h"
@@ -8,18 +9,11 @@
 #include "shared/core/logging.h"
 #include "shared/core/masking.h"
 
-#include <QFile>
 #include <QJsonDocument>
 #include <QJsonObject>
 #include <QThread>
 
 #include <algorithm>
-
-// Q_INIT_RESOURCE must stand outside of any namespace: a static library's resources are registered by hand.
-static void registerBuiltInDialog()
-{
-    Q_INIT_RESOURCE(dialogs);
-}
 
 namespace kav::app {
 
@@ -102,7 +96,7 @@ void Engine::begin()
     m_messages = std::make_unique<session::MessageStore>(m_config.messagesDir);
     startCallLog();
     startRecordings();
-    loadDialog();
+    loadDialogs();
     startProviders();
     startWorkers();
     // The voice is asked for on the test calls' thread: the registry's getters may be called anywhere.
@@ -208,34 +202,24 @@ void Engine::startRecordings()
     m_housekeeper->start();
 }
 
-void Engine::loadDialog()
+void Engine::loadDialogs()
 {
-    auto loaded = dialog::DialogScript::load(m_config.dialogFile);
-    if (!loaded) {
-        registerBuiltInDialog();
-        qCCritical(lcApp).noquote() << "the dialog cannot be used, the built-in receptionist serves instead:"
-                                    << loaded.error().message;
-        QFile builtIn(QStringLiteral(":/kav/dialogs/receptionist.toml"));
-        if (builtIn.open(QIODevice::ReadOnly))
-            loaded = dialog::DialogScript::parse(builtIn.readAll(), QStringLiteral("built-in receptionist"));
-    }
-    if (!loaded) {
-        qCCritical(lcApp).noquote() << "the built-in dialog is broken:" << loaded.error().message;
-        return;
-    }
-    const std::lock_guard lock(m_script->mutex);
-    m_script->script = *loaded;
+    const LoadedDialogs loaded = app::loadDialogs(m_config);
+    for (const QString& problem : loaded.problems)
+        qCCritical(lcApp).noquote() << "a dialog cannot be used, a built-in receptionist serves instead:" << problem;
+    const std::lock_guard lock(m_dialogs->mutex);
+    m_dialogs->book = loaded.book;
 }
 
-std::shared_ptr<const dialog::DialogScript> Engine::ScriptSlot::get()
+std::shared_ptr<const dialog::DialogBook> Engine::DialogSlot::get()
 {
     const std::lock_guard lock(mutex);
-    return script;
+    return book;
 }
 
-std::shared_ptr<const dialog::DialogScript> Engine::script() const
+std::shared_ptr<const dialog::DialogBook> Engine::dialogs() const
 {
-    return m_script->get();
+    return m_dialogs->get();
 }
 
 std::shared_ptr<const dialog::PersonaBook> Engine::PersonaSlot::get() const
@@ -264,7 +248,7 @@ void Engine::reload(const LoadedConfig& loaded)
     m_personas.set(book);
     if (m_registry) {
         warmUp(*m_registry, *book);
-        m_lines.prepare(*m_registry, *m_providers, book, script());
+        m_lines.prepare(*m_registry, *m_providers, book, dialogs());
     }
     QStringList names;
     for (const auto& persona : book->all())
@@ -284,7 +268,7 @@ void Engine::reload(const LoadedConfig& loaded)
 void Engine::startProviders()
 {
     m_registry = std::make_unique<providers::ProviderRegistry>(
-        m_makersSource([slot = m_script] { return slot->get(); }), m_config.providers, m_clock);
+        m_makersSource([slot = m_dialogs] { return slot->get(); }), m_config.providers, m_clock);
     providers::Health::Settings health = m_config.health;
     health.probedFirst = true;
     m_health = std::make_shared<providers::Health>(health, m_clock);
@@ -294,7 +278,7 @@ void Engine::startProviders()
     connect(&m_lines, &ReadyLines::settled, this, &Engine::checkWarm);
     connect(m_registry.get(), &providers::ProviderRegistry::statusChanged, this, &Engine::onProviderStatus);
     warmUp(*m_registry, *m_personas.get());
-    m_lines.prepare(*m_registry, *m_providers, m_personas.get(), script());
+    m_lines.prepare(*m_registry, *m_providers, m_personas.get(), dialogs());
 }
 
 void Engine::onProviderStatus(const providers::ProviderStatus& status)
@@ -339,10 +323,12 @@ void Engine::startWorkers()
     m_context.twilioRecording = [this](const QString& callId, session::TwilioRecording what) {
         return m_twilioRecordings->request(callId, what);
     };
-    m_context.serviceLines = [this](
-                                 const QString& language) { return dialog::serviceLinesFor(language, script().get()); };
     m_context.settings.leaveWait = m_phone.hasRest() ? LeaveWait : Milliseconds(0);
     m_context.takeUp = [this](const QString& callId) { return m_phone.transfers().takeUp(callId); };
+    m_context.serviceLines = [this](const QString& language) {
+        const auto book = dialogs();
+        return dialog::serviceLinesFor(language, book ? book->scriptFor(language).get() : nullptr);
+    };
     m_context.log = [this](const calllog::Entry& entry) { m_callLog->append(entry); };
     m_context.claimsOf = [](const QByteArray& tag) {
         const auto claims = webhooks::StreamClaims::fromTag(tag);

@@ -7,7 +7,7 @@
 #include "engine/app/readylines.h"
 #include "engine/app/twiliorecordings.h"
 #include "engine/calllog/calllog.h"
-#include "engine/dialog/dialogscript.h"
+#include "engine/dialog/dialogbook.h"
 #include "engine/dialog/personas.h"
 #include "engine/metrics/metrics.h"
 #include "engine/metrics/recentuse.h"
@@ -40,10 +40,10 @@ namespace kav::app {
 class Engine final : public QObject {
     Q_OBJECT
 public:
-    using ScriptSource = std::function<std::shared_ptr<const dialog::DialogScript>()>;
+    using DialogSource = std::function<std::shared_ptr<const dialog::DialogBook>()>;
     /// What speech and mind the engine has: the embedded ones in the product, stand-ins in tests and benches. Called
     /// once, from begin(); the makers themselves run on the registry's threads, and ask for the dialog there.
-    using MakersSource = std::function<providers::Makers(const ScriptSource& script)>;
+    using MakersSource = std::function<providers::Makers(const DialogSource& dialogs)>;
 
     Engine(const Config& config, const Clock& clock, MakersSource makers);
     ~Engine() override;
@@ -64,9 +64,9 @@ public:
     int capacity() const { return m_capacity; }
     /// What came to the port.
     const net::Listener::Counters& arrivals() const { return m_listener.counters(); }
-    /// The dialog in use: the configured file's, or the built-in one when that cannot be used. Any thread; null until
+    /// The dialogs in use: the configured files', or the built-in ones where those cannot be used. Any thread; null until
     /// begin().
-    std::shared_ptr<const dialog::DialogScript> script() const;
+    std::shared_ptr<const dialog::DialogBook> dialogs() const;
 
 Q_SIGNALS:
     /// Every provider has been tried and the lines are rendered: calls get the best this engine has. Once.
@@ -106,7 +106,7 @@ private:
     QString whyNoCall() const;
     QString warmService(const QString& service);
 
-    void loadDialog();
+    void loadDialogs();
     void startCallLog();
     void startRecordings();
     void startWorkers();
@@ -129,13 +129,13 @@ private:
     net::Listener m_listener;
     std::unique_ptr<metrics::Metrics> m_metrics;
     std::unique_ptr<calllog::CallLog> m_callLog;
-    /// Held by the makers too: one that is stuck may ask for the dialog when the engine is gone.
-    struct ScriptSlot {
+    /// Held by the makers too: one that is stuck may ask for the dialogs when the engine is gone.
+    struct DialogSlot {
         std::mutex mutex;
-        std::shared_ptr<const dialog::DialogScript> script; // guarded by mutex
-        std::shared_ptr<const dialog::DialogScript> get();
+        std::shared_ptr<const dialog::DialogBook> book; // guarded by mutex
+        std::shared_ptr<const dialog::DialogBook> get();
     };
-    const std::shared_ptr<ScriptSlot> m_script = std::make_shared<ScriptSlot>();
+    const std::shared_ptr<DialogSlot> m_dialogs = std::make_shared<DialogSlot>();
     /// Asked by all workers.
     class PersonaSlot final {
     public:

@@ -33,7 +33,7 @@ void ReadyLines::openStore()
 }
 
 void ReadyLines::prepare(providers::ProviderRegistry& registry, const providers::CallProviders& voices,
-    std::shared_ptr<const dialog::PersonaBook> book, std::shared_ptr<const dialog::DialogScript> script)
+    std::shared_ptr<const dialog::PersonaBook> book, std::shared_ptr<const dialog::DialogBook> dialogs)
 {
     KAV_ASSERT_THREAD(this);
     m_registry = &registry;
@@ -51,6 +51,7 @@ void ReadyLines::prepare(providers::ProviderRegistry& registry, const providers:
             plan.own += dialog::sentencesOf(text);
         if (persona->recording != providers::RecordedBy::Nobody)
             plan.own += dialog::sentencesOf(dialog::recordingNotice(*persona, persona->language));
+        const auto script = dialogs ? dialogs->scriptFor(persona->language) : nullptr;
         const QStringList lines = dialog::serviceLinesFor(persona->language, script.get()).all();
         for (const QString& line : lines)
             plan.own += dialog::sentencesOf(line);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "engine/dialog/dialogscript.h"
+#include "engine/dialog/dialogbook.h"
 #include "engine/dialog/personas.h"
 #include "engine/metrics/metrics.h"
 #include "engine/providers/failover/callproviders.h"
@@ -33,10 +33,10 @@ public:
     ~ReadyLines() override;
 
     providers::LineCache& cache() { return m_cache; }
-    /// What is to be there from now on; `script` may be null. `registry` and `voices` outlive this but for its
+    /// What is to be there from now on; `dialogs` may be null. `registry` and `voices` outlive this but for its
     /// destructor. The first time, before other threads use the cache. Never blocks.
     void prepare(providers::ProviderRegistry& registry, const providers::CallProviders& voices,
-        std::shared_ptr<const dialog::PersonaBook> book, std::shared_ptr<const dialog::DialogScript> script);
+        std::shared_ptr<const dialog::PersonaBook> book, std::shared_ptr<const dialog::DialogBook> dialogs);
     /// A voice is ready that was not. What others failed to render is asked for again.
     void voiceReady();
     /// Asks for what was not asked for yet: a voice may be ready whose news is still under way.

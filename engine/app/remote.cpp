@@ -234,8 +234,8 @@ Engine::MakersSource configuredMakers(
     const Milliseconds probe = std::max(deadline - Milliseconds(500), deadline / 2);
     const auto held =
         std::make_shared<const Remote>(Remote{remote, probe, clock, std::make_shared<SharedParts>(clock)});
-    return [held, embedded = std::move(embedded)](const Engine::ScriptSource& script) {
-        const providers::Makers local = embedded(script);
+    return [held, embedded = std::move(embedded)](const Engine::DialogSource& dialogs) {
+        const providers::Makers local = embedded(dialogs);
         providers::Makers makers;
         makers.speechToText = listOf(held->settings.stt, "stt", held, local.speechToText, &makeRecogniser);
         makers.languageModel = listOf(held->settings.llm, "llm", held, local.languageModel, &makeModel);

@@ -140,6 +140,8 @@ QList<Setting> makeTable()
 
         named(defaulting(row("dialog.file", Kind::Path, [](C& c) -> QString& { return c.dialogFile; },
             "what the receptionist says and understands"), "the installed receptionist.toml"), "dialog"),
+        defaulting(row("dialog.other_files", Kind::List, [](C& c) -> QStringList& { return c.otherDialogFiles; },
+            "the same in other languages: each file says its own"), "the built-in ones, in Hebrew and English"),
         named(row("dialog.language", Kind::Text, [](C& c) -> QString& { return c.language; },
             "language of calls, BCP-47"), "language"),
         named(defaulting(row("dialog.messages_dir", Kind::Path, [](C& c) -> QString& { return c.messagesDir; },

@@ -5,17 +5,6 @@
 
 namespace kav::dialog {
 
-namespace {
-
-/// "he-IL" -> "he"
-QStringView tongueOf(QStringView language)
-{
-    const qsizetype dash = language.indexOf(u'-');
-    return dash < 0 ? language : language.left(dash);
-}
-
-} // namespace
-
 DialogBook::DialogBook(std::vector<ScriptPointer> scripts)
     : m_scripts(std::move(scripts))
 {
@@ -29,7 +18,7 @@ DialogBook::ScriptPointer DialogBook::scriptFor(const QString& language) const
         const QString own = script->language();
         if (own.compare(language, Qt::CaseInsensitive) == 0)
             return script;
-        if (!kin && tongueOf(own).compare(tongueOf(language), Qt::CaseInsensitive) == 0)
+        if (!kin && isSameLanguage(own, language))
             kin = script;
     }
     if (kin)

@@ -91,7 +91,7 @@ EngineUnderTest::~EngineUnderTest() = default;
 void EngineUnderTest::listen()
 {
     m_engine =
-        std::make_unique<app::Engine>(config, clock, [this](const app::Engine::ScriptSource&) { return makers; });
+        std::make_unique<app::Engine>(config, clock, [this](const app::Engine::DialogSource&) { return makers; });
     QObject::connect(
         m_engine.get(), &app::Engine::callEnded, m_engine.get(), [this](const session::CallEnd& end) { ends += end; });
     QObject::connect(m_engine.get(), &app::Engine::turnEnded, m_engine.get(),

@@ -157,7 +157,7 @@ void tst_Engine::aPortInUseIsNamed()
     EngineUnderTest second;
     second.config.port = first.port();
     app::Engine engine(
-        second.config, second.clock, [&second](const app::Engine::ScriptSource&) { return second.makers; });
+        second.config, second.clock, [&second](const app::Engine::DialogSource&) { return second.makers; });
     const auto address = engine.listen();
     QVERIFY(!address);
     QVERIFY2(
@@ -672,8 +672,7 @@ void tst_Engine::aBrokenDialogFileIsReplacedByTheBuiltInOne()
     EngineUnderTest kav;
     kav.config.dialogFile = kav.directory() + u"/none.toml"_s;
     kav.serve();
-    QVERIFY(kav.engine().script());
-    QVERIFY(!kav.engine().script()->lines().fallback.isEmpty());
+    QVERIFY(!kav.engine().dialogs()->scriptFor(QStringLiteral("en-US"))->lines().fallback.isEmpty());
     const QStringList lines = LogCatcher::lines();
     QVERIFY(std::any_of(lines.begin(), lines.end(), [](const QString& line) {
         return line.contains(u"none.toml"_s) && line.contains(u"built-in receptionist"_s);

@@ -50,7 +50,7 @@ template <typename Interface, typename StandIn> providers::MakerList<Interface> 
 }
 
 /// What stands in for the embedded providers here: the real ones take a while.
-providers::Makers embeddedStandIns(const app::Engine::ScriptSource&)
+providers::Makers embeddedStandIns(const app::Engine::DialogSource&)
 {
     providers::Makers makers;
     makers.speechToText = embeddedStandIn<providers::SpeechToText, StandInSpeechToText>();

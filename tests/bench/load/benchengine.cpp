@@ -34,7 +34,7 @@ int main(int argc, char** argv)
     loaded.config.ensureMediaKey();
     const bool shortAnswers = qEnvironmentVariableIsSet("BENCH_SHORT_ANSWERS");
     SystemClock clock;
-    app::Engine engine(loaded.config, clock, [shortAnswers](const app::Engine::ScriptSource&) {
+    app::Engine engine(loaded.config, clock, [shortAnswers](const app::Engine::DialogSource&) {
         providers::Makers makers;
         makers.speechToText = test::only([] {
             test::StandInSpeechToText::Settings settings;
