@@ -531,6 +531,13 @@ void CallSession::finish(EndReason reason, quint16 closeCode, const QString& clo
     end.playout = m_playout.counters();
     end.inbound = m_inbound.counters();
     end.streamErrors = m_streamErrors;
+    if (reason == EndReason::StreamLost && wasLive) {
+        QList<providers::PastTurn> past = m_past;
+        if (!past.isEmpty() && past.last().heardText.isEmpty())
+            past.removeLast(); // nothing of it was heard: it is asked again
+        end.handover = std::make_shared<CallHandover>(CallHandover{past, m_machine.currentTurn(), m_turnsDone,
+            m_interruptions, m_facts, m_expectation, m_started, m_summary.startedAt});
+    }
     m_context.counters->countMark(metrics::Mark::Lost, end.playout.lostMarks);
     if (reason == EndReason::StreamLost)
         m_context.counters->countStreamError(metrics::StreamError::Lost);

@@ -28,6 +28,18 @@
 
 namespace kav::session {
 
+/// What goes on with a call whose stream was lost needs to know of it.
+struct CallHandover final {
+    QList<providers::PastTurn> past; ///< the latest of them
+    int lastTurn = 0; ///< its number
+    int turns = 0; ///< closed ones
+    int interruptions = 0;
+    QMap<QString, QString> facts;
+    providers::Expectation expectation; ///< of what the caller does next
+    Instant started;
+    QDateTime startedAt; ///< UTC
+};
+
 /// What the control thread learns of a call, by queued signals.
 struct CallEnd final {
     QString callId;
@@ -41,6 +53,8 @@ struct CallEnd final {
     bool apologyOwed = false;
     /// The call goes on with somebody else: its record is not closed. CallSession::passedOn() has told whom.
     bool passedOn = false;
+    bool withoutStream = false; ///< it was held by Twilio's own recogniser and voice
+    std::shared_ptr<const CallHandover> handover{}; ///< null unless the stream was lost
 };
 
 /// What tools have asked for in the answer under way, and how long the caller has been waiting for one.
@@ -70,6 +84,8 @@ struct OpenTurn final {
     bool sensitive = false, keptFromModel = false, isNumber = false;
     quint64 recordedFrom = 0; // where the caller's words or keys begin in the recording
 };
+
+providers::UserTurn::Kind userTurnKindOf(TurnInput input);
 
 /// One call, from the stream's 101 to its end: feeds the caller's audio to voice detection, recogniser and turn
 /// machine, and does what the machine says. Owned by its MediaWorker, lives on that worker for its whole life; deleted
@@ -236,7 +252,6 @@ private:
     void showEnd(EndReason reason, const QDateTime& at);
     bool isTest() const;
 
-    static providers::UserTurn::Kind kindOf(TurnInput input);
     // the end
     void leave(EndReason reason);
     void takeUp(TakenUp before);

@@ -23,7 +23,7 @@ QString nameOf(turn::CutBy by)
 }
 } // namespace
 
-providers::UserTurn::Kind CallSession::kindOf(TurnInput input)
+providers::UserTurn::Kind userTurnKindOf(TurnInput input)
 {
     switch (input) {
     case TurnInput::Opening:
@@ -145,7 +145,7 @@ void CallSession::perform(const turn::action::CommitTurn& action)
     m_asked = {};
 
     providers::UserTurn user;
-    user.kind = kindOf(action.input);
+    user.kind = userTurnKindOf(action.input);
     user.turn = action.turn;
     user.text = wordsForModel(action.turn, action.text);
     user.confidence = action.confidence;
@@ -172,7 +172,7 @@ void CallSession::perform(const turn::action::ReplaceTurn& action)
         return;
     // Asked again under the same number, the conversation goes back to where it was before the turn.
     providers::UserTurn user;
-    user.kind = kindOf(m_turn->record.input);
+    user.kind = userTurnKindOf(m_turn->record.input);
     user.turn = action.turn;
     user.text = wordsForModel(action.turn, action.text);
     user.confidence = action.confidence;

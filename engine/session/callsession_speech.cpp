@@ -144,7 +144,7 @@ void CallSession::closeTurn()
     ++m_turnsDone;
     if (m_past.size() >= MostPastTurns)
         m_past.removeFirst();
-    m_past.append({kindOf(turn.record.input), turn.record.callerText.left(LongestPastText),
+    m_past.append({userTurnKindOf(turn.record.input), turn.record.callerText.left(LongestPastText),
         turn.record.heardText.left(LongestPastText)});
     m_context.log({calllog::Entry::Kind::Turn, m_callId, turn.startedAt, calllog::turnToJson(turn.record)});
     showTurnClosed(turn);

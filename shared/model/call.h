@@ -177,6 +177,7 @@ struct CallSummary final {
     QString direction; ///< "inbound", "outbound-api", ...
     QString language; ///< BCP-47
     bool test = false; ///< made by Kav's own loopback caller: no person, no statistics
+    bool withoutStream = false; ///< held turn by turn, by Twilio's own recogniser and voice
     QDateTime startedAt; ///< UTC: the webhook, else the stream's start
     CallState state = CallState::Ringing;
     QDateTime stateSince; ///< UTC

@@ -103,6 +103,7 @@ template <typename A> void fields(A& a, typename A::template Ref<CallSummary> c)
     a.field("direction", c.direction);
     a.field("language", c.language);
     a.field("test", c.test);
+    a.optional("withoutStream", c.withoutStream);
     a.field("startedAt", c.startedAt);
     a.field("state", c.state);
     a.field("stateSince", c.stateSince);
