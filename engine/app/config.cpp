@@ -467,6 +467,10 @@ private:
         check("transfer.caller_id",
             shown == QLatin1String("caller") || shown == QLatin1String("called") || matches(e164, shown),
             QStringLiteral("caller, called, or a number like +97231234567 is wanted"));
+        const bool forwards =
+            config.whenFull == QLatin1String("forward") || config.whenDraining == QLatin1String("forward");
+        check("calls.forward_to", (config.forwardTo.isEmpty() && !forwards) || matches(e164, config.forwardTo),
+            QStringLiteral("a number like +97231234567 is wanted"));
         check("dialog.language", !config.language.isEmpty(), QStringLiteral("empty; a language is wanted, e.g. en-US"));
     }
 

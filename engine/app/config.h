@@ -68,6 +68,13 @@ struct Config final {
     // outbound
     telephony::OutboundSettings outbound; ///< its numbers and public URL are filled in
     Milliseconds outboundRing{45 * 1000};
+    // calls
+    bool withoutStream = true;
+    int withoutStreamLimit = 50;
+    QString whenFull = QStringLiteral("speech"); ///< busy, wait, forward, speech
+    QString whenDraining = QStringLiteral("busy"); ///< the same
+    QString forwardTo; ///< E.164
+    Milliseconds waitEvery{15'000}, longestWait{180'000};
 
     // dialog
     QString dialogFile;

@@ -45,10 +45,11 @@ Engine::Engine(const Config& config, const Clock& clock, MakersSource makers)
     , m_listener(config.http, clock)
     , m_toolHttp(clock)
     , m_lines(linesSettings(config), clock)
-    , m_phone(config, clock, m_toolHttp, phoneHooks())
+    , m_phone(m_config, m_context, clock, m_toolHttp, phoneHooks())
 {
     m_personas.set(config.personaBook());
     connect(&m_drainTimer, &QTimer::timeout, this, &Engine::continueDrain);
+    watchSpokenCalls();
 }
 
 Engine::~Engine()
@@ -58,6 +59,7 @@ Engine::~Engine()
     m_room.shutDown();
     for (const auto& worker : m_workers)
         worker->stop();
+    m_phone.spoken().stop();
     // Whole before the log closes: it says what was kept.
     m_recordings.reset();
     m_twilioRecordings.reset();
@@ -147,6 +149,14 @@ PhoneLine::Hooks Engine::phoneHooks()
     hooks.recordingStatus = [this](const webhooks::Webhook& webhook) {
         if (m_twilioRecordings)
             m_twilioRecordings->onStatus(webhook);
+    };
+    hooks.canConverse = [this](const webhooks::IncomingCall& call) {
+        if (!m_providers)
+            return true;
+        providers::CallInfo info;
+        info.language = call.language;
+        info.persona = m_phone.personaOf(call);
+        return m_providers->canConverse(info);
     };
     hooks.requestSeen = [this](const RequestRecord& request) { m_room.showRequest(request); };
     hooks.admitted = [this](const QString&) { m_room.refresh(); };
@@ -342,30 +352,15 @@ void Engine::startWorkers()
             std::make_unique<session::MediaWorker>(i + 1, m_context, *m_counters.back(), m_config.mediaSocket);
         connect(worker.get(), &session::MediaWorker::callStarted, this,
             [this](const QString& callId) { m_phone.callStarted(callId); });
-        connect(worker.get(), &session::MediaWorker::turnEnded, this,
-            [this](const QString& callId, const TurnRecord& turn) {
-                m_metrics->turnEnded(turn.input, turn.latency);
-                if (turn.fallback)
-                    m_metrics->fallbackPlayed();
-                Q_EMIT turnEnded(callId, turn);
-            });
+        connect(worker.get(), &session::MediaWorker::turnEnded, this, &Engine::onTurnEnded);
         connect(worker.get(), &session::MediaWorker::interruptionEnded, this, [this](bool confirmed) {
             m_metrics->interruption(
                 confirmed ? metrics::InterruptionOutcome::Confirmed : metrics::InterruptionOutcome::Resumed);
         });
-        connect(worker.get(), &session::MediaWorker::providerUsed, this, [this](const providers::FailoverNews& news) {
-            const QString service = serviceIdOf(news.stage, news.provider);
-            if (news.what == providers::FailoverNews::What::Left) {
-                m_metrics->providerLeft(stageOf(news.stage), news.provider, news.next);
-                m_recentUse.left(service, m_clock.now());
-            } else {
-                m_metrics->providerAnswered(stageOf(news.stage), news.provider, news.took);
-                m_recentUse.answered(service, news.took, m_clock.now());
-            }
-        });
         connect(worker.get(), &session::MediaWorker::lastWordsSaid, &m_phone, &PhoneLine::lastWordsSaid);
         connect(worker.get(), &session::MediaWorker::passedOn, &m_phone,
             [this](const session::PassedOn& call) { m_phone.transfers().begin(call); });
+        connect(worker.get(), &session::MediaWorker::providerUsed, this, &Engine::onProviderUsed);
         connect(worker.get(), &session::MediaWorker::callEnded, this, &Engine::onCallEnded);
         connect(worker.get(), &session::MediaWorker::callShown, this, &Engine::onCallShown);
         connect(worker.get(), &session::MediaWorker::turnShown, &m_room, &ControlRoom::showTurn);
@@ -384,6 +379,36 @@ void Engine::onCallShown(const CallSummary& summary)
     m_room.showCall(summary);
 }
 
+void Engine::watchSpokenCalls()
+{
+    const session::SpokenCalls* const calls = &m_phone.spoken();
+    connect(calls, &session::SpokenCalls::turnEnded, this, &Engine::onTurnEnded);
+    connect(calls, &session::SpokenCalls::providerUsed, this, &Engine::onProviderUsed);
+    connect(calls, &session::SpokenCalls::callEnded, this, &Engine::onCallEnded);
+    connect(calls, &session::SpokenCalls::callShown, this, &Engine::onCallShown);
+    connect(calls, &session::SpokenCalls::turnShown, &m_room, &ControlRoom::showTurn);
+}
+
+void Engine::onTurnEnded(const QString& callId, const TurnRecord& turn)
+{
+    m_metrics->turnEnded(turn.input, turn.latency);
+    if (turn.fallback)
+        m_metrics->fallbackPlayed();
+    Q_EMIT turnEnded(callId, turn);
+}
+
+void Engine::onProviderUsed(const providers::FailoverNews& news)
+{
+    const QString service = serviceIdOf(news.stage, news.provider);
+    if (news.what == providers::FailoverNews::What::Left) {
+        m_metrics->providerLeft(stageOf(news.stage), news.provider, news.next);
+        m_recentUse.left(service, m_clock.now());
+    } else {
+        m_metrics->providerAnswered(stageOf(news.stage), news.provider, news.took);
+        m_recentUse.answered(service, news.took, m_clock.now());
+    }
+}
+
 void Engine::onCallEnded(const session::CallEnd& end)
 {
     m_phone.callEnded(end);
@@ -397,12 +422,12 @@ void Engine::onCallEnded(const session::CallEnd& end)
 
 int Engine::liveCalls() const
 {
-    return m_phone.liveCalls();
+    return m_phone.liveCalls() + m_phone.spoken().live();
 }
 
 bool Engine::hasRoom() const
 {
-    return !m_workers.empty() && liveCalls() < m_capacity;
+    return !m_workers.empty() && m_phone.liveCalls() < m_capacity;
 }
 
 std::optional<PhoneLine::Worker> Engine::chooseWorker() const
@@ -511,7 +536,7 @@ Engine::Readiness Engine::readiness() const
     now.calls = liveCalls();
     if (now.draining)
         now.missing += QStringLiteral("draining");
-    if (now.calls >= m_capacity)
+    if (m_phone.liveCalls() >= m_capacity)
         now.missing += QStringLiteral("full");
     // The database counts where one was asked for; the embedded default's absence is shown, and the journal keeps the
     // log.
@@ -588,6 +613,10 @@ ControlRoom::Hooks Engine::roomHooks()
         m_phone.inspector().judged(request, {{}, reason, {}, {}, {}});
     };
     hooks.command = [this](quint64 ticket, const QString& callId, session::OperatorCommand command) {
+        if (m_phone.spoken().has(callId)) {
+            m_room.commandDone(ticket, m_phone.spoken().command(callId, command));
+            return true;
+        }
         const auto worker = m_phone.workerOf(callId);
         if (worker)
             m_workers[size_t(*worker)]->command(ticket, callId, command);
@@ -740,6 +769,7 @@ void Engine::continueDrain()
         qCInfo(lcApp) << "drain deadline: saying goodbye to" << liveCalls() << "calls";
         for (const auto& worker : m_workers)
             worker->endAll(EndReason::Shutdown);
+        m_phone.spoken().endAll(EndReason::Shutdown);
         m_drainDeadline = m_clock.now() + GoodbyeTime;
         return;
     }

@@ -114,6 +114,9 @@ private:
     void onProviderStatus(const providers::ProviderStatus& status);
     void checkWarm();
     void onCallShown(const CallSummary& summary);
+    void watchSpokenCalls();
+    void onTurnEnded(const QString& callId, const TurnRecord& turn);
+    void onProviderUsed(const providers::FailoverNews& news);
     void onCallEnded(const session::CallEnd& end);
     void continueDrain();
     void finishDrain();

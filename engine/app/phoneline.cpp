@@ -8,6 +8,8 @@
 
 #include <QJsonObject>
 
+#include <algorithm>
+
 namespace kav::app {
 
 namespace {
@@ -16,6 +18,35 @@ namespace {
 constexpr Milliseconds LongestKeepWait{250};
 // How often calls are looked for of which nothing is heard any more.
 constexpr Milliseconds BookCheck{1000};
+
+// Twilio asks how to go on as soon as a stream is over; calls that it never asks about are forgotten.
+constexpr size_t MostHandovers = 256;
+
+QString nameOf(webhooks::Obstacle obstacle)
+{
+    switch (obstacle) {
+    case webhooks::Obstacle::Full:
+        return QStringLiteral("full");
+    case webhooks::Obstacle::Draining:
+        return QStringLiteral("draining");
+    case webhooks::Obstacle::NoSpeech:
+        return QStringLiteral("no-speech");
+    case webhooks::Obstacle::NeverStreamed:
+        return QStringLiteral("never-streamed");
+    case webhooks::Obstacle::StreamBroke:
+        return QStringLiteral("stream-broke");
+    case webhooks::Obstacle::NotAnswered:
+        return QStringLiteral("not-answered");
+    }
+    Q_UNREACHABLE();
+}
+
+session::SpokenCalls::Settings spokenSettings(const Config& config)
+{
+    session::SpokenCalls::Settings settings;
+    settings.limit = config.withoutStreamLimit;
+    return settings;
+}
 
 webhooks::RequestGuard::Settings guardSettings(const Config& config)
 {
@@ -53,8 +84,11 @@ webhooks::CallBook::Settings bookSettings(const Config& config)
 
 } // namespace
 
-PhoneLine::PhoneLine(const Config& config, const Clock& clock, providers::HttpPool& http, Hooks hooks)
-    : m_clock(clock)
+PhoneLine::PhoneLine(
+    const Config& config, const session::SessionContext& sessions, const Clock& clock, providers::HttpPool& http, Hooks hooks)
+    : m_config(config)
+    , m_sessions(sessions)
+    , m_clock(clock)
     , m_hooks(std::move(hooks))
     , m_inspector(inspectorSettings(config), clock,
           {[this](const calllog::Entry& entry) { m_hooks.log(entry); },
@@ -77,6 +111,8 @@ PhoneLine::PhoneLine(const Config& config, const Clock& clock, providers::HttpPo
     , m_outboundCalls(m_router, m_calls, outboundHooks())
     , m_outbound(config.outbound, m_rest.get(), clock)
     , m_transfers(m_router, m_calls, m_rest.get(), clock, transferSettings(config), transferHooks())
+    , m_spoken(sessions, spokenSettings(config), spokenCallHooks())
+    , m_spokenRoutes(m_router, spokenHooks())
     , m_gate(m_guard, m_tokens, clock, gateHooks())
 {
     m_router.add(TwilioRecordings::route(m_hooks.recordingStatus));
@@ -150,8 +186,142 @@ webhooks::CallWebhooks::Hooks PhoneLine::callHooks()
             return;
         m_hangUps.callOver(status.callSid);
         m_transfers.callOver(status.callSid);
+        m_spoken.hungUp(status.callSid);
+    };
+    hooks.canStream = m_hooks.canConverse;
+    hooks.goOn = [this](webhooks::Obstacle obstacle, const webhooks::IncomingCall& call,
+                     const webhooks::Webhook& webhook,
+                     const Reply& reply) { return goOn(obstacle, call, webhook, reply); };
+    return hooks;
+}
+
+// ---- when the ordinary way is closed ----------------------------------------------------------------------------------
+
+webhooks::SpokenRoutes::Hooks PhoneLine::spokenHooks()
+{
+    webhooks::SpokenRoutes::Hooks hooks;
+    hooks.take = [this](const QString& callId, const session::SpokenInput& input, session::SpokenCall::Reply reply) {
+        return m_spoken.take(callId, input, std::move(reply));
+    };
+    // The engine was started anew in the middle of the call.
+    hooks.unknown = [this](const webhooks::Webhook& webhook, const Reply& reply) {
+        return !m_spoken.hasEnded(webhook.callSid) && !m_hooks.isDraining()
+            && holdWithoutStream(m_calls.callOf(webhook), QStringLiteral("restart"), webhook, reply);
     };
     return hooks;
+}
+
+session::SpokenCalls::Hooks PhoneLine::spokenCallHooks()
+{
+    session::SpokenCalls::Hooks hooks;
+    hooks.interrupt = [this](const QString& callId, const session::SpokenStep& step, std::function<void(bool)> done) {
+        interrupt(callId, step, std::move(done));
+    };
+    return hooks;
+}
+
+bool PhoneLine::goOn(webhooks::Obstacle obstacle, const webhooks::IncomingCall& call,
+    const webhooks::Webhook& webhook, const Reply& reply)
+{
+    switch (obstacle) {
+    case webhooks::Obstacle::Full:
+    case webhooks::Obstacle::Draining: {
+        const QString& way = obstacle == webhooks::Obstacle::Full ? m_config.whenFull : m_config.whenDraining;
+        if (way == QLatin1String("forward"))
+            return forward(call, webhook, reply);
+        if (way == QLatin1String("wait"))
+            return keepWaiting(call, webhook, reply);
+        return way == QLatin1String("speech") && holdWithoutStream(call, nameOf(obstacle), webhook, reply);
+    }
+    case webhooks::Obstacle::NoSpeech:
+    case webhooks::Obstacle::NeverStreamed:
+    case webhooks::Obstacle::StreamBroke:
+        return holdWithoutStream(call, nameOf(obstacle), webhook, reply);
+    case webhooks::Obstacle::NotAnswered:
+        break;
+    }
+    return false;
+}
+
+bool PhoneLine::holdWithoutStream(const webhooks::IncomingCall& call, const QString& why,
+    const webhooks::Webhook& webhook, const Reply& reply)
+{
+    if (!m_config.withoutStream || !m_sessions.providers || !m_spoken.hasRoom())
+        return false;
+    qCWarning(lcWebhook).noquote() << call.callSid << "goes on without a stream:" << why;
+    session::SpokenStart start;
+    start.info.callId = call.callSid;
+    start.info.from = call.from;
+    start.info.to = call.to;
+    start.info.language = call.language;
+    start.accountSid = call.accountSid;
+    start.direction = call.direction;
+    start.test = call.test;
+    start.why = why;
+    const auto known = std::find_if(
+        m_handovers.begin(), m_handovers.end(), [&call](const auto& each) { return each.first == call.callSid; });
+    if (known != m_handovers.end()) {
+        start.handover = *known->second;
+        m_handovers.erase(known);
+    }
+    m_spoken.begin(std::move(start), [reply, base = webhook.base](const session::SpokenStep& step) {
+        reply(net::HttpResponse::xml(webhooks::writeTwiml(webhooks::spokenTwiml(step, base))));
+    });
+    return true;
+}
+
+bool PhoneLine::forward(
+    const webhooks::IncomingCall& call, const webhooks::Webhook& webhook, const Reply& reply) const
+{
+    qCWarning(lcWebhook).noquote() << call.callSid << "is forwarded to" << maskNumber(m_config.forwardTo);
+    webhooks::twiml::Dial dial;
+    dial.action = webhook.base.webhook(QStringLiteral("/webhook/after_dial"));
+    dial.numbers.push_back(webhooks::twiml::Number{m_config.forwardTo});
+    reply(net::HttpResponse::xml(webhooks::writeTwiml({dial})));
+    return true;
+}
+
+/// The caller hears a line, and is tried again; how often that was stands in the address, which is signed.
+bool PhoneLine::keepWaiting(
+    const webhooks::IncomingCall& call, const webhooks::Webhook& webhook, const Reply& reply) const
+{
+    const int rounds = std::clamp(webhook.query.value(u"round").toInt(), 0, 10'000);
+    if (rounds * m_config.waitEvery >= m_config.longestWait)
+        return false;
+    const webhooks::CallerLines lines = m_calls.lines(call.to);
+    webhooks::twiml::Pause pause;
+    pause.length = std::chrono::ceil<std::chrono::seconds>(m_config.waitEvery);
+    webhooks::twiml::Redirect again;
+    again.url = webhook.base.webhook(QStringLiteral("/webhook/waiting?round=%1").arg(rounds + 1));
+    reply(net::HttpResponse::xml(
+        webhooks::writeTwiml({webhooks::sayVerb(lines.wait, lines.language, lines.voice), pause, again})));
+    return true;
+}
+
+void PhoneLine::interrupt(const QString& callId, const session::SpokenStep& step, std::function<void(bool)> done)
+{
+    if (!m_rest) {
+        if (!std::exchange(m_restMissed, true))
+            qCInfo(lcWebhook) << "without Twilio's REST service a call that has no stream ends when it asks next";
+        done(false);
+        return;
+    }
+    const auto told = [done = std::move(done), callId](bool ok, const QString& problem) {
+        if (!ok)
+            qCWarning(lcWebhook).noquote() << callId << "cannot be ended at once:" << logSafe(problem);
+        done(ok);
+    };
+    if (step.parts.isEmpty()) {
+        m_rest->hangUp(callId,
+            [told](const Result<void>& result) { told(result.ok(), result ? QString() : result.error().message); });
+        return;
+    }
+    // A goodbye has no address in it that anybody would ask.
+    const QByteArray document =
+        webhooks::writeTwiml(webhooks::spokenTwiml(step, *webhooks::PublicUrl::fromLoopbackHost("localhost")));
+    m_rest->redirectTo(callId, document, [told](const Result<telephony::CallResource>& result) {
+        told(result.ok(), result ? QString() : result.error().message);
+    });
 }
 
 webhooks::MediaGate::Hooks PhoneLine::gateHooks()
@@ -337,6 +507,15 @@ void PhoneLine::callInterrupted(const QString& callId, const QDateTime& lastSeen
 
 void PhoneLine::callEnded(const session::CallEnd& end)
 {
+    if (end.withoutStream) {
+        m_book.conversationEnded(end.callId, end.reason);
+        return;
+    }
+    if (end.handover) {
+        m_handovers.emplace_back(end.callId, end.handover);
+        if (m_handovers.size() > MostHandovers)
+            m_handovers.pop_front();
+    }
     // Whatever ended it but a fault was meant: Twilio is then told to hang up, else the apology is due.
     const bool fault = end.apologyOwed || end.reason == EndReason::StreamLost || end.reason == EndReason::ProtocolError
         || end.reason == EndReason::Refused;

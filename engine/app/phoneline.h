@@ -5,7 +5,7 @@
 #include "engine/dialog/personas.h"
 #include "engine/net/listener.h"
 #include "engine/providers/http/httppool.h"
-#include "engine/session/callsession.h"
+#include "engine/session/spokencalls.h"
 #include "engine/telephony/hangups.h"
 #include "engine/telephony/outboundcalls.h"
 #include "engine/telephony/twiliorest.h"
@@ -15,6 +15,7 @@
 #include "engine/webhooks/outboundwebhooks.h"
 #include "engine/webhooks/requestguard.h"
 #include "engine/webhooks/requestinspector.h"
+#include "engine/webhooks/spokenroutes.h"
 #include "engine/webhooks/streamledger.h"
 #include "engine/webhooks/transfers.h"
 #include "engine/webhooks/webhookrouter.h"
@@ -30,7 +31,7 @@
 namespace kav::app {
 
 /// The engine's side towards Twilio, wired: who may reach it, the webhooks and their routes, the streams that are let in,
-/// and answers that wait until their news is on disk. Owned by Engine, lives on the control thread. It is whole as soon
+/// the calls that are held without one, and answers that wait until their news is on disk. Owned by Engine, lives on the control thread. It is whole as soon
 /// as it is made, before the port is taken: what the rest of the engine has, or has not yet, it asks by its hooks.
 class PhoneLine final : public QObject {
     Q_OBJECT
@@ -59,10 +60,13 @@ public:
         std::function<void(const QString& callId)> releaseStream; ///< MediaWorker::release()
         std::function<void(const CallSummary&)> callShown; ///< of a call without its agent
         std::function<void(const CallSummary&, Milliseconds duration, int turns)> passedOnEnded;
+        /// There is, or may be in a moment, what a stream is heard and spoken to with; true while nothing is known.
+        std::function<bool(const webhooks::IncomingCall&)> canConverse;
     };
 
-    /// `http` must outlive it.
-    PhoneLine(const Config& config, const Clock& clock, providers::HttpPool& http, Hooks hooks);
+    /// `http` and `sessions` must outlive it; without the sessions' providers no call is held without a stream.
+    PhoneLine(const Config& config, const session::SessionContext& sessions, const Clock& clock,
+        providers::HttpPool& http, Hooks hooks);
     ~PhoneLine() override;
 
     static bool ownsPage(const net::HttpRequest& request) { return webhooks::WebhookRouter::owns(request); }
@@ -95,6 +99,9 @@ public:
     std::optional<int> workerOf(const QString& callId) const { return m_streams.workerOf(callId); }
     QList<QByteArray> webhookPaths() const { return m_router.paths(); }
     telephony::TwilioRest* rest() { return m_rest.get(); } ///< null: it cannot be used
+    /// The calls that are held without a stream; they are not among liveCalls().
+    session::SpokenCalls& spoken() { return m_spoken; }
+    const session::SpokenCalls& spoken() const { return m_spoken; }
     const webhooks::RequestGuard& guard() const { return m_guard; }
     const webhooks::MediaGate& gate() const { return m_gate; }
     /// Of the whole port, consoles and pages included.
@@ -113,6 +120,18 @@ private:
     webhooks::Transfers::Settings transferSettings(const Config& config) const;
     webhooks::Transfers::Hooks transferHooks();
     webhooks::CallWebhooks::Hooks callHooks();
+    webhooks::SpokenRoutes::Hooks spokenHooks();
+    session::SpokenCalls::Hooks spokenCallHooks();
+
+    // When the ordinary way is closed.
+    using Reply = webhooks::WebhookRouter::Reply;
+    bool goOn(webhooks::Obstacle obstacle, const webhooks::IncomingCall& call, const webhooks::Webhook& webhook,
+        const Reply& reply);
+    bool holdWithoutStream(const webhooks::IncomingCall& call, const QString& why, const webhooks::Webhook& webhook,
+        const Reply& reply);
+    bool forward(const webhooks::IncomingCall& call, const webhooks::Webhook& webhook, const Reply& reply) const;
+    bool keepWaiting(const webhooks::IncomingCall& call, const webhooks::Webhook& webhook, const Reply& reply) const;
+    void interrupt(const QString& callId, const session::SpokenStep& step, std::function<void(bool)> done);
     webhooks::MediaGate::Hooks gateHooks();
     webhooks::CallBook::Hooks bookHooks();
     webhooks::OutboundWebhooks::Hooks outboundHooks();
@@ -123,6 +142,8 @@ private:
     void respondWhenKept(const net::Responder& responder, quint64 entry, const net::HttpResponse& response);
     void releaseOverdue();
 
+    const Config& m_config;
+    const session::SessionContext& m_sessions;
     const Clock& m_clock;
     const Hooks m_hooks;
     webhooks::RequestInspector m_inspector; // before those that tell it what they found
@@ -137,6 +158,10 @@ private:
     telephony::OutboundCalls m_outbound;
     QTimer m_bookTimer;
     webhooks::Transfers m_transfers;
+    session::SpokenCalls m_spoken;
+    webhooks::SpokenRoutes m_spokenRoutes;
+    std::deque<std::pair<QString, std::shared_ptr<const session::CallHandover>>> m_handovers; // oldest first
+    bool m_restMissed = false; // said once
     webhooks::StreamLedger m_streams;
     webhooks::MediaGate m_gate;
     int m_chosen = 0; // worker of the stream that the gate is just letting in

@@ -156,11 +156,13 @@ Result<void> Database::prepare()
                 "from_number = excluded.from_number, to_number = excluded.to_number, direction = excluded.direction, "
                 "language = excluded.language, account_sid = excluded.account_sid, stream_sid = excluded.stream_sid, "
                 "stt = excluded.stt, llm = excluded.llm, tts = excluded.tts, started_data = excluded.started_data"))
-        // What the call itself said of its end stands above what a restart concluded.
+        // What the call itself said of its end stands above what a restart concluded. A call whose stream was lost, or
+        // that had no voice left, may have gone on without one: then its later end is the end.
         && make(m_callEnded,
             QStringLiteral(
                 "UPDATE calls SET ended_at = ?, end_reason = ?, duration_ms = ?, turn_count = ?, ended_data = ? "
-                "WHERE call_id = ? AND (ended_at IS NULL OR end_reason = 'interrupted')"))
+                "WHERE call_id = ? AND (ended_at IS NULL OR end_reason IN ('interrupted', "
+                "'stream-lost', 'fallback-exhausted'))"))
         && make(m_turn,
             QStringLiteral(
                 "INSERT INTO turns (call_id, turn_number, run_id, entry_number, at, input, caller_text, confidence, "

@@ -52,8 +52,14 @@ bool StateBoard::setCall(const CallSummary& call, Instant now)
         }
         it = m_calls.insert(call.id, {});
         it->born = ++m_born;
-    } else if (it->summary == call || (it->summary.state == CallState::Ended && call.state != CallState::Ended)) {
-        return false; // (what a thread had to say is late sometimes: a call that ended stays so)
+    } else if (it->summary == call) {
+        return false;
+    } else if (it->summary.state == CallState::Ended && call.state != CallState::Ended) {
+        // What a thread had to say is late sometimes: a call that ended stays so. Unless its stream did, and it goes on
+        // without one.
+        if (!call.withoutStream || it->summary.withoutStream)
+            return false;
+        std::erase_if(m_ended, [&call](const auto& ended) { return ended.second == call.id; });
     }
     if (call.state == CallState::Ended && it->summary.state != CallState::Ended)
         m_ended.emplace_back(now, call.id);

@@ -531,7 +531,7 @@ void CallSession::finish(EndReason reason, quint16 closeCode, const QString& clo
     end.playout = m_playout.counters();
     end.inbound = m_inbound.counters();
     end.streamErrors = m_streamErrors;
-    if (reason == EndReason::StreamLost && wasLive) {
+    if (wasLive && (reason == EndReason::StreamLost || m_apologyOwed)) {
         QList<providers::PastTurn> past = m_past;
         if (!past.isEmpty() && past.last().heardText.isEmpty())
             past.removeLast(); // nothing of it was heard: it is asked again

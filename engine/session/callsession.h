@@ -54,7 +54,7 @@ struct CallEnd final {
     /// The call goes on with somebody else: its record is not closed. CallSession::passedOn() has told whom.
     bool passedOn = false;
     bool withoutStream = false; ///< it was held by Twilio's own recogniser and voice
-    std::shared_ptr<const CallHandover> handover{}; ///< null unless the stream was lost
+    std::shared_ptr<const CallHandover> handover{}; ///< null unless somebody else may go on with the call
 };
 
 /// What tools have asked for in the answer under way, and how long the caller has been waiting for one.

@@ -37,10 +37,17 @@ void SpokenCalls::forEach(const std::function<void(SpokenCall&)>& act)
 
 SpokenCalls::~SpokenCalls()
 {
+    stop();
+}
+
+void SpokenCalls::stop()
+{
+    m_timer.stop();
     for (const auto& [id, call] : m_calls) {
         call->disconnect(this); // nobody is left to be told
         call->endNow(EndReason::Shutdown);
     }
+    m_calls.clear();
 }
 
 SpokenCall* SpokenCalls::find(const QString& callId) const

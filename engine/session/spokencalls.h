@@ -33,7 +33,7 @@ public:
 
     /// The context outlives it.
     SpokenCalls(const SessionContext& context, Settings settings, Hooks hooks);
-    ~SpokenCalls() override; ///< ends what is live (Shutdown)
+    ~SpokenCalls() override; ///< stop()s
 
     bool hasRoom() const { return live() < m_settings.limit; }
     int live() const { return int(m_calls.size()); }
@@ -48,6 +48,8 @@ public:
     CommandOutcome command(const QString& callId, OperatorCommand command);
     /// Asks every call for its goodbye.
     void endAll(EndReason reason);
+    /// Ends what is live (Shutdown), without a word and without a signal.
+    void stop();
     /// Deadlines; called by an inner timer, and by tests with a fake clock.
     void tick();
 

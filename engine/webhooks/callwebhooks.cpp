@@ -11,7 +11,8 @@ CallerLines CallerLines::english()
     return {QStringLiteral("en-US"), {},
         QStringLiteral("All our lines are busy. Please call again in a few minutes. Goodbye."),
         QStringLiteral("We are sorry, there is a problem on our side. Please call again later. Goodbye."),
-        QStringLiteral("Nobody can take your call just now. Please call again later. Goodbye.")};
+        QStringLiteral("Nobody can take your call just now. Please call again later. Goodbye."),
+        QStringLiteral("All our lines are busy. Please stay on the line, we will be with you shortly.")};
 }
 
 CallerLines CallerLines::hebrew()
@@ -19,7 +20,8 @@ CallerLines CallerLines::hebrew()
     return {QStringLiteral("he-IL"), QStringLiteral("Google.he-IL-Wavenet-A"),
         QStringLiteral("כל הקווים תפוסים. נא להתקשר שוב בעוד כמה דקות. להתראות."),
         QStringLiteral("אנו מתנצלים, אירעה תקלה. נא להתקשר שוב מאוחר יותר. להתראות."),
-        QStringLiteral("אין כרגע מי שיענה לשיחה. נא להתקשר שוב מאוחר יותר. להתראות.")};
+        QStringLiteral("אין כרגע מי שיענה לשיחה. נא להתקשר שוב מאוחר יותר. להתראות."),
+        QStringLiteral("כל הקווים תפוסים כרגע. נא להישאר על הקו, נענה לכם בהקדם.")};
 }
 
 bool CallStatus::isFinal() const
@@ -43,6 +45,8 @@ CallWebhooks::CallWebhooks(
     };
     const QString callStatusField = QStringLiteral("CallStatus");
     add("/webhook/incoming_call", [this](const Webhook& webhook, const Reply& reply) { incomingCall(webhook, reply); },
+        {callStatusField}, {QStringLiteral("AccountSid"), QStringLiteral("To")});
+    add("/webhook/waiting", [this](const Webhook& webhook, const Reply& reply) { incomingCall(webhook, reply); },
         {callStatusField}, {QStringLiteral("AccountSid"), QStringLiteral("To")});
     add("/webhook/stream_status",
         [this](const Webhook& webhook, const Reply& reply) {

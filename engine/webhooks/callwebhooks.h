@@ -23,6 +23,7 @@ struct CallerLines final {
     QString busy;
     QString apology;
     QString nobody; ///< a call that was passed on was not answered
+    QString wait; ///< the caller waits for room, and hears this again and again
 
     static CallerLines english();
     static CallerLines hebrew();
@@ -63,13 +64,14 @@ enum class Obstacle {
     Draining,
     NoSpeech, ///< nothing to hear or to speak with, in the call's language
     NeverStreamed, ///< Twilio could not open the stream
-    StreamBroke,
+    StreamBroke, ///< it was lost, or the engine had no voice left
     NotAnswered, ///< it was passed on, and nobody took it
 };
 
 /// An incoming call from its first request to its last. Its routes:
 ///
 ///     /webhook/incoming_call   TwiML: connect the stream; or the busy line when the engine is full or draining
+///     /webhook/waiting         the same, for a caller who has waited for room
 ///     /webhook/stream_status   204
 ///     /webhook/stream_ended    204
 ///     /webhook/call_status     204
@@ -137,6 +139,10 @@ public:
     /// the stream's parameters.
     std::vector<TwimlElement> connect(
         const IncomingCall& call, const PublicUrl& base, const QList<std::pair<QString, QString>>& more = {});
+
+    /// What a webhook says of the call.
+    IncomingCall callOf(const Webhook& webhook) const;
+    CallerLines lines(const QString& to) const;
 
     const Counters& counters() const { return m_counters; }
 

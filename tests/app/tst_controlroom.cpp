@@ -584,6 +584,7 @@ void tst_ControlRoom::aSignedTestCallReachesAPublicEngine()
 void tst_ControlRoom::aTestCallThatCannotBeSaysWhy()
 {
     EngineUnderTest kav;
+    kav.config.withoutStream = false;
     kav.makers.textToSpeech = only([]() -> Result<std::shared_ptr<providers::TextToSpeech>> {
         return Error{Error::Code::Denied, u"no voice today"_s, {}};
     });
@@ -609,6 +610,7 @@ void tst_ControlRoom::aTestCallThatCannotBeSaysWhy()
 void tst_ControlRoom::aTestCallThatIsTurnedAwayIsShown()
 {
     EngineUnderTest kav;
+    kav.config.whenFull = u"busy"_s;
     kav.config.capacity = 1;
     kav.serve();
     ConsoleClient console;

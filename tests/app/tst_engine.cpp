@@ -169,6 +169,7 @@ void tst_Engine::aPortInUseIsNamed()
 void tst_Engine::aMakerThatHangsHoldsNothingUp()
 {
     EngineUnderTest kav;
+    kav.config.withoutStream = false; // the stream is offered all the same
     const auto gate = std::make_shared<Gate>();
     kav.config.providers.deadline = 1500ms;
     kav.makers.speechToText = only([gate]() -> Result<std::shared_ptr<providers::SpeechToText>> {
@@ -196,6 +197,7 @@ void tst_Engine::aMakerThatHangsHoldsNothingUp()
 void tst_Engine::aMakerThatFailsIsShownAndServesOn()
 {
     EngineUnderTest kav;
+    kav.config.withoutStream = false; // the stream is offered all the same
     kav.makers.languageModel = only([]() -> Result<std::shared_ptr<providers::LanguageModel>> {
         return Error{Error::Code::Denied, u"no key for the oracle"_s, {}};
     });
@@ -395,6 +397,7 @@ void tst_Engine::anOrderlyEndHangsUp()
 void tst_Engine::aLostStreamIsApologisedFor()
 {
     EngineUnderTest kav;
+    kav.config.withoutStream = false;
     kav.serve();
     Caller caller(kav);
     QVERIFY(caller.call());
@@ -408,6 +411,7 @@ void tst_Engine::aLostStreamIsApologisedFor()
 void tst_Engine::aStreamThatNeverCameIsApologisedFor()
 {
     EngineUnderTest kav;
+    kav.config.withoutStream = false;
     kav.serve();
     const auto ids = newIds();
     QVERIFY(!kav.offeredPath(ids).isEmpty());
@@ -417,6 +421,7 @@ void tst_Engine::aStreamThatNeverCameIsApologisedFor()
 void tst_Engine::aFullEngineIsBusy()
 {
     EngineUnderTest kav;
+    kav.config.whenFull = u"busy"_s;
     kav.config.capacity = 1;
     kav.serve();
     // Both were offered a stream while there was room for one.

@@ -16,6 +16,7 @@ inline net::HttpRequest twilioPost(const QByteArray& path, const QList<telephony
     request.method = "POST";
     request.target = path;
     request.path = path.left(path.indexOf('?') < 0 ? path.size() : path.indexOf('?'));
+    request.query = path.mid(request.path.size() + 1);
     request.headers = {
         {"host", "127.0.0.1:5000"}, {"content-type", "application/x-www-form-urlencoded; charset=UTF-8"}};
     request.body = telephony::FormBody(fields).encode();
