@@ -610,7 +610,7 @@ void tst_ControlRoom::aTestCallThatCannotBeSaysWhy()
 void tst_ControlRoom::aTestCallThatIsTurnedAwayIsShown()
 {
     EngineUnderTest kav;
-    kav.config.whenFull = u"busy"_s;
+    kav.config.withoutStream = false;
     kav.config.capacity = 1;
     kav.serve();
     ConsoleClient console;

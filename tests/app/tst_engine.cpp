@@ -421,7 +421,7 @@ void tst_Engine::aStreamThatNeverCameIsApologisedFor()
 void tst_Engine::aFullEngineIsBusy()
 {
     EngineUnderTest kav;
-    kav.config.whenFull = u"busy"_s;
+    kav.config.withoutStream = false;
     kav.config.capacity = 1;
     kav.serve();
     // Both were offered a stream while there was room for one.
