@@ -89,7 +89,7 @@ Columns changedColumns(const CallSummary& before, const CallSummary& after)
     columns[LiveCallsModel::State] = before.state != after.state || before.reason != after.reason;
     columns[LiveCallsModel::Caller] = before.from != after.from;
     columns[LiveCallsModel::Called] = before.to != after.to;
-    columns[LiveCallsModel::Badges] = before.test != after.test
+    columns[LiveCallsModel::Badges] = before.test != after.test || before.withoutStream != after.withoutStream
         || before.interruptions != after.interruptions || before.recording != after.recording;
     columns[LiveCallsModel::TimeInState] = before.stateSince != after.stateSince;
     columns[LiveCallsModel::Elapsed] = before.startedAt != after.startedAt || before.endedAt != after.endedAt;
@@ -640,6 +640,9 @@ QString LiveCallsModel::Private::badges(const CallSummary& call) const
     if (!call.recording.isEmpty())
         //: Mark of a call whose sound is kept
         marks.append(tr("Recorded"));
+    if (call.withoutStream)
+        //: Mark of a call that is held by Twilio's own recogniser and voice, for want of an audio stream
+        marks.append(tr("Without a stream"));
     if (call.interruptions > 0)
         //: Mark of a call: how often the caller interrupted the agent
         marks.append(tr("Interruptions: %1").arg(call.interruptions));

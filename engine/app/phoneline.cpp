@@ -84,8 +84,8 @@ webhooks::CallBook::Settings bookSettings(const Config& config)
 
 } // namespace
 
-PhoneLine::PhoneLine(
-    const Config& config, const session::SessionContext& sessions, const Clock& clock, providers::HttpPool& http, Hooks hooks)
+PhoneLine::PhoneLine(const Config& config, const session::SessionContext& sessions, const Clock& clock,
+    providers::HttpPool& http, Hooks hooks)
     : m_config(config)
     , m_sessions(sessions)
     , m_clock(clock)
@@ -195,7 +195,8 @@ webhooks::CallWebhooks::Hooks PhoneLine::callHooks()
     return hooks;
 }
 
-// ---- when the ordinary way is closed ----------------------------------------------------------------------------------
+// ---- when the ordinary way is closed
+// ----------------------------------------------------------------------------------
 
 webhooks::SpokenRoutes::Hooks PhoneLine::spokenHooks()
 {
@@ -220,8 +221,8 @@ session::SpokenCalls::Hooks PhoneLine::spokenCallHooks()
     return hooks;
 }
 
-bool PhoneLine::goOn(webhooks::Obstacle obstacle, const webhooks::IncomingCall& call,
-    const webhooks::Webhook& webhook, const Reply& reply)
+bool PhoneLine::goOn(webhooks::Obstacle obstacle, const webhooks::IncomingCall& call, const webhooks::Webhook& webhook,
+    const Reply& reply)
 {
     switch (obstacle) {
     case webhooks::Obstacle::Full:
@@ -243,8 +244,8 @@ bool PhoneLine::goOn(webhooks::Obstacle obstacle, const webhooks::IncomingCall& 
     return false;
 }
 
-bool PhoneLine::holdWithoutStream(const webhooks::IncomingCall& call, const QString& why,
-    const webhooks::Webhook& webhook, const Reply& reply)
+bool PhoneLine::holdWithoutStream(
+    const webhooks::IncomingCall& call, const QString& why, const webhooks::Webhook& webhook, const Reply& reply)
 {
     if (!m_config.withoutStream || !m_sessions.providers || !m_spoken.hasRoom())
         return false;
@@ -270,8 +271,7 @@ bool PhoneLine::holdWithoutStream(const webhooks::IncomingCall& call, const QStr
     return true;
 }
 
-bool PhoneLine::forward(
-    const webhooks::IncomingCall& call, const webhooks::Webhook& webhook, const Reply& reply) const
+bool PhoneLine::forward(const webhooks::IncomingCall& call, const webhooks::Webhook& webhook, const Reply& reply) const
 {
     qCWarning(lcWebhook).noquote() << call.callSid << "is forwarded to" << maskNumber(m_config.forwardTo);
     webhooks::twiml::Dial dial;
@@ -527,8 +527,7 @@ void PhoneLine::callEnded(const session::CallEnd& end)
         m_hangUps.callOver(end.callId);
 }
 
-void PhoneLine::respondWhenKept(
-    const net::Responder& responder, quint64 entry, const net::HttpResponse& response)
+void PhoneLine::respondWhenKept(const net::Responder& responder, quint64 entry, const net::HttpResponse& response)
 {
     // An answer tells Twilio that its news was taken: it goes out when the journal has it on disk. A disk that stalls
     // must not keep a caller waiting, though, so there is a limit.

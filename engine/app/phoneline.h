@@ -30,9 +30,10 @@
 
 namespace kav::app {
 
-/// The engine's side towards Twilio, wired: who may reach it, the webhooks and their routes, the streams that are let in,
-/// the calls that are held without one, and answers that wait until their news is on disk. Owned by Engine, lives on the control thread. It is whole as soon
-/// as it is made, before the port is taken: what the rest of the engine has, or has not yet, it asks by its hooks.
+/// The engine's side towards Twilio, wired: who may reach it, the webhooks and their routes, the streams that are let
+/// in, the calls that are held without one, and answers that wait until their news is on disk. Owned by Engine, lives
+/// on the control thread. It is whole as soon as it is made, before the port is taken: what the rest of the engine has,
+/// or has not yet, it asks by its hooks.
 class PhoneLine final : public QObject {
     Q_OBJECT
 public:
@@ -127,8 +128,8 @@ private:
     using Reply = webhooks::WebhookRouter::Reply;
     bool goOn(webhooks::Obstacle obstacle, const webhooks::IncomingCall& call, const webhooks::Webhook& webhook,
         const Reply& reply);
-    bool holdWithoutStream(const webhooks::IncomingCall& call, const QString& why, const webhooks::Webhook& webhook,
-        const Reply& reply);
+    bool holdWithoutStream(
+        const webhooks::IncomingCall& call, const QString& why, const webhooks::Webhook& webhook, const Reply& reply);
     bool forward(const webhooks::IncomingCall& call, const webhooks::Webhook& webhook, const Reply& reply) const;
     bool keepWaiting(const webhooks::IncomingCall& call, const webhooks::Webhook& webhook, const Reply& reply) const;
     void interrupt(const QString& callId, const session::SpokenStep& step, std::function<void(bool)> done);

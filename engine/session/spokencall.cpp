@@ -16,6 +16,8 @@ namespace {
 
 // How long Twilio's voice takes for a letter, more or less: to tell when the caller is heard again.
 constexpr Milliseconds LetterIsSaid{65};
+// For who still thinks of what to say.
+constexpr std::chrono::seconds ShortestMessageWait{5};
 // Repetitions of one webhook that are answered with it.
 constexpr size_t MostRepetitions = 4;
 // Twilio takes five hundred hints; what a dialog expects comes before what the persona talks about.
@@ -546,7 +548,8 @@ SpokenStep SpokenCall::stepFor(const providers::Expectation& next) const
     using Kind = providers::Expectation::Kind;
     const turn::Settings& limits = m_context.settings.turn;
     SpokenStep step = bare(next.kind == Kind::Message ? SpokenStep::Then::Record : SpokenStep::Then::Listen);
-    step.messageEnd = secondsOf(limits.messageEnd);
+    // The same silence also ends a message that has not begun.
+    step.messageEnd = std::max(ShortestMessageWait, secondsOf(limits.messageEnd));
     step.longestMessage = secondsOf(limits.messageCap);
     step.patience = secondsOf(limits.noInput);
     step.interruptible = next.interruptible;

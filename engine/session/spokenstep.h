@@ -61,7 +61,7 @@ struct SpokenStep final {
     bool interruptible = true; ///< words and keys stop what is being said
 
     // Record
-    std::chrono::seconds messageEnd{2}; ///< silence that ends it
+    std::chrono::seconds messageEnd{5}; ///< silence that ends it
     std::chrono::seconds longestMessage{120};
 
     QString dialTo; ///< E.164, for no log

@@ -140,10 +140,6 @@ public:
     std::vector<TwimlElement> connect(
         const IncomingCall& call, const PublicUrl& base, const QList<std::pair<QString, QString>>& more = {});
 
-    /// What a webhook says of the call.
-    IncomingCall callOf(const Webhook& webhook) const;
-    CallerLines lines(const QString& to) const;
-
     const Counters& counters() const { return m_counters; }
 
 private:

@@ -897,6 +897,11 @@
         <translation>מוקלטת</translation>
     </message>
     <message>
+        <source>Without a stream</source>
+        <extracomment>Mark of a call that is held by Twilio's own recogniser and voice, for want of an audio stream</extracomment>
+        <translation>ללא זרם שמע</translation>
+    </message>
+    <message>
         <source>Interruptions: %1</source>
         <extracomment>Mark of a call: how often the caller interrupted the agent</extracomment>
         <translation>קטיעות: %1</translation>

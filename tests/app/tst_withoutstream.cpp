@@ -107,7 +107,7 @@ void TestWithoutStream::aHebrewCallerIsServedWithNoSpeechProvider()
         say כן, בבקשה
         wait 9s
         say זה דני, תחזרו אליי
-        wait 3s
+        wait 6s
         wait-agent-speaking
         say אין מספר
         wait-agent-speaking

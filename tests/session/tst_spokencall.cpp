@@ -332,7 +332,7 @@ void TestSpokenCall::expectationsBecomeWhatTwilioListensFor()
     QCOMPARE(line.step->keys, 1);
     line.say(u"x"_s);
     QCOMPARE(line.step->then, Then::Record);
-    QCOMPARE(line.step->messageEnd, 2s);
+    QCOMPARE(line.step->messageEnd, 5s);
 }
 
 void TestSpokenCall::logAndConsoleSeeACallLikeAnyOther()

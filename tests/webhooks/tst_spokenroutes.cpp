@@ -162,7 +162,6 @@ void TestSpokenRoutes::recordingHasAWayOutWhenNothingIsSaid()
     QCOMPARE(document.verbs().at(0).name, u"Say"_s);
     QCOMPARE(document.verbs().at(1).name, u"Record"_s);
     QCOMPARE(document.verbs().at(1).attribute(u"action"_s), u"https://kav.example.com/p/webhook/recorded?step=7"_s);
-    QCOMPARE(document.verbs().at(1).attribute(u"timeout"_s), u"2"_s);
     QCOMPARE(document.verbs().at(1).attribute(u"maxLength"_s), u"120"_s);
     QCOMPARE(document.verbs().at(2).text, u"https://kav.example.com/p/webhook/recorded?step=7&none=1"_s);
 }
