@@ -250,11 +250,16 @@ bool PhoneLine::holdWithoutStream(
     if (!m_config.withoutStream || !m_sessions.providers || !m_spoken.hasRoom())
         return false;
     qCWarning(lcWebhook).noquote() << call.callSid << "goes on without a stream:" << why;
+    m_book.rings(call); // it may be the first that is heard of it
+    webhooks::IncomingCall about = call;
+    if (const webhooks::BookedCall* booked = m_book.find(call.callSid); booked && about.persona.isEmpty())
+        about.persona = booked->about.persona; // which stood in the address of its first webhook alone
     session::SpokenStart start;
     start.info.callId = call.callSid;
     start.info.from = call.from;
     start.info.to = call.to;
-    start.info.language = call.language;
+    start.info.persona = personaOf(about);
+    start.info.language = about.persona.isEmpty() ? call.language : start.info.persona->language;
     start.accountSid = call.accountSid;
     start.direction = call.direction;
     start.test = call.test;
@@ -271,9 +276,10 @@ bool PhoneLine::holdWithoutStream(
     return true;
 }
 
-bool PhoneLine::forward(const webhooks::IncomingCall& call, const webhooks::Webhook& webhook, const Reply& reply) const
+bool PhoneLine::forward(const webhooks::IncomingCall& call, const webhooks::Webhook& webhook, const Reply& reply)
 {
     qCWarning(lcWebhook).noquote() << call.callSid << "is forwarded to" << maskNumber(m_config.forwardTo);
+    m_book.turnedAway(call); // nobody holds it here
     webhooks::twiml::Dial dial;
     dial.action = webhook.base.webhook(QStringLiteral("/webhook/after_dial"));
     dial.numbers.push_back(webhooks::twiml::Number{m_config.forwardTo});
@@ -282,13 +288,13 @@ bool PhoneLine::forward(const webhooks::IncomingCall& call, const webhooks::Webh
 }
 
 /// The caller hears a line, and is tried again; how often that was stands in the address, which is signed.
-bool PhoneLine::keepWaiting(
-    const webhooks::IncomingCall& call, const webhooks::Webhook& webhook, const Reply& reply) const
+bool PhoneLine::keepWaiting(const webhooks::IncomingCall& call, const webhooks::Webhook& webhook, const Reply& reply)
 {
     const int rounds = std::clamp(webhook.query.value(u"round").toInt(), 0, 10'000);
     if (rounds * m_config.waitEvery >= m_config.longestWait)
         return false;
-    const webhooks::CallerLines lines = m_calls.lines(call.to);
+    m_book.rings(call); // which it goes on to do, for whoever watches
+    const webhooks::CallerLines lines = m_calls.lines(call.ownNumber());
     webhooks::twiml::Pause pause;
     pause.length = std::chrono::ceil<std::chrono::seconds>(m_config.waitEvery);
     webhooks::twiml::Redirect again;
@@ -461,6 +467,10 @@ void PhoneLine::endAnswered(const webhooks::IncomingCall& call, EndReason reason
     m_book.endsBecause(call.callSid, reason);
     if (booked && booked->hasConversation && worker) {
         m_hooks.endWith(*worker, call.callSid, reason, words);
+        return;
+    }
+    if (m_spoken.has(call.callSid)) {
+        m_spoken.endWith(call.callSid, reason, words);
         return;
     }
     if (!m_rest || m_book.isOver(call.callSid))

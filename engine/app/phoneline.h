@@ -130,8 +130,8 @@ private:
         const Reply& reply);
     bool holdWithoutStream(
         const webhooks::IncomingCall& call, const QString& why, const webhooks::Webhook& webhook, const Reply& reply);
-    bool forward(const webhooks::IncomingCall& call, const webhooks::Webhook& webhook, const Reply& reply) const;
-    bool keepWaiting(const webhooks::IncomingCall& call, const webhooks::Webhook& webhook, const Reply& reply) const;
+    bool forward(const webhooks::IncomingCall& call, const webhooks::Webhook& webhook, const Reply& reply);
+    bool keepWaiting(const webhooks::IncomingCall& call, const webhooks::Webhook& webhook, const Reply& reply);
     void interrupt(const QString& callId, const session::SpokenStep& step, std::function<void(bool)> done);
     webhooks::MediaGate::Hooks gateHooks();
     webhooks::CallBook::Hooks bookHooks();

@@ -5,6 +5,23 @@
 
 namespace kav::session {
 
+providers::Expectation withKeypad(providers::Expectation next, const providers::Persona* persona,
+    const std::optional<KeysWanted>& asked)
+{
+    if (!persona || (!asked && persona->keypad.digitsMax == 0))
+        return next;
+    const providers::PersonaKeypad& keypad = persona->keypad;
+    next.keypadMin = asked ? asked->min : keypad.digitsMin;
+    next.keypadMax = asked ? asked->max : keypad.digitsMax;
+    next.keypadFinish = keypad.finish;
+    next.keypadPause = keypad.timeout;
+    if (asked && asked->sensitive) {
+        next.sensitive = true;
+        next.keptFromModel = !keypad.modelSeesSecrets;
+    }
+    return next;
+}
+
 void Keypad::expect(const providers::Expectation& expectation)
 {
     if (expectation.keypadMax != m_expectation.keypadMax)

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "engine/providers/persona.h"
 #include "engine/providers/speech.h"
+#include "engine/session/toolrunner.h"
 #include "shared/core/clock.h"
 
 #include <QString>
@@ -9,6 +11,10 @@
 #include <optional>
 
 namespace kav::session {
+
+/// What is expected of the keypad after an answer: what the model has asked for, else what its persona is set to.
+providers::Expectation withKeypad(providers::Expectation next, const providers::Persona* persona,
+    const std::optional<KeysWanted>& asked);
 
 /// Collects single keys into one entry, as the dialog's expectation asks. Pure; one per call, owned by its session.
 class Keypad final {

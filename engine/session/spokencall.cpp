@@ -2,6 +2,7 @@
 #include "engine/session/spokencall.h"
 
 #include "engine/providers/redaction.h"
+#include "engine/session/keypad.h"
 #include "shared/core/logging.h"
 #include "shared/core/masking.h"
 
@@ -71,7 +72,7 @@ SpokenCall::SpokenCall(SpokenStart start, const SessionContext& context, Setting
     , m_lostAt(m_started + settings.lost)
     , m_spokenOutAt(m_started)
 {
-    if (m_context.personaFor)
+    if (!m_info.persona && m_context.personaFor)
         m_info.persona = m_context.personaFor(m_info.to);
     if (m_info.language.isEmpty())
         m_info.language = m_info.persona ? m_info.persona->language : m_context.settings.language;
@@ -225,6 +226,8 @@ void SpokenCall::startTurn(TurnInput input, const SpokenInput& from)
     m_turn->record.input = input;
     m_turn->record.callerText = from.text.left(LongestWords);
     m_turn->record.confidence = from.confidence;
+    if (input != TurnInput::Opening)
+        m_turn->secrecy = TurnSecrecy::of(m_expectation);
     m_turn->startedAt = m_context.clock->wallNow();
     m_turn->since = m_turn->progressed = m_askedAt;
     m_turn->latency.committed(input, m_askedAt, m_askedAt, {});
@@ -241,7 +244,10 @@ void SpokenCall::startTurn(TurnInput input, const SpokenInput& from)
     providers::UserTurn user;
     user.kind = userTurnKindOf(input);
     user.turn = m_turnNumber;
-    user.text = m_turn->record.callerText;
+    const bool modelSees = !m_info.persona || m_info.persona->keypad.modelSeesSecrets;
+    user.text = m_secrets.forModel(
+        m_turn->record.callerText, input == TurnInput::Keypad, m_turn->secrecy, modelSees);
+    m_tools->setSecrets(m_secrets.all());
     user.confidence = from.confidence;
     user.messageLength = from.length;
     user.messageRef = from.recording;
@@ -268,6 +274,15 @@ void SpokenCall::requestEnd(EndReason reason)
         give(goodbye(reason), reason);
     else Q_EMIT
         interruptionWanted(goodbye(reason), reason);
+}
+
+void SpokenCall::endWith(EndReason reason, const QString& words)
+{
+    KAV_ASSERT_THREAD(this);
+    if (m_ended || m_endWanted)
+        return;
+    m_lastWords = words;
+    requestEnd(reason);
 }
 
 void SpokenCall::endNow(EndReason reason)
@@ -346,6 +361,8 @@ void SpokenCall::makeToolRunner()
             {{QStringLiteral("to"), logSafe(target.name, 60)}, {QStringLiteral("number"), maskNumber(target.number)}});
         m_asked.transferTo = target;
     });
+    connect(m_tools.get(), &ToolRunner::callersKeysWanted, this,
+        [this](const KeysWanted& wanted) { m_asked.keys = wanted; });
     connect(m_tools.get(), &ToolRunner::keysWanted, this, [this](const QString& keys) {
         addSentences(m_splitter.finish()); // the tones stand where they were asked for
         m_splitter = dialog::SentenceSplitter();
@@ -450,6 +467,7 @@ void SpokenCall::onFinished(int turn, const providers::Expectation& next, bool e
     m_expectation = next;
     if (m_asked.takeMessage && !m_asked.endCall && !transfers)
         m_expectation.kind = providers::Expectation::Kind::Message;
+    m_expectation = withKeypad(m_expectation, m_info.persona.get(), m_asked.keys);
     if (transfers && m_turn->record.agentText.trimmed().isEmpty())
         m_parts.append({lines().filler, {}});
     if (m_parts.isEmpty() && m_turn->said.isEmpty() && !m_asked.endCall && !transfers) {
@@ -555,7 +573,8 @@ SpokenStep SpokenCall::stepFor(const providers::Expectation& next) const
     step.interruptible = next.interruptible;
     step.speech = next.kind != Kind::KeypadOnly;
     step.keys = std::max(1, next.keypadMax);
-    step.hash = next.keypadMax > 0 && next.keypadHash;
+    // A single key is an entry, whichever it is.
+    step.finish = next.keypadMax > 1 ? next.keypadFinish : char(0);
     // Digits are said in groups, and Twilio's own idea of an end comes in the first gap.
     if (next.kind == Kind::Digits)
         step.pause = std::chrono::seconds(2);
@@ -571,7 +590,10 @@ SpokenStep SpokenCall::stepFor(const providers::Expectation& next) const
 SpokenStep SpokenCall::goodbye(EndReason reason) const
 {
     SpokenStep step = bare(SpokenStep::Then::HangUp);
-    step.parts.append({reason == EndReason::NoInput ? lines().noInputGoodbye : lines().endGoodbye, {}});
+    const QString words =
+        m_lastWords.value_or(reason == EndReason::NoInput ? lines().noInputGoodbye : lines().endGoodbye);
+    if (!words.isEmpty())
+        step.parts.append({words, {}});
     return step;
 }
 
@@ -654,9 +676,10 @@ void SpokenCall::closeTurn()
         m_conversation->heard(turn.record.number, turn.said, false, LetterIsSaid * turn.said.size());
     }
     ++m_turnsDone;
-    m_context.log({calllog::Entry::Kind::Turn, m_info.callId, turn.startedAt, calllog::turnToJson(turn.record)});
-    Q_EMIT transcriptChanged({turn.record, turn.startedAt, false, true});
-    Q_EMIT turnEnded(turn.record);
+    const TurnRecord record = shownRecord(turn.record, turn.secrecy.sensitive); // nobody gets another one
+    m_context.log({calllog::Entry::Kind::Turn, m_info.callId, turn.startedAt, calllog::turnToJson(record)});
+    Q_EMIT transcriptChanged({record, turn.startedAt, false, true});
+    Q_EMIT turnEnded(record);
 }
 
 void SpokenCall::finish(EndReason reason)
@@ -678,7 +701,7 @@ void SpokenCall::finish(EndReason reason)
     const QDateTime endedAt = m_context.clock->wallNow();
     QJsonObject facts;
     for (auto it = m_facts.cbegin(); it != m_facts.cend(); ++it)
-        facts.insert(it.key(), it.value());
+        facts.insert(it.key(), m_secrets.shownFact(it.value()));
     m_context.log({calllog::Entry::Kind::CallEnded, m_info.callId, endedAt,
         QJsonObject{{QStringLiteral("reason"), endReasonName(reason)},
             {QStringLiteral("durationMs"), qint64(end.duration.count())}, {QStringLiteral("turns"), m_turnsDone},
@@ -706,7 +729,9 @@ void SpokenCall::show(CallState state)
 
 void SpokenCall::showTurn()
 {
-    const TranscriptTurn turn = m_turn ? TranscriptTurn{m_turn->record, m_turn->startedAt, true, true} : m_turnShown;
+    const TranscriptTurn turn = m_turn
+        ? TranscriptTurn{shownRecord(m_turn->record, m_turn->secrecy.sensitive), m_turn->startedAt, true, true}
+        : m_turnShown;
     if (turn == m_turnShown)
         return;
     m_turnShown = turn;

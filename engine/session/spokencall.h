@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/dialog/sentencesplitter.h"
+#include "engine/session/callersecrets.h"
 #include "engine/session/callsession.h"
 #include "engine/session/operatorcommand.h"
 #include "engine/session/sessioncontext.h"
@@ -20,7 +21,7 @@ namespace kav::session {
 
 /// A call that is to be held without a stream.
 struct SpokenStart final {
-    providers::CallInfo info; ///< without persona: the context's
+    providers::CallInfo info; ///< without a persona: whoever has the called number
     QString accountSid, direction;
     QString why; ///< "no-speech", "never-streamed", ...: for log and operators
     bool test = false;
@@ -57,6 +58,8 @@ public:
     void hungUp();
     /// Says goodbye and ends: with the answer that is due, else by interruptionWanted(), else at the next webhook.
     void requestEnd(EndReason reason);
+    /// The same with these words; without any, without a word.
+    void endWith(EndReason reason, const QString& words);
     /// Ends the record at once; whoever asks next is told to hang up.
     void endNow(EndReason reason);
     CommandOutcome command(OperatorCommand command);
@@ -77,6 +80,7 @@ Q_SIGNALS:
 private:
     struct Turn final {
         TurnRecord record;
+        TurnSecrecy secrecy;
         QDateTime startedAt;
         Instant since; ///< the webhook that brought it
         Instant progressed; ///< the model's last sign of life
@@ -146,7 +150,9 @@ private:
     bool m_fillerGiven = false;
     int m_turnNumber = 0, m_turnsDone = 0, m_noInputs = 0;
     std::optional<EndReason> m_endWanted;
+    std::optional<QString> m_lastWords; // instead of the goodbye
 
+    CallerSecrets m_secrets;
     QMap<QString, QString> m_facts;
     CallSummary m_summary, m_shown;
     TranscriptTurn m_turnShown;

@@ -102,6 +102,13 @@ CommandOutcome SpokenCalls::command(const QString& callId, OperatorCommand comma
     return call ? call->command(command) : CommandOutcome::NoSuchCall;
 }
 
+void SpokenCalls::endWith(const QString& callId, EndReason reason, const QString& words)
+{
+    KAV_ASSERT_THREAD(this);
+    if (SpokenCall* const call = find(callId))
+        call->endWith(reason, words);
+}
+
 void SpokenCalls::endAll(EndReason reason)
 {
     KAV_ASSERT_THREAD(this);

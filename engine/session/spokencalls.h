@@ -46,6 +46,8 @@ public:
     bool take(const QString& callId, const SpokenInput& input, SpokenCall::Reply reply);
     void hungUp(const QString& callId);
     CommandOutcome command(const QString& callId, OperatorCommand command);
+    /// Says these words, if there are any, and ends the call.
+    void endWith(const QString& callId, EndReason reason, const QString& words);
     /// Asks every call for its goodbye.
     void endAll(EndReason reason);
     /// Ends what is live (Shutdown), without a word and without a signal.

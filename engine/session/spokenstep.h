@@ -54,7 +54,7 @@ struct SpokenStep final {
     // Listen
     bool speech = true; ///< false: keys only
     int keys = 1; ///< so many are an entry
-    bool hash = false; ///< '#' ends an entry, instead of being a key
+    char finish = 0; ///< the key that ends an entry, and is no part of it; 0: none does
     std::chrono::seconds patience{8}; ///< silence that is an answer too
     std::chrono::seconds pause{0}; ///< silence after words that ends them; 0: Twilio decides
     QStringList hints; ///< words that are likely

@@ -42,7 +42,7 @@ twiml::Gather gatherOf(const session::SpokenStep& step, const PublicUrl& base)
     gather.action = addressOf(TurnPath, base, step.number);
     gather.timeout = step.patience;
     gather.numDigits = step.keys;
-    gather.finishOnKey = step.hash ? QStringLiteral("#") : QString();
+    gather.finishOnKey = step.finish == 0 ? QString() : QString(QLatin1Char(step.finish));
     if (step.speech) {
         gather.language = step.language;
         gather.speechTimeout = step.pause;

@@ -316,19 +316,19 @@ void TestSpokenCall::expectationsBecomeWhatTwilioListensFor()
         {u"Keys?"_s, expecting(Kind::KeypadOnly, 10)}, {u"Key?"_s, expecting(Kind::KeypadOnly)},
         {u"Message?"_s, expecting(Kind::Message)}}));
     line.ring();
-    QVERIFY(line.step->speech && !line.step->hash && !line.step->interruptible);
+    QVERIFY(line.step->speech && line.step->finish == 0 && !line.step->interruptible);
     QCOMPARE(line.step->keys, 1);
     QCOMPARE(line.step->hints, QStringList{u"sales"_s});
     QCOMPARE(line.step->patience, 8s);
     line.say(u"x"_s);
-    QVERIFY(line.step->speech && line.step->hash && line.step->interruptible);
+    QVERIFY(line.step->speech && line.step->finish == '#' && line.step->interruptible);
     QCOMPARE(line.step->keys, 10);
     QVERIFY(line.step->pause > 0s);
     line.say(u"x"_s);
-    QVERIFY(!line.step->speech && line.step->hash);
+    QVERIFY(!line.step->speech && line.step->finish == '#');
     QCOMPARE(line.step->keys, 10);
     line.say(u"x"_s);
-    QVERIFY(!line.step->speech && !line.step->hash);
+    QVERIFY(!line.step->speech && line.step->finish == 0);
     QCOMPARE(line.step->keys, 1);
     line.say(u"x"_s);
     QCOMPARE(line.step->then, Then::Record);

@@ -141,7 +141,7 @@ void TestSpokenRoutes::keysAlone()
     SpokenStep step = stepOf(SpokenStep::Then::Listen);
     step.speech = false;
     step.keys = 10;
-    step.hash = true;
+    step.finish = '#';
     const TwimlVerb gather = documentOf(step).verbs().at(0);
     QVERIFY(gather.attribute(u"input"_s) == u"dtmf" || gather.attribute(u"input"_s).isEmpty());
     QCOMPARE(gather.attribute(u"numDigits"_s), u"10"_s);
