@@ -371,6 +371,14 @@ webhooks::OutboundWebhooks::Hooks PhoneLine::outboundHooks()
 {
     webhooks::OutboundWebhooks::Hooks hooks;
     hooks.hasRoom = m_hooks.hasRoom;
+    hooks.canStream = m_hooks.canConverse;
+    hooks.goOn = [this](webhooks::Obstacle obstacle, const webhooks::IncomingCall& call,
+                     const webhooks::Webhook& webhook, const Reply& reply) {
+        // Whoever was called does not wait for room, nor is passed to a number for callers.
+        if (obstacle == webhooks::Obstacle::Full && m_config.whenFull != QLatin1String("speech"))
+            return false;
+        return holdWithoutStream(call, nameOf(obstacle), webhook, reply);
+    };
     hooks.answered = [this](const webhooks::IncomingCall& call) {
         if (!call.test)
             m_hangUps.callCame(call.callSid);

@@ -40,7 +40,12 @@ void OutboundWebhooks::answered(const Webhook& webhook, const WebhookRouter::Rep
 {
     const IncomingCall call = m_calls.callOf(webhook);
     // A drain lets it in: whoever is called has picked up, and expects somebody.
-    if (m_hooks.hasRoom && !m_hooks.hasRoom()) {
+    const bool isFull = m_hooks.hasRoom && !m_hooks.hasRoom();
+    const bool isMute = !isFull && m_hooks.canStream && !m_hooks.canStream(call);
+    if ((isFull || isMute) && m_hooks.goOn
+        && m_hooks.goOn(isFull ? Obstacle::Full : Obstacle::NoSpeech, call, webhook, reply))
+        return;
+    if (isFull) {
         qCWarning(lcWebhook).noquote() << call.callSid << "is hung up on: no room for a call that was placed";
         reply(net::HttpResponse::xml(writeTwiml({hangupVerb()})));
         return;

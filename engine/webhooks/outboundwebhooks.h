@@ -36,6 +36,9 @@ class OutboundWebhooks final {
 public:
     struct Hooks final {
         std::function<bool()> hasRoom{};
+        /// As CallWebhooks::Hooks' own; asked with Full and NoSpeech.
+        std::function<bool(const IncomingCall&)> canStream{};
+        std::function<bool(Obstacle, const IncomingCall&, const Webhook&, const WebhookRouter::Reply&)> goOn{};
         std::function<void(const IncomingCall&)> answered{};
         std::function<void(const AnsweredBy&)> answeredBy{};
     };

@@ -177,7 +177,6 @@ struct CallSummary final {
     QString direction; ///< "inbound", "outbound-api", ...
     QString language; ///< BCP-47
     bool test = false; ///< made by Kav's own loopback caller: no person, no statistics
-    bool withoutStream = false; ///< held turn by turn, by Twilio's own recogniser and voice
     QDateTime startedAt; ///< UTC: the webhook, else the stream's start
     CallState state = CallState::Ringing;
     QDateTime stateSince; ///< UTC
@@ -190,6 +189,7 @@ struct CallSummary final {
     QString problem{}; ///< why it could not be placed, for a person; no number stands in it
     QString recording{}; ///< by whom it is recorded: "engine", "twilio"; empty: nobody
     QStringList transferTargets{}; ///< to whom it can be passed on, by name; empty: to nobody
+    bool withoutStream = false; ///< held turn by turn, by Twilio's own recogniser and voice
 
     bool operator==(const CallSummary&) const = default;
 };
