@@ -385,6 +385,8 @@ void Engine::watchSpokenCalls()
     connect(calls, &session::SpokenCalls::turnEnded, this, &Engine::onTurnEnded);
     connect(calls, &session::SpokenCalls::providerUsed, this, &Engine::onProviderUsed);
     connect(calls, &session::SpokenCalls::callEnded, this, &Engine::onCallEnded);
+    connect(calls, &session::SpokenCalls::passedOn, &m_phone,
+        [this](const session::PassedOn& call) { m_phone.transfers().begin(call); });
     connect(calls, &session::SpokenCalls::callShown, this, &Engine::onCallShown);
     connect(calls, &session::SpokenCalls::turnShown, &m_room, &ControlRoom::showTurn);
 }
@@ -638,6 +640,10 @@ ControlRoom::Hooks Engine::roomHooks()
             m_callLog->append(entry);
     };
     hooks.passOn = [this](quint64 ticket, const QString& callId, const QString& target) {
+        if (m_phone.spoken().has(callId)) {
+            m_room.commandDone(ticket, m_phone.spoken().passOn(callId, target));
+            return true;
+        }
         const auto worker = m_phone.workerOf(callId);
         if (worker)
             m_workers[size_t(*worker)]->passOn(ticket, callId, target);

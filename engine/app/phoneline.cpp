@@ -150,6 +150,10 @@ webhooks::Transfers::Hooks PhoneLine::transferHooks()
     };
     hooks.releaseStream = m_hooks.releaseStream;
     hooks.hasRoom = m_hooks.hasRoom;
+    hooks.backWithoutStream = [this](const webhooks::IncomingCall& call, bool hadNone) {
+        const bool wanted = hadNone || !m_hooks.hasRoom() || !m_hooks.canConverse(call);
+        return wanted && m_config.withoutStream && m_sessions.providers && m_spoken.hasRoom();
+    };
     return hooks;
 }
 
@@ -204,8 +208,10 @@ webhooks::SpokenRoutes::Hooks PhoneLine::spokenHooks()
     hooks.take = [this](const QString& callId, const session::SpokenInput& input, session::SpokenCall::Reply reply) {
         return m_spoken.take(callId, input, std::move(reply));
     };
-    // The engine was started anew in the middle of the call.
+    // It comes back from whom it was passed on to, or the engine was started anew in the middle of it.
     hooks.unknown = [this](const webhooks::Webhook& webhook, const Reply& reply) {
+        if (m_transfers.holds(webhook.callSid))
+            return holdWithoutStream(m_calls.callOf(webhook), QStringLiteral("back"), webhook, reply);
         return !m_spoken.hasEnded(webhook.callSid) && !m_hooks.isDraining()
             && holdWithoutStream(m_calls.callOf(webhook), QStringLiteral("restart"), webhook, reply);
     };
@@ -251,6 +257,9 @@ bool PhoneLine::holdWithoutStream(
         return false;
     qCWarning(lcWebhook).noquote() << call.callSid << "goes on without a stream:" << why;
     m_book.rings(call); // it may be the first that is heard of it
+    m_calls.noteWithoutStream(call, webhook.base);
+    if (!call.test)
+        m_hangUps.callCame(call.callSid);
     webhooks::IncomingCall about = call;
     if (const webhooks::BookedCall* booked = m_book.find(call.callSid); booked && about.persona.isEmpty())
         about.persona = booked->about.persona; // which stood in the address of its first webhook alone
@@ -264,15 +273,18 @@ bool PhoneLine::holdWithoutStream(
     start.direction = call.direction;
     start.test = call.test;
     start.why = why;
+    start.takenUp = m_transfers.takeUp(call.callSid);
     const auto known = std::find_if(
         m_handovers.begin(), m_handovers.end(), [&call](const auto& each) { return each.first == call.callSid; });
     if (known != m_handovers.end()) {
-        start.handover = *known->second;
+        if (!start.takenUp)
+            start.handover = *known->second;
         m_handovers.erase(known);
     }
     m_spoken.begin(std::move(start), [reply, base = webhook.base](const session::SpokenStep& step) {
         reply(net::HttpResponse::xml(webhooks::writeTwiml(webhooks::spokenTwiml(step, base))));
     });
+    m_transfers.streamStarted(call.callSid); // the agent has it again, if it was away
     return true;
 }
 
@@ -317,14 +329,17 @@ void PhoneLine::interrupt(const QString& callId, const session::SpokenStep& step
             qCWarning(lcWebhook).noquote() << callId << "cannot be ended at once:" << logSafe(problem);
         done(ok);
     };
-    if (step.parts.isEmpty()) {
+    if (step.then == session::SpokenStep::Then::HangUp && step.parts.isEmpty()) {
         m_rest->hangUp(callId,
             [told](const Result<void>& result) { told(result.ok(), result ? QString() : result.error().message); });
         return;
     }
-    // A goodbye has no address in it that anybody would ask.
-    const QByteArray document =
-        webhooks::writeTwiml(webhooks::spokenTwiml(step, *webhooks::PublicUrl::fromLoopbackHost("localhost")));
+    const auto known = m_calls.known(callId);
+    if (!known) {
+        told(false, QStringLiteral("too many calls came since"));
+        return;
+    }
+    const QByteArray document = webhooks::writeTwiml(webhooks::spokenTwiml(step, known->base));
     m_rest->redirectTo(callId, document, [told](const Result<telephony::CallResource>& result) {
         told(result.ok(), result ? QString() : result.error().message);
     });
@@ -526,7 +541,10 @@ void PhoneLine::callInterrupted(const QString& callId, const QDateTime& lastSeen
 void PhoneLine::callEnded(const session::CallEnd& end)
 {
     if (end.withoutStream) {
-        m_book.conversationEnded(end.callId, end.reason);
+        if (!end.passedOn)
+            m_book.conversationEnded(end.callId, end.reason);
+        if (end.reason == EndReason::CallerHungUp)
+            m_hangUps.callOver(end.callId);
         return;
     }
     if (end.handover) {

@@ -487,7 +487,7 @@ void CallSession::tellPassedOn()
         return;
     m_facts.insert(QStringLiteral("transferred_to"), m_passTo->target.name);
     Q_EMIT passedOn({m_callId, m_claims.accountSid, m_info.from, m_info.to, m_info.persona, m_passTo->target,
-        m_passTo->summary, m_passTo->byOperator, m_summary, m_turnsDone, m_past, m_facts});
+        m_passTo->summary, m_passTo->byOperator, false, m_summary, m_turnsDone, m_past, m_facts});
 }
 
 /// The call was with a person, or was to be, and comes back.

@@ -86,6 +86,8 @@ struct OpenTurn final {
 };
 
 providers::UserTurn::Kind userTurnKindOf(TurnInput input);
+/// Of the last turns, for whoever goes on with the call.
+void appendPastTurn(QList<providers::PastTurn>& past, const TurnRecord& turn);
 
 /// One call, from the stream's 101 to its end: feeds the caller's audio to voice detection, recogniser and turn
 /// machine, and does what the machine says. Owned by its MediaWorker, lives on that worker for its whole life; deleted

@@ -10,6 +10,13 @@ namespace {
 constexpr qsizetype MostPastTurns = 40, LongestPastText = 2000;
 } // namespace
 
+void appendPastTurn(QList<providers::PastTurn>& past, const TurnRecord& turn)
+{
+    if (past.size() >= MostPastTurns)
+        past.removeFirst();
+    past.append({userTurnKindOf(turn.input), turn.callerText.left(LongestPastText), turn.heardText.left(LongestPastText)});
+}
+
 // What the caller hears: answers and the engine's own lines, on their way to playout.
 void CallSession::playLine(const QString& text, bool belongsToTurn)
 {
@@ -142,10 +149,7 @@ void CallSession::closeTurn()
     OpenTurn turn = *std::exchange(m_turn, std::nullopt);
     turn.record.latency = turn.latency.parts();
     ++m_turnsDone;
-    if (m_past.size() >= MostPastTurns)
-        m_past.removeFirst();
-    m_past.append({userTurnKindOf(turn.record.input), turn.record.callerText.left(LongestPastText),
-        turn.record.heardText.left(LongestPastText)});
+    appendPastTurn(m_past, turn.record);
     m_context.log({calllog::Entry::Kind::Turn, m_callId, turn.startedAt, calllog::turnToJson(turn.record)});
     showTurnClosed(turn);
     Q_EMIT turnEnded(turn.record);

@@ -22,6 +22,7 @@ struct PassedOn final {
     providers::TransferTarget target;
     QString summary; ///< for who is called; for no log
     bool byOperator = false;
+    bool asksItself = false; ///< Twilio asks after_stream by itself: the caller's leg needs not to be taken there
     CallSummary shown; ///< as operators saw it last
     int turns = 0; ///< that are over
     QList<providers::PastTurn> past; ///< the last ones

@@ -72,8 +72,12 @@ SpokenCall::SpokenCall(SpokenStart start, const SessionContext& context, Setting
     , m_lostAt(m_started + settings.lost)
     , m_spokenOutAt(m_started)
 {
+    if (m_start.takenUp && m_start.takenUp->before.persona)
+        m_info.persona = m_start.takenUp->before.persona; // a call keeps its own
     if (!m_info.persona && m_context.personaFor)
         m_info.persona = m_context.personaFor(m_info.to);
+    if (m_start.takenUp)
+        m_info.language = m_start.takenUp->before.shown.language;
     if (m_info.language.isEmpty())
         m_info.language = m_info.persona ? m_info.persona->language : m_context.settings.language;
 }
@@ -95,10 +99,16 @@ void SpokenCall::begin()
     m_summary.withoutStream = true;
     m_summary.startedAt = m_summary.stateSince = m_context.clock->wallNow();
     m_summary.state = CallState::Greeting;
-    if (m_start.handover) {
+    if (m_info.persona) {
+        for (const providers::TransferTarget& target : m_info.persona->transferTargets)
+            m_summary.transferTargets += logSafe(target.name, 60);
+    }
+    if (m_start.takenUp) {
+        takeUp();
+    } else if (m_start.handover) {
         // The record of the call is there already, and goes on.
         const CallHandover& before = *m_start.handover;
-        m_info.past = before.past;
+        m_info.past = m_past = before.past;
         m_expectation = before.expectation;
         m_facts = before.facts;
         m_turnNumber = before.lastTurn;
@@ -120,8 +130,32 @@ void SpokenCall::begin()
     m_shown = m_summary;
     Q_EMIT summaryChanged(m_shown);
     logEvent(QStringLiteral("WITHOUT_STREAM"), {{QStringLiteral("reason"), m_start.why}});
+    if (m_start.takenUp) // one call, one record
+        logEvent(QStringLiteral("CALL_RESUMED"), {{QStringLiteral("turns"), m_turnsDone}});
     makeToolRunner();
     haveConversation();
+}
+
+/// The call was with a person, or was to be, and comes back.
+void SpokenCall::takeUp()
+{
+    const TakenUp& back = *m_start.takenUp;
+    const PassedOn& was = back.before;
+    m_info.past = m_past = was.past;
+    m_info.past.append({providers::UserTurn::Kind::Silence, {}, back.line});
+    m_facts = was.facts;
+    m_turnsDone = was.turns;
+    m_turnNumber = was.shown.turn;
+    m_started -= Milliseconds(std::max<qint64>(0, was.shown.startedAt.msecsTo(m_context.clock->wallNow())));
+    m_expectation = withKeypad(m_expectation, m_info.persona.get(), {});
+    if (back.takeMessage) {
+        m_expectation.kind = providers::Expectation::Kind::Message;
+        m_messageInsteadOfAnswer = true;
+    }
+    m_summary.startedAt = was.shown.startedAt;
+    m_summary.turn = was.shown.turn;
+    m_summary.lastGap = was.shown.lastGap;
+    m_summary.interruptions = was.shown.interruptions;
 }
 
 // ---- the caller's side ----------------------------------------------------------------------------------------------
@@ -153,8 +187,18 @@ void SpokenCall::take(const SpokenInput& input, Reply reply)
         give(goodbye(*m_endWanted), *m_endWanted);
         return;
     }
+    if (m_passTo) {
+        give(bare(SpokenStep::Then::PassOn));
+        return;
+    }
     if (elapsed(m_started, m_askedAt) >= m_context.settings.turn.longestCall) {
         give(goodbye(EndReason::LongestCall), EndReason::LongestCall);
+        return;
+    }
+    if (first && m_start.takenUp) {
+        SpokenStep step = stepFor(m_expectation);
+        step.parts.prepend({m_start.takenUp->line, {}});
+        give(step);
         return;
     }
     if (first && m_start.handover) {
@@ -311,6 +355,39 @@ CommandOutcome SpokenCall::command(OperatorCommand command)
     return CommandOutcome::Done;
 }
 
+CommandOutcome SpokenCall::passOn(const QString& targetName)
+{
+    KAV_ASSERT_THREAD(this);
+    if (m_ended)
+        return CommandOutcome::NoSuchCall;
+    if (m_endWanted || m_passTo)
+        return CommandOutcome::NothingToDo;
+    const QList<providers::TransferTarget> targets =
+        m_info.persona ? m_info.persona->transferTargets : QList<providers::TransferTarget>();
+    for (const providers::TransferTarget& target : targets) {
+        if (target.name != targetName)
+            continue;
+        logTransfer(target);
+        m_passTo = PassTo{target, {}, true};
+        const SpokenStep step = bare(SpokenStep::Then::PassOn);
+        if (!m_replies.empty()) {
+            closeTurn();
+            give(step);
+        } else {
+            Q_EMIT interruptionWanted(step, EndReason::Completed);
+        }
+        return CommandOutcome::Done;
+    }
+    return CommandOutcome::NoSuchTarget;
+}
+
+void SpokenCall::interrupted(const SpokenStep& step, EndReason reason)
+{
+    KAV_ASSERT_THREAD(this);
+    m_last.then = step.then;
+    finish(reason);
+}
+
 void SpokenCall::tick()
 {
     KAV_ASSERT_THREAD(this);
@@ -356,11 +433,12 @@ void SpokenCall::makeToolRunner()
     });
     connect(m_tools.get(), &ToolRunner::endCallWanted, this, [this] { m_asked.endCall = true; });
     connect(m_tools.get(), &ToolRunner::messageWanted, this, [this] { m_asked.takeMessage = true; });
-    connect(m_tools.get(), &ToolRunner::transferWanted, this, [this](const providers::TransferTarget& target) {
-        logEvent(QStringLiteral("TRANSFER"),
-            {{QStringLiteral("to"), logSafe(target.name, 60)}, {QStringLiteral("number"), maskNumber(target.number)}});
-        m_asked.transferTo = target;
-    });
+    connect(m_tools.get(), &ToolRunner::transferWanted, this,
+        [this](const providers::TransferTarget& target, const QString& summary) {
+            logTransfer(target);
+            m_asked.transferTo = target;
+            m_asked.transferSummary = summary;
+        });
     connect(m_tools.get(), &ToolRunner::callersKeysWanted, this,
         [this](const KeysWanted& wanted) { m_asked.keys = wanted; });
     connect(m_tools.get(), &ToolRunner::keysWanted, this, [this](const QString& keys) {
@@ -368,6 +446,12 @@ void SpokenCall::makeToolRunner()
         m_splitter = dialog::SentenceSplitter();
         m_parts.append({{}, keys.toLower()});
     });
+}
+
+void SpokenCall::logTransfer(const providers::TransferTarget& target)
+{
+    logEvent(QStringLiteral("TRANSFER"),
+        {{QStringLiteral("to"), logSafe(target.name, 60)}, {QStringLiteral("number"), maskNumber(target.number)}});
 }
 
 bool SpokenCall::haveConversation()
@@ -616,11 +700,16 @@ void SpokenCall::giveWhatThereIs()
 
 void SpokenCall::giveAnswer()
 {
+    const bool transfers = !m_asked.transferTo.number.isEmpty();
+    if (transfers && !m_parts.isEmpty()) {
+        giveWhatThereIs(); // the call is passed on when that has been said, and not before
+        return;
+    }
     const QList<SpokenStep::Part> parts = std::exchange(m_parts, {});
     SpokenStep step;
-    if (!m_asked.transferTo.number.isEmpty()) {
-        step = bare(SpokenStep::Then::Dial);
-        step.dialTo = m_asked.transferTo.number;
+    if (transfers) {
+        m_passTo = PassTo{m_asked.transferTo, m_asked.transferSummary, false};
+        step = bare(SpokenStep::Then::PassOn);
     } else if (m_asked.endCall) {
         step = bare(SpokenStep::Then::HangUp);
     } else {
@@ -659,7 +748,7 @@ void SpokenCall::give(SpokenStep step, EndReason reason)
         reply(step);
     if (!alive)
         return;
-    if (step.then == SpokenStep::Then::HangUp || step.then == SpokenStep::Then::Dial)
+    if (step.then == SpokenStep::Then::HangUp || step.then == SpokenStep::Then::PassOn)
         finish(reason);
 }
 
@@ -677,6 +766,7 @@ void SpokenCall::closeTurn()
     }
     ++m_turnsDone;
     const TurnRecord record = shownRecord(turn.record, turn.secrecy.sensitive); // nobody gets another one
+    appendPastTurn(m_past, record);
     m_context.log({calllog::Entry::Kind::Turn, m_info.callId, turn.startedAt, calllog::turnToJson(record)});
     Q_EMIT transcriptChanged({record, turn.startedAt, false, true});
     Q_EMIT turnEnded(record);
@@ -694,9 +784,14 @@ void SpokenCall::finish(EndReason reason)
     end.duration = elapsed(m_started, now());
     end.turns = m_turnsDone;
     end.withoutStream = true;
-    if (reason == EndReason::Completed && m_last.then == SpokenStep::Then::Dial) {
-        end.transferTo = m_asked.transferTo.number;
-        m_facts.insert(QStringLiteral("transferred_to"), m_asked.transferTo.name);
+    end.passedOn = m_passTo && m_last.then == SpokenStep::Then::PassOn && reason == EndReason::Completed;
+    const std::vector<Reply> replies = std::exchange(m_replies, {});
+    if (end.passedOn) {
+        tellPassedOn();
+        for (const Reply& reply : replies)
+            reply(bare(SpokenStep::Then::PassOn));
+        Q_EMIT ended(end);
+        return;
     }
     const QDateTime endedAt = m_context.clock->wallNow();
     QJsonObject facts;
@@ -709,10 +804,20 @@ void SpokenCall::finish(EndReason reason)
     m_summary.reason = reason;
     m_summary.endedAt = endedAt;
     show(CallState::Ended);
-    const std::vector<Reply> replies = std::exchange(m_replies, {});
     for (const Reply& reply : replies)
         reply(bare(SpokenStep::Then::HangUp));
     Q_EMIT ended(end);
+}
+
+void SpokenCall::tellPassedOn()
+{
+    show(CallState::Transferring);
+    QMap<QString, QString> facts;
+    for (auto it = m_facts.cbegin(); it != m_facts.cend(); ++it)
+        facts.insert(it.key(), m_secrets.shownFact(it.value()));
+    facts.insert(QStringLiteral("transferred_to"), m_passTo->target.name);
+    Q_EMIT passedOn({m_info.callId, m_start.accountSid, m_info.from, m_info.to, m_info.persona, m_passTo->target,
+        m_passTo->summary, m_passTo->byOperator, true, m_summary, m_turnsDone, m_past, facts});
 }
 
 void SpokenCall::show(CallState state)

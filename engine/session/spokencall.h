@@ -26,6 +26,7 @@ struct SpokenStart final {
     QString why; ///< "no-speech", "never-streamed", ...: for log and operators
     bool test = false;
     std::optional<CallHandover> handover; ///< of the session whose stream broke
+    std::optional<TakenUp> takenUp; ///< it was passed on, and comes back
 };
 
 /// One call held turn by turn, by Twilio's own recogniser and voice: each webhook is the caller's side of a turn, and
@@ -63,6 +64,11 @@ public:
     /// Ends the record at once; whoever asks next is told to hang up.
     void endNow(EndReason reason);
     CommandOutcome command(OperatorCommand command);
+    /// An operator passes the call on, to somebody of its persona's list; at once where there is a way, else when
+    /// Twilio asks next.
+    CommandOutcome passOn(const QString& targetName);
+    /// What interruptionWanted() has asked for is done.
+    void interrupted(const SpokenStep& step, EndReason reason);
     /// Deadlines: called every tenth of a second or so.
     void tick();
 
@@ -75,6 +81,7 @@ Q_SIGNALS:
     void providerUsed(const kav::providers::FailoverNews& news);
     /// Nobody asks just now, and yet this is to be done at once, if there is a way; endNow() follows if there was.
     void interruptionWanted(const kav::session::SpokenStep& step, kav::EndReason reason);
+    void passedOn(const kav::session::PassedOn& call); ///< ended() follows, and its record stays open
     void ended(const kav::session::CallEnd& end);
 
 private:
@@ -90,6 +97,7 @@ private:
     };
 
     void begin();
+    void takeUp();
     void obey(const SpokenInput& input);
     void startTurn(TurnInput input, const SpokenInput& from);
     bool haveConversation();
@@ -116,6 +124,8 @@ private:
     void giveAnswer();
     void closeTurn();
     void finish(EndReason reason);
+    void tellPassedOn();
+    void logTransfer(const providers::TransferTarget& target);
 
     void show(CallState state);
     void showTurn();
@@ -151,6 +161,13 @@ private:
     int m_turnNumber = 0, m_turnsDone = 0, m_noInputs = 0;
     std::optional<EndReason> m_endWanted;
     std::optional<QString> m_lastWords; // instead of the goodbye
+    struct PassTo final {
+        providers::TransferTarget target;
+        QString summary;
+        bool byOperator = false;
+    };
+    std::optional<PassTo> m_passTo; // the call is passed on as soon as Twilio asks
+    QList<providers::PastTurn> m_past;
 
     CallerSecrets m_secrets;
     QMap<QString, QString> m_facts;

@@ -72,6 +72,7 @@ void SpokenCalls::begin(SpokenStart start, SpokenCall::Reply reply)
     connect(call, &SpokenCall::providerUsed, this, &SpokenCalls::providerUsed);
     connect(call, &SpokenCall::interruptionWanted, this,
         [this, id](const SpokenStep& step, EndReason reason) { interrupt(id, step, reason); });
+    connect(call, &SpokenCall::passedOn, this, &SpokenCalls::passedOn);
     connect(call, &SpokenCall::ended, this, &SpokenCalls::onEnded);
     m_calls.emplace(id, std::move(made));
     m_timer.start(DeadlinesEvery);
@@ -102,6 +103,13 @@ CommandOutcome SpokenCalls::command(const QString& callId, OperatorCommand comma
     return call ? call->command(command) : CommandOutcome::NoSuchCall;
 }
 
+CommandOutcome SpokenCalls::passOn(const QString& callId, const QString& targetName)
+{
+    KAV_ASSERT_THREAD(this);
+    SpokenCall* const call = find(callId);
+    return call ? call->passOn(targetName) : CommandOutcome::NoSuchCall;
+}
+
 void SpokenCalls::endWith(const QString& callId, EndReason reason, const QString& words)
 {
     KAV_ASSERT_THREAD(this);
@@ -119,10 +127,10 @@ void SpokenCalls::interrupt(const QString& callId, const SpokenStep& step, EndRe
 {
     if (!m_hooks.interrupt)
         return;
-    m_hooks.interrupt(callId, step, [self = QPointer<SpokenCalls>(this), callId, reason](bool taken) {
+    m_hooks.interrupt(callId, step, [self = QPointer<SpokenCalls>(this), callId, step, reason](bool taken) {
         SpokenCall* const call = self && taken ? self->find(callId) : nullptr;
         if (call)
-            call->endNow(reason);
+            call->interrupted(step, reason);
     });
 }
 
@@ -135,7 +143,7 @@ void SpokenCalls::onEnded(const CallEnd& end)
     m_calls.erase(found);
     if (m_calls.empty())
         m_timer.stop();
-    if (!m_ended.contains(end.callId)) {
+    if (!end.passedOn && !m_ended.contains(end.callId)) { // passed on, it may come back
         m_ended.insert(end.callId);
         m_endedInOrder.push_back(end.callId);
     }

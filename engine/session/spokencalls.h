@@ -46,6 +46,7 @@ public:
     bool take(const QString& callId, const SpokenInput& input, SpokenCall::Reply reply);
     void hungUp(const QString& callId);
     CommandOutcome command(const QString& callId, OperatorCommand command);
+    CommandOutcome passOn(const QString& callId, const QString& targetName);
     /// Says these words, if there are any, and ends the call.
     void endWith(const QString& callId, EndReason reason, const QString& words);
     /// Asks every call for its goodbye.
@@ -60,6 +61,7 @@ Q_SIGNALS:
     void turnShown(const QString& callId, const kav::TranscriptTurn& turn);
     void turnEnded(const QString& callId, const kav::TurnRecord& turn);
     void providerUsed(const kav::providers::FailoverNews& news);
+    void passedOn(const kav::session::PassedOn& call);
     void callEnded(const kav::session::CallEnd& end);
 
 private:

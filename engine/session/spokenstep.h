@@ -42,7 +42,7 @@ struct SpokenStep final {
         Listen, ///< to words, keys or both; SpokenInput Words, Keys or Silence follows
         Record, ///< a message; Message or NoMessage follows
         GoOn, ///< come back at once: there is more to say
-        Dial, ///< pass the call on; the conversation is over
+        PassOn, ///< ask how the call goes on without the agent; the conversation is over
         HangUp,
     };
     QList<Part> parts; ///< first of all
@@ -63,8 +63,6 @@ struct SpokenStep final {
     // Record
     std::chrono::seconds messageEnd{5}; ///< silence that ends it
     std::chrono::seconds longestMessage{120};
-
-    QString dialTo; ///< E.164, for no log
 };
 
 } // namespace kav::session

@@ -197,6 +197,11 @@ void CallWebhooks::noteStreamEnded(const QString& callSid, bool inOrder)
     setFate(callSid, inOrder ? Fate::EndedInOrder : Fate::Broken);
 }
 
+void CallWebhooks::noteWithoutStream(const IncomingCall& call, const PublicUrl& base)
+{
+    setFate(call.callSid, Fate::Offered).known = Known{call, base};
+}
+
 std::optional<CallWebhooks::Known> CallWebhooks::known(const QString& callSid) const
 {
     const CallFate* fate = fateOf(callSid);

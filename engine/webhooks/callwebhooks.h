@@ -129,6 +129,8 @@ public:
     /// What the rest of the engine knows of a call's stream; decides what after_stream answers.
     void noteStreamAdmitted(const QString& callSid);
     void noteStreamEnded(const QString& callSid, bool inOrder);
+    /// It is held without a stream.
+    void noteWithoutStream(const IncomingCall& call, const PublicUrl& base);
     std::optional<Known> known(const QString& callSid) const;
     CallerLines lines(const QString& to) const;
     /// Asks Hooks::goOn.

@@ -9,6 +9,7 @@ namespace {
 
 constexpr char TurnPath[] = "/webhook/turn";
 constexpr char RecordedPath[] = "/webhook/recorded";
+constexpr char AfterStreamPath[] = "/webhook/after_stream";
 // As Twilio has them: longer hints are refused, and so is a longer list of them.
 constexpr qsizetype LongestHint = 100;
 
@@ -101,14 +102,11 @@ std::vector<TwimlElement> spokenTwiml(const session::SpokenStep& step, const Pub
         append(verbs, prompts);
         verbs.emplace_back(twiml::Redirect{addressOf(TurnPath, base, step.number, "&more=1")});
         break;
-    case Then::Dial: {
+    case Then::PassOn:
         append(verbs, prompts);
-        twiml::Dial dial;
-        dial.action = base.webhook(QStringLiteral("/webhook/after_dial"));
-        dial.numbers.push_back(twiml::Number{step.dialTo});
-        verbs.emplace_back(dial);
+        // As if a stream had ended: see Transfers.
+        verbs.emplace_back(twiml::Redirect{addressOf(AfterStreamPath, base, step.number)});
         break;
-    }
     case Then::HangUp:
         append(verbs, prompts);
         verbs.emplace_back(twiml::Hangup{});

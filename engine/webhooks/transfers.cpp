@@ -126,6 +126,8 @@ void Transfers::begin(const session::PassedOn& call)
             {{QStringLiteral("reason"), QStringLiteral("there is no REST service to ask anybody first")}});
     }
     m_timer.start();
+    if (call.asksItself)
+        return;
     for (const Action action : open.machine.begin())
         perform(open, action);
 }
@@ -685,7 +687,19 @@ std::vector<TwimlElement> Transfers::document(Open& open, const PublicUrl& base)
 std::vector<TwimlElement> Transfers::backToAgent(Open& open, const PublicUrl& base, bool takeMessage)
 {
     const CallerLines say = m_calls.lines(ownNumber(open.call));
-    if (!m_hooks.hasRoom()) {
+    const auto known = m_calls.known(open.call.callId);
+    IncomingCall call;
+    if (known)
+        call = known->call;
+    call.callSid = open.call.callId;
+    call.accountSid = open.call.accountSid;
+    call.from = open.call.from;
+    call.to = open.call.to;
+    call.direction = open.call.shown.direction;
+    call.language = open.call.shown.language;
+    call.test = open.call.shown.test;
+    const bool spoken = m_hooks.backWithoutStream && m_hooks.backWithoutStream(call, open.call.shown.withoutStream);
+    if (!spoken && !m_hooks.hasRoom()) {
         qCWarning(lcWebhook).noquote() << open.call.callId << "was passed on and comes back, and there is no room";
         return {sayVerb(say.nobody, say.language, say.voice), hangupVerb()};
     }
@@ -703,17 +717,8 @@ std::vector<TwimlElement> Transfers::backToAgent(Open& open, const PublicUrl& ba
             ++m_counters.back;
         m_waiting.insert(open.call.callId, back);
     }
-    auto known = m_calls.known(open.call.callId);
-    IncomingCall call;
-    if (known)
-        call = known->call;
-    call.callSid = open.call.callId;
-    call.accountSid = open.call.accountSid;
-    call.from = open.call.from;
-    call.to = open.call.to;
-    call.direction = open.call.shown.direction;
-    call.language = open.call.shown.language;
-    call.test = open.call.shown.test;
+    if (spoken) // which takes it up there
+        return {twiml::Redirect{address(open, base, "turn")}};
     return m_calls.connect(call, base);
 }
 

@@ -53,6 +53,8 @@ public:
         std::function<void(const CallSummary&, Milliseconds duration, int turns)> ended;
         std::function<void(const QString& callId)> releaseStream;
         std::function<bool()> hasRoom; ///< for one more stream
+        /// Whether it comes back without a stream; without it, never. `had` none before.
+        std::function<bool(const IncomingCall&, bool hadNone)> backWithoutStream{};
     };
     struct Counters final {
         quint64 blind = 0, warm = 0; ///< begun

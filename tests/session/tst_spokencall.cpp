@@ -134,7 +134,7 @@ public:
         for (const SpokenStep::Part& part : step->parts)
             parts += part.keys.isEmpty() ? part.text : u"["_s + part.keys + u']';
         return parts.join(u' ') + u" > "_s
-            + QStringList{u"Listen"_s, u"Record"_s, u"GoOn"_s, u"Dial"_s, u"HangUp"_s}.value(int(step->then));
+            + QStringList{u"Listen"_s, u"Record"_s, u"GoOn"_s, u"PassOn"_s, u"HangUp"_s}.value(int(step->then));
     }
     QStringList tokens() const
     {
