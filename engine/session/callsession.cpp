@@ -486,8 +486,11 @@ void CallSession::tellPassedOn()
     if (std::exchange(m_passTold, true))
         return;
     m_facts.insert(QStringLiteral("transferred_to"), m_passTo->target.name);
+    QMap<QString, QString> facts;
+    for (auto it = m_facts.cbegin(); it != m_facts.cend(); ++it)
+        facts.insert(it.key(), m_secrets.shownFact(it.value()));
     Q_EMIT passedOn({m_callId, m_claims.accountSid, m_info.from, m_info.to, m_info.persona, m_passTo->target,
-        m_passTo->summary, m_passTo->byOperator, false, m_summary, m_turnsDone, m_past, m_facts});
+        m_passTo->summary, m_passTo->byOperator, false, m_summary, m_turnsDone, m_past, facts});
 }
 
 /// The call was with a person, or was to be, and comes back.
@@ -549,7 +552,7 @@ void CallSession::finish(EndReason reason, quint16 closeCode, const QString& clo
         const QDateTime endedAt = m_context.clock->wallNow(); // one moment for the log and for who watches
         QJsonObject facts;
         for (auto it = m_facts.cbegin(); it != m_facts.cend(); ++it)
-            facts.insert(it.key(), shownFact(it.value()));
+            facts.insert(it.key(), m_secrets.shownFact(it.value()));
         m_context.log({calllog::Entry::Kind::CallEnded, m_callId, endedAt,
             QJsonObject{{QStringLiteral("reason"), endReasonName(reason)},
                 {QStringLiteral("durationMs"), qint64(end.duration.count())}, {QStringLiteral("turns"), m_turnsDone},

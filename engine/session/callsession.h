@@ -6,6 +6,7 @@
 #include "engine/media/tick.h"
 #include "engine/media/twiliomessage.h"
 #include "engine/session/answer.h"
+#include "engine/session/callersecrets.h"
 #include "engine/session/callrecorder.h"
 #include "engine/session/keypad.h"
 #include "engine/session/mediachannel.h"
@@ -80,8 +81,7 @@ struct OpenTurn final {
     quint64 framesBefore = 0;
     QDateTime startedAt; // UTC: of the caller's words, or of the agent's
     QString heardSoFar; // as of the last mark
-    // What the caller gave was asked for as a secret; it is kept from the model too; it was to be a number.
-    bool sensitive = false, keptFromModel = false, isNumber = false;
+    TurnSecrecy secrecy;
     quint64 recordedFrom = 0; // where the caller's words or keys begin in the recording
 };
 
@@ -233,14 +233,10 @@ private:
     void endRecording();
     void silenceTurn(const QString& words);
     bool mustHide(const QString& words) const;
-    QString shownWords(const QString& words) const;
-    TurnRecord shownRecord(const TurnRecord& record) const;
     QString wordsForModel(int turn, const QString& words);
-    QString shownFact(const QString& value) const;
 
     // keypad: callsession_tools.cpp
     void takeEntry(const QString& entry);
-    providers::Expectation withKeypad(providers::Expectation next) const;
 
     // what operators are shown: callsession_shown.cpp
     CallState callState() const;
@@ -299,7 +295,7 @@ private:
     Keypad m_keypad;
     QString m_heldEntry; // keyed while the agent spoke, by a persona whose keys do not interrupt
     quint64 m_keysFrom = 0, m_speechFrom = 0; // in the recording
-    QStringList m_secrets; // the caller's, as keyed: for this call's tools alone
+    CallerSecrets m_secrets;
 
     std::optional<OpenTurn> m_turn;
     std::optional<providers::UserTurn> m_unasked; // waits for a language model

@@ -125,11 +125,8 @@ void CallSession::perform(const turn::action::CommitTurn& action)
     m_turn.emplace();
     m_turn->record.number = action.turn;
     m_turn->record.input = action.input;
-    if (action.input != TurnInput::Opening) {
-        m_turn->sensitive = m_expectation.sensitive;
-        m_turn->keptFromModel = m_expectation.keptFromModel;
-        m_turn->isNumber = m_expectation.kind != providers::Expectation::Kind::Speech;
-    }
+    if (action.input != TurnInput::Opening)
+        m_turn->secrecy = TurnSecrecy::of(m_expectation);
     m_turn->recordedFrom = action.input == TurnInput::Keypad ? m_keysFrom : m_wordsFrom;
     m_turn->committed = m_now;
     const bool words = action.input == TurnInput::Voice || action.input == TurnInput::Message;

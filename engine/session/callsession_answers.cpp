@@ -188,7 +188,7 @@ void CallSession::onFinal(int utterance, const providers::Transcript& transcript
     m_now = m_context.clock->now();
     if (m_openUtterance == utterance)
         m_openUtterance = 0;
-    qCDebug(lcStt).noquote() << QString(QStringLiteral("call=") + m_callId) << "heard:" << logSafe(shownWords(transcript.text));
+    qCDebug(lcStt).noquote() << QString(QStringLiteral("call=") + m_callId) << "heard:" << logSafe(shownWords(transcript.text, m_expectation.sensitive));
     dispatch(turn::event::Final{utterance, transcript.text, transcript.confidence});
 }
 
@@ -272,7 +272,7 @@ void CallSession::onAnswerFinished(int turn, const providers::Expectation& next,
     providers::Expectation expected = next;
     if (m_asked.takeMessage && !m_answerEndsCall)
         expected.kind = providers::Expectation::Kind::Message;
-    expect(withKeypad(expected));
+    expect(withKeypad(expected, m_info.persona.get(), m_asked.keys));
     if (transfers && m_answer->text().trimmed().isEmpty())
         m_answer->addAside(m_context.serviceLines(m_info.language).filler); // and no goodbye: the call goes on with somebody else
     m_answer->finishText();

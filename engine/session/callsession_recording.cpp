@@ -107,7 +107,7 @@ void CallSession::endRecording()
 /// be kept. What was asked for as sensitive was never recorded.
 void CallSession::silenceTurn(const QString& words)
 {
-    if (!m_recorder || m_turn->sensitive || !hasCardNumber(words))
+    if (!m_recorder || m_turn->secrecy.sensitive || !hasCardNumber(words))
         return;
     m_recorder->silenceSince(m_turn->recordedFrom);
     logEvent(QStringLiteral("RECORDING_SILENCED"),
@@ -117,56 +117,20 @@ void CallSession::silenceTurn(const QString& words)
 /// Digits stand in it that must not be kept: of the turn in hand, or a card's.
 bool CallSession::mustHide(const QString& words) const
 {
-    return m_turn && m_turn->sensitive ? maskDigits(words) != words : hasCardNumber(words);
+    return m_turn && m_turn->secrecy.sensitive ? maskDigits(words) != words : hasCardNumber(words);
 }
 
-/// What the caller says, outside of a turn.
-QString CallSession::shownWords(const QString& words) const
-{
-    return m_expectation.sensitive ? maskDigits(words) : maskCardNumbers(words);
-}
-
-/// The turn in hand as log, transcript and consoles may have it.
-TurnRecord CallSession::shownRecord(const TurnRecord& record) const
-{
-    const auto shown = [this](const QString& words) {
-        return m_turn && m_turn->sensitive ? maskDigits(words) : maskCardNumbers(words);
-    };
-    TurnRecord result = record;
-    result.callerText = shown(record.callerText);
-    result.agentText = shown(record.agentText);
-    result.heardText = shown(record.heardText);
-    return result;
-}
-
+/// The turn in hand, as the model gets its words.
 QString CallSession::wordsForModel(int turn, const QString& words)
 {
-    const OpenTurn* const mine = m_turn && m_turn->record.number == turn ? &*m_turn : nullptr;
-    if (mine && mine->sensitive) {
-        const bool isEntry = mine->record.input == TurnInput::Keypad;
-        if (isEntry && !m_secrets.contains(words))
-            m_secrets += words;
-        if (!mine->keptFromModel)
-            return words;
-        if (!isEntry)
-            return maskDigits(words);
-        if (m_tools)
-            m_tools->setSecrets(m_secrets);
-        return QStringLiteral("[%1 keys, kept from you: keys:%2 stands for them in a tool's arguments]")
-            .arg(words.size())
-            .arg(m_secrets.indexOf(words) + 1);
-    }
-    // A number that was asked for is what a dialog works with; a card's that comes unasked is not.
-    const bool sees = !m_info.persona || m_info.persona->keypad.modelSeesSecrets || (mine && mine->isNumber);
-    return sees ? words : maskCardNumbers(words);
-}
-
-/// A conversation's fact, which goes into the call's record.
-QString CallSession::shownFact(const QString& value) const
-{
-    const bool isSecret = std::any_of(
-        m_secrets.cbegin(), m_secrets.cend(), [&value](const QString& secret) { return value.contains(secret); });
-    return isSecret ? maskDigits(value) : maskCardNumbers(value);
+    const bool isMine = m_turn && m_turn->record.number == turn;
+    const bool isEntry = isMine && m_turn->record.input == TurnInput::Keypad;
+    const bool modelSees = !m_info.persona || m_info.persona->keypad.modelSeesSecrets;
+    const QString given =
+        m_secrets.forModel(words, isEntry, isMine ? m_turn->secrecy : TurnSecrecy(), modelSees);
+    if (m_tools)
+        m_tools->setSecrets(m_secrets.all());
+    return given;
 }
 
 } // namespace kav::session

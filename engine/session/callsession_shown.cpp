@@ -116,7 +116,7 @@ void CallSession::showTurn(const Answer* answer)
     if (shown.record.heardText.isEmpty())
         shown.record.heardText = m_turn->heardSoFar;
     const bool isFinal = shown.callerTextFinal;
-    shown.record = shownRecord(shown.record);
+    shown.record = shownRecord(shown.record, m_turn && m_turn->secrecy.sensitive);
     if (!isFinal)
         shown.record.callerText = maskLongDigits(shown.record.callerText);
     if (shown == m_turnShown)
@@ -128,7 +128,7 @@ void CallSession::showTurn(const Answer* answer)
 /// What the caller is saying, before it is a turn.
 void CallSession::showWords()
 {
-    const QString text = shownWords(maskLongDigits(m_machine.callerWords()));
+    const QString text = shownWords(maskLongDigits(m_machine.callerWords()), m_expectation.sensitive);
     const int number = m_machine.currentTurn() + 1;
     if (m_wordsShown.record.number != 0 && (text.isEmpty() || m_wordsShown.record.number != number))
         withdrawWords();

@@ -145,7 +145,7 @@ void CallSession::closeTurn()
 {
     if (!m_turn)
         return;
-    m_turn->record = shownRecord(m_turn->record); // nobody gets another one
+    m_turn->record = shownRecord(m_turn->record, m_turn->secrecy.sensitive); // nobody gets another one
     OpenTurn turn = *std::exchange(m_turn, std::nullopt);
     turn.record.latency = turn.latency.parts();
     ++m_turnsDone;

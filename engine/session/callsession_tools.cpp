@@ -37,23 +37,6 @@ void CallSession::takeEntry(const QString& entry)
         dispatch(turn::event::Keypad{entry});
 }
 
-/// What the model expects of the keypad: what it asked for, else what its persona is set to.
-providers::Expectation CallSession::withKeypad(providers::Expectation next) const
-{
-    if (!m_info.persona || (!m_asked.keys && m_info.persona->keypad.digitsMax == 0))
-        return next;
-    const providers::PersonaKeypad& keypad = m_info.persona->keypad;
-    next.keypadMin = m_asked.keys ? m_asked.keys->min : keypad.digitsMin;
-    next.keypadMax = m_asked.keys ? m_asked.keys->max : keypad.digitsMax;
-    next.keypadFinish = keypad.finish;
-    next.keypadPause = keypad.timeout;
-    if (m_asked.keys && m_asked.keys->sensitive) {
-        next.sensitive = true;
-        next.keptFromModel = !keypad.modelSeesSecrets;
-    }
-    return next;
-}
-
 void CallSession::logTransfer(const providers::TransferTarget& target)
 {
     logEvent(QStringLiteral("TRANSFER"),
