@@ -195,6 +195,64 @@ private Q_SLOTS:
         QTRY_COMPARE(recordOf().reason, EndReason::Completed);
     }
 
+    // ---- without a stream ----
+    void aCallWithoutAStreamIsPassedOn_data()
+    {
+        QTest::addColumn<bool>("rest");
+        QTest::newRow("with REST") << true;
+        QTest::newRow("without") << false;
+    }
+    void aCallWithoutAStreamIsPassedOn()
+    {
+        QFETCH(bool, rest);
+        m_haveRest = rest;
+        leaveNoSpeech();
+        start();
+        m_twilio->people[Sales].after = 300ms;
+        m_twilio->people[Sales].script = *telephony::parseScript(u"wait 1s\nhangup");
+        callIn("wait-end within 30s");
+        QTRY_VERIFY_WITH_TIMEOUT(m_twilio->callTo(Sales) && m_twilio->callTo(Sales)->isBridged, 15000);
+        QVERIFY2(heard(call()).contains(u"I will connect you."_s), qPrintable(heard(call())));
+        QTRY_VERIFY_WITH_TIMEOUT(call().isFinal(), 15000);
+        QCOMPARE(restUpdates(), QStringList());
+        QTRY_COMPARE(recordOf().reason, EndReason::Completed);
+        QVERIFY(tokens().contains(u"TRANSFER_ANSWERED"_s));
+        QCOMPARE(rows(), 1);
+        noNumberIsLogged();
+    }
+    void aCallWithoutAStreamComesBackWithoutOne()
+    {
+        m_haveRest = false;
+        leaveNoSpeech();
+        start();
+        m_twilio->people[Sales].answer = FakeTwilioService::Person::Answer::Busy;
+        callIn("wait-agent-speaking\nwait 6s\nhangup");
+        QTRY_VERIFY_WITH_TIMEOUT(tokens().contains(u"CALL_RESUMED"_s), 20000);
+        QTRY_VERIFY_WITH_TIMEOUT(call().isFinal(), 25000);
+        QVERIFY2(heard(call()).contains(u"Nobody is available"_s), qPrintable(heard(call())));
+        QVERIFY(!heard(call()).contains(u"stream"_s));
+        const auto told = m_openings->all();
+        QCOMPARE(told.size(), 2);
+        QCOMPARE(told[1].size(), 2);
+        QCOMPARE(told[1][0].heardText.trimmed(), u"I will connect you."_s);
+        QTRY_COMPARE(recordOf().reason, EndReason::CallerHungUp);
+        QCOMPARE(rows(), 1);
+        noNumberIsLogged();
+    }
+    void aCallWithoutAStreamWaitsForWhoIsAskedFirst()
+    {
+        beWarm();
+        leaveNoSpeech();
+        start();
+        person("wait-agent-speaking\nwait 300ms\ndtmf 1\nwait 1s\nhangup");
+        callIn("wait-end within 60s");
+        QTRY_VERIFY_WITH_TIMEOUT(m_twilio->callTo(Sales) && !m_twilio->callTo(Sales)->conference.isEmpty(), 20000);
+        QTRY_VERIFY_WITH_TIMEOUT(call().isFinal(), 20000);
+        QTRY_COMPARE(recordOf().reason, EndReason::Completed);
+        QVERIFY(tokens().contains(u"TRANSFER_ANSWERED"_s));
+        noNumberIsLogged();
+    }
+
     // ---- warm ----
     void thePersonHearsTheSummaryAndTakesTheCall()
     {
@@ -304,6 +362,16 @@ private:
         one.status = status;
         one.body = "{\"code\":21220,\"message\":\"not now\"}";
         m_twilio->faults.append(one);
+    }
+    /// No ears and no voice.
+    void leaveNoSpeech()
+    {
+        m_kav->makers.speechToText = only([]() -> Result<std::shared_ptr<providers::SpeechToText>> {
+            return Error{Error::Code::Denied, u"no key"_s, {}};
+        });
+        m_kav->makers.textToSpeech = only([]() -> Result<std::shared_ptr<providers::TextToSpeech>> {
+            return Error{Error::Code::Denied, u"no key"_s, {}};
+        });
     }
     void beWarm() { m_persona.transferTargets[0].warm = true; }
     void person(const char* script)

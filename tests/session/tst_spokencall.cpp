@@ -7,6 +7,7 @@
 
 #include <QJsonObject>
 #include <QScopeGuard>
+#include <QJsonDocument>
 #include <QTest>
 
 #include <future>
@@ -166,6 +167,7 @@ public:
     QList<CallSummary> summaries;
     QMap<int, TranscriptTurn> shown;
     std::optional<CallEnd> end;
+    std::optional<PassedOn> passedOn;
     test::StandInConversation* conversation = nullptr;
     QStringList interruptions; ///< what Twilio was told by REST
     bool hasRest = true;
@@ -216,7 +218,9 @@ private:
         context.log = [this](const calllog::Entry& entry) { log += entry; };
         SpokenCalls::Hooks hooks;
         hooks.interrupt = [this](const QString&, const SpokenStep& given, const std::function<void(bool)>& done) {
-            interruptions += given.parts.isEmpty() ? u"hang up"_s : given.parts.front().text;
+            interruptions += given.then == Then::PassOn ? u"pass on"_s
+                : given.parts.isEmpty()             ? u"hang up"_s
+                                                    : given.parts.front().text;
             done(hasRest);
         };
         calls = std::make_unique<SpokenCalls>(context, SpokenCalls::Settings{}, hooks);
@@ -226,6 +230,8 @@ private:
             [this](const QString&, const TranscriptTurn& turn) { shown.insert(turn.record.number, turn); });
         QObject::connect(calls.get(), &SpokenCalls::turnEnded, calls.get(),
             [this](const QString&, const TurnRecord& turn) { turns += turn; });
+        QObject::connect(
+            calls.get(), &SpokenCalls::passedOn, calls.get(), [this](const PassedOn& call) { passedOn = call; });
         QObject::connect(calls.get(), &SpokenCalls::callEnded, calls.get(), [this](const CallEnd& how) {
             if (end)
                 qFatal("a call ended twice");
@@ -275,6 +281,12 @@ private Q_SLOTS:
     void interruptionIsNothingToDo();
     void toolsEndTransferRecordAndPressKeys();
     void slowToolIsWaitedFor();
+    void operatorPassesACallOn_data();
+    void operatorPassesACallOn();
+    void callComesBackFromWhomItWasPassedOnTo();
+    void callComesBackForAMessage();
+    void whatIsSecretReachesNobodyButTheTool();
+    void machineGetsItsMessage();
     void callGoesOnWhereItsStreamBroke();
     void engineThatStopsEndsItsCalls();
 };
@@ -704,14 +716,141 @@ void TestSpokenCall::toolsEndTransferRecordAndPressKeys()
     line.leaveMessage();
     QCOMPARE(line.told(), u"Pressing. [12w3] Done. > Listen"_s);
     line.say(u"sales"_s);
-    QCOMPARE(line.told(), u"I connect you. > Dial"_s);
-    QCOMPARE(line.step->dialTo, u"+97239999999"_s);
-    QCOMPARE(line.end->transferTo, u"+97239999999"_s);
-    QCOMPARE(line.end->reason, EndReason::Completed);
-    QCOMPARE(line.fact(u"transferred_to"_s), u"sales"_s);
+    // First what there is to say, and the call leaves the agent when that has been said.
+    QCOMPARE(line.told(), u"I connect you. > GoOn"_s);
+    QVERIFY(!line.end && !line.passedOn);
+    line.tell(Input::GoOn);
+    QCOMPARE(line.told(), u" > PassOn"_s);
+    QVERIFY(line.passedOn);
+    QCOMPARE(line.passedOn->target.number, u"+97239999999"_s);
+    QCOMPARE(line.passedOn->facts.value(u"transferred_to"_s), u"sales"_s);
+    QCOMPARE(line.passedOn->past.last().heardText, u"I connect you."_s);
+    QCOMPARE(line.passedOn->turns, 4);
+    QVERIFY(line.passedOn->asksItself && !line.passedOn->byOperator);
+    QCOMPARE(line.summaries.last().state, CallState::Transferring);
+    // Its record is not closed.
+    QVERIFY(line.end->passedOn);
+    QVERIFY(line.last(calllog::Entry::Kind::CallEnded).callId.isEmpty());
     Line other(model({tool(u"end_call"_s, {}, u"Goodbye."_s)}), persona);
     other.ring();
     QCOMPARE(other.told(), u"Goodbye. > HangUp"_s);
+}
+
+void TestSpokenCall::operatorPassesACallOn_data()
+{
+    QTest::addColumn<bool>("thinking");
+    QTest::addColumn<bool>("rest");
+    QTest::newRow("while the model thinks") << true << true;
+    QTest::newRow("while the caller is listened to") << false << true;
+    QTest::newRow("and nobody can be told") << false << false;
+}
+
+void TestSpokenCall::operatorPassesACallOn()
+{
+    QFETCH(bool, thinking);
+    QFETCH(bool, rest);
+    auto persona = std::make_shared<providers::Persona>();
+    persona->transferTargets = {{u"sales"_s, u"+97239999999"_s}};
+    auto settings = model({{u"Hello."_s, {}}, {u"Yes."_s, {}}});
+    settings.manners.gate = std::make_shared<test::StandInGate>();
+    Line line(settings, persona);
+    line.hasRest = rest;
+    line.ring();
+    if (!thinking)
+        line.letGo(*settings.manners.gate);
+    QCOMPARE(line.summaries.last().transferTargets, QStringList{u"sales"_s});
+    QCOMPARE(line.calls->passOn(Sid, u"nobody"_s), CommandOutcome::NoSuchTarget);
+    QCOMPARE(line.calls->passOn(Sid, u"sales"_s), CommandOutcome::Done);
+    if (thinking)
+        QCOMPARE(line.told(), u" > PassOn"_s);
+    else
+        QCOMPARE(line.interruptions, QStringList{u"pass on"_s});
+    if (!thinking && !rest) {
+        QCOMPARE(line.calls->passOn(Sid, u"sales"_s), CommandOutcome::NothingToDo);
+        line.say(u"hello?"_s);
+        QCOMPARE(line.told(), u" > PassOn"_s);
+    }
+    QVERIFY(line.passedOn && line.passedOn->byOperator);
+    QVERIFY(line.end && line.end->passedOn);
+    QCOMPARE(line.calls->passOn(Sid, u"sales"_s), CommandOutcome::NoSuchCall);
+}
+
+void TestSpokenCall::callComesBackFromWhomItWasPassedOnTo()
+{
+    Line line(model({{u"You are welcome."_s, {}}}));
+    TakenUp back;
+    back.before.past = {{providers::UserTurn::Kind::Voice, u"sales, please"_s, u"I connect you."_s}};
+    back.before.turns = 3;
+    back.before.shown.turn = 3;
+    back.before.shown.startedAt = line.clock.wallNow().addSecs(-60);
+    back.before.shown.language = u"en-US"_s;
+    back.before.facts = {{u"transferred_to"_s, u"sales"_s}};
+    back.line = u"Nobody is available."_s;
+    line.start.takenUp = back;
+    line.ring();
+    QCOMPARE(line.told(), u"Nobody is available. > Listen"_s);
+    QVERIFY(line.tokens().contains(u"CALL_RESUMED"_s));
+    QVERIFY(line.last(calllog::Entry::Kind::CallStarted).callId.isEmpty());
+    line.say(u"thanks"_s);
+    QCOMPARE(line.told(), u"You are welcome. > Listen"_s);
+    QCOMPARE(line.shown.lastKey(), 4);
+    line.calls->hungUp(Sid);
+    QCOMPARE(line.end->turns, 4);
+    QVERIFY(line.end->duration >= 60s);
+    QCOMPARE(line.fact(u"transferred_to"_s), u"sales"_s);
+}
+
+void TestSpokenCall::callComesBackForAMessage()
+{
+    Line line(model({{u"Never said."_s, {}}}));
+    TakenUp back;
+    back.before.shown.startedAt = line.clock.wallNow();
+    back.before.shown.language = u"en-US"_s;
+    back.line = u"Leave a message."_s;
+    back.takeMessage = true;
+    line.start.takenUp = back;
+    line.ring();
+    QCOMPARE(line.told(), u"Leave a message. > Record"_s);
+    line.leaveMessage();
+    QCOMPARE(line.told(), Lines.endGoodbye + u" > HangUp"_s);
+    QCOMPARE(line.fact(u"message"_s), u"RE1"_s);
+}
+
+void TestSpokenCall::whatIsSecretReachesNobodyButTheTool()
+{
+    auto persona = std::make_shared<providers::Persona>();
+    persona->tools = {u"ask_keys"_s};
+    persona->keypad.finish = '*';
+    test::StandInAnswer ask{{}, {}};
+    ask.tool = u"ask_keys"_s;
+    ask.toolArguments = {{u"min"_s, 4}, {u"max"_s, 6}, {u"sensitive"_s, true}};
+    ask.afterTool = u"Key your code."_s;
+    Line line(model({ask, {u"You keyed 4 8 1 5, thank you."_s, {}}}), persona);
+    line.ring();
+    QCOMPARE(line.told(), u"Key your code. > Listen"_s);
+    QCOMPARE(line.step->keys, 6);
+    QCOMPARE(line.step->finish, '*');
+    line.tell(Input::Keys, u"4815"_s);
+    QCOMPARE(line.told(), u"You keyed 4 8 1 5, thank you. > Listen"_s);
+    const QString given = line.conversation->asked.last().text;
+    line.calls->hungUp(Sid);
+    QCOMPARE(line.turns.last().callerText, u"••••"_s);
+    for (const TranscriptTurn& turn : std::as_const(line.shown))
+        QVERIFY2(!turn.record.callerText.contains(u"4815"_s), qPrintable(turn.record.callerText));
+    for (const calllog::Entry& entry : std::as_const(line.log)) {
+        const QByteArray text = QJsonDocument(entry.data).toJson();
+        QVERIFY2(!text.contains("4815") && !text.contains("4 8 1 5"), text.constData());
+    }
+    QVERIFY2(given.contains(u"keys:1"_s) && !given.contains(u"4815"_s), qPrintable(given));
+}
+
+void TestSpokenCall::machineGetsItsMessage()
+{
+    Line line(model({{u"Hello."_s, {}}}));
+    line.ring();
+    line.calls->endWith(Sid, EndReason::Voicemail, u"Please call us back."_s);
+    QCOMPARE(line.interruptions, QStringList{u"Please call us back."_s});
+    QCOMPARE(line.end->reason, EndReason::Voicemail);
 }
 
 void TestSpokenCall::slowToolIsWaitedFor()

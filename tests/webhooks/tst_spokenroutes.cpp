@@ -184,12 +184,11 @@ void TestSpokenRoutes::tonesStandBetweenWhatIsSaid()
 
 void TestSpokenRoutes::callIsPassedOn()
 {
-    SpokenStep step = stepOf(SpokenStep::Then::Dial, {{u"I connect you."_s, {}}});
-    step.dialTo = u"+97239999999"_s;
-    const TwimlDocument document = documentOf(step);
-    QCOMPARE(document.verbs().at(1).name, u"Dial"_s);
-    QCOMPARE(document.verbs().at(1).attribute(u"action"_s), u"https://kav.example.com/p/webhook/after_dial"_s);
-    QCOMPARE(document.verbs().at(1).children.at(0).text, u"+97239999999"_s);
+    // To whom, is told when Twilio asks: as if a stream had ended.
+    const TwimlDocument document = documentOf(stepOf(SpokenStep::Then::PassOn, {{u"I connect you."_s, {}}}));
+    QCOMPARE(document.verbs().at(0).name, u"Say"_s);
+    QCOMPARE(document.verbs().at(1).name, u"Redirect"_s);
+    QCOMPARE(document.verbs().at(1).text.section(u'?', 0, 0), u"https://kav.example.com/p/webhook/after_stream"_s);
 }
 
 void TestSpokenRoutes::goodbyeHangsUp()
