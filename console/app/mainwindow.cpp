@@ -98,6 +98,7 @@ void MainWindow::makeActions()
     m_testCall = newAction("testCall", QKeySequence(Qt::CTRL | Qt::Key_N), &MainWindow::placeTestCall);
     m_placeCall = newAction("placeCall", QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_N), &MainWindow::placeCall);
     m_interrupt = newAction("interrupt", QKeySequence(Qt::CTRL | Qt::Key_I), &MainWindow::interrupt);
+    m_passOn = newAction("passOn", QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_P), &MainWindow::passOn);
     m_endCall = newAction("endCall", QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_E), &MainWindow::endCall);
 
     m_copy = newAction("copy", QKeySequence(QKeySequence::Copy), &MainWindow::copyRows);
@@ -185,7 +186,7 @@ void MainWindow::makePanes()
     column->addWidget(m_panes, 1);
     setCentralWidget(all);
 
-    m_liveCalls->setContextActions({m_interrupt, m_endCall, m_requestsOfCall, m_copy});
+    m_liveCalls->setContextActions({m_interrupt, m_passOn, m_endCall, m_requestsOfCall, m_copy});
     m_log->setContextActions({m_requestsOfCall, m_copy});
     m_requests->setContextActions({m_copy});
     connect(m_requests, &RequestsPane::activated, this, &MainWindow::openCall);
@@ -203,7 +204,7 @@ void MainWindow::makeMenus()
     m_engineMenu->addAction(m_quit);
 
     m_callMenu = menuBar()->addMenu(QString());
-    m_callMenu->addActions({m_testCall, m_placeCall, m_interrupt, m_endCall, m_requestsOfCall});
+    m_callMenu->addActions({m_testCall, m_placeCall, m_interrupt, m_passOn, m_endCall, m_requestsOfCall});
 
     m_editMenu = menuBar()->addMenu(QString());
     m_editMenu->addActions({m_copy, m_find, m_clearFilters});
@@ -243,7 +244,7 @@ void MainWindow::makeToolBar()
     const auto services = new ServiceBar(m_desk, m_toolBar);
     services->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);
     m_toolBar->addWidget(services);
-    m_toolBar->addActions({m_testCall, m_interrupt, m_endCall});
+    m_toolBar->addActions({m_testCall, m_interrupt, m_passOn, m_endCall});
 }
 
 void MainWindow::open(bool asAtFirst)
@@ -522,6 +523,7 @@ void MainWindow::tintIcons()
     tint(m_testCall, "test-call", Tone::Neutral);
     tint(m_placeCall, "call-out", Tone::Neutral);
     tint(m_interrupt, "interrupt", Tone::Neutral);
+    tint(m_passOn, "transferring", Tone::Neutral);
     tint(m_endCall, "end-call", Tone::Bad);
     tint(m_requestsOfCall, "search", Tone::Neutral);
     tint(m_copy, "copy", Tone::Neutral);

@@ -68,6 +68,7 @@ private:
     void placeCall();
     void placeTestCall();
     void interrupt();
+    void passOn();
     void endCall();
     void copyRows();
     void refresh();
@@ -114,7 +115,8 @@ private:
     QMenu *m_engineMenu = nullptr, *m_callMenu = nullptr, *m_editMenu = nullptr, *m_viewMenu = nullptr,
           *m_helpMenu = nullptr, *m_languageMenu = nullptr, *m_appearanceMenu = nullptr, *m_goMenu = nullptr;
     QAction *m_connect = nullptr, *m_disconnect = nullptr, *m_refresh = nullptr, *m_quit = nullptr;
-    QAction *m_testCall = nullptr, *m_placeCall = nullptr, *m_interrupt = nullptr, *m_endCall = nullptr;
+    QAction *m_testCall = nullptr, *m_placeCall = nullptr, *m_interrupt = nullptr, *m_passOn = nullptr,
+            *m_endCall = nullptr;
     QAction *m_copy = nullptr, *m_find = nullptr, *m_clearFilters = nullptr;
     QAction *m_goLiveCalls = nullptr, *m_goCall = nullptr, *m_goLog = nullptr, *m_goMessages = nullptr, *m_goRequests = nullptr,
             *m_requestsOfCall = nullptr;

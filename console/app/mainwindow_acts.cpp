@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "console/app/endcallquestion.h"
 #include "console/app/mainwindow.h"
+#include "console/app/passonquestion.h"
 #include "console/models/words.h"
 #include "console/views/placecalldialog.h"
 #include "console/views/requestspane.h"
@@ -8,8 +9,30 @@
 
 #include <QAction>
 
+#include <algorithm>
+
 // What an operator does from the main window, and what the window says about whether he can.
 namespace kav::console {
+
+namespace {
+
+/// The question about this call that is open in `window`; null: there is none.
+template <typename Question> Question* openQuestion(const QWidget& window, const QString& callId)
+{
+    const auto all = window.findChildren<Question*>();
+    const auto found = std::find_if(all.cbegin(), all.cend(),
+        [&callId](const Question* one) { return one->callId() == callId && one->isVisible(); });
+    return found == all.cend() ? nullptr : *found;
+}
+
+void bringForward(QWidget& dialog)
+{
+    dialog.show();
+    dialog.raise();
+    dialog.activateWindow();
+}
+
+} // namespace
 
 void MainWindow::showActs()
 {
@@ -21,6 +44,8 @@ void MainWindow::showActs()
         tr("Calling…"), tr("Lets the engine call a telephone number"));
     showAct(*m_interrupt, m_desk.whyNot(Act::Interrupt, call), m_desk.isPending(Act::Interrupt, call), tr("&Interrupt"),
         tr("Interrupting…"), tr("The agent stops speaking, or thinking, and listens"));
+    showAct(*m_passOn, m_desk.whyNot(Act::PassOn, call), m_desk.isPending(Act::PassOn, call), tr("&Pass on…"),
+        tr("Passing the call on…"), tr("The agent leaves the selected call to a person; asks to whom"));
     // A goodbye that is under way can still be cut short.
     const QString whyNotNow = m_desk.whyNot(Act::EndCallNow, call);
     const QString whyNot = m_desk.whyNot(Act::EndCall, call);
@@ -61,9 +86,7 @@ void MainWindow::placeCall()
         connect(m_placeCallDialog, &PlaceCallDialog::callAnswered, this,
             [this](const QString& callId) { m_desk.selectCall(callId); });
     }
-    m_placeCallDialog->show();
-    m_placeCallDialog->raise();
-    m_placeCallDialog->activateWindow();
+    bringForward(*m_placeCallDialog);
 }
 
 void MainWindow::placeTestCall()
@@ -74,9 +97,7 @@ void MainWindow::placeTestCall()
         connect(m_testCallDialog, &TestCallDialog::callPlaced, this,
             [this](const QString& callId) { m_desk.selectCall(callId); });
     }
-    m_testCallDialog->show();
-    m_testCallDialog->raise();
-    m_testCallDialog->activateWindow();
+    bringForward(*m_testCallDialog);
 }
 
 void MainWindow::interrupt()
@@ -90,20 +111,24 @@ void MainWindow::endCall()
     if (!call)
         return;
     if (call->test) {
-        m_desk.endCall(call->id, !m_desk.whyNot(Desk::Act::EndCall, call->id).isEmpty());
+        m_desk.endCallPolitely(call->id);
         return;
     }
-    EndCallQuestion* question = nullptr;
-    const auto asked = findChildren<EndCallQuestion*>();
-    for (EndCallQuestion* one : asked) {
-        if (one->callId() == call->id && one->isVisible())
-            question = one;
+    auto* question = openQuestion<EndCallQuestion>(*this, call->id);
+    bringForward(question ? *question : *new EndCallQuestion(m_desk, *call, this));
+}
+
+void MainWindow::passOn()
+{
+    const auto call = m_desk.selectedLive();
+    if (!call)
+        return;
+    if (call->test && call->transferTargets.size() == 1) {
+        m_desk.passOn(call->id, call->transferTargets.constFirst());
+        return;
     }
-    if (!question)
-        question = new EndCallQuestion(m_desk, *call, this);
-    question->show();
-    question->raise();
-    question->activateWindow();
+    auto* question = openQuestion<PassOnQuestion>(*this, call->id);
+    bringForward(question ? *question : *new PassOnQuestion(m_desk, *call, this));
 }
 
 void MainWindow::refresh()

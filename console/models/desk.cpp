@@ -33,6 +33,25 @@ bool isBeforeItsConversation(CallState state)
         || state == CallState::Answered;
 }
 
+bool isPassedOn(CallState state)
+{
+    return state == CallState::Transferring || state == CallState::OnHold || state == CallState::Transferred;
+}
+
+/// Why this call cannot be passed on; empty: it can.
+QString whyNoPassingOn(const CallSummary& call)
+{
+    if (isBeforeItsConversation(call.state))
+        return Desk::tr("The call is not connected yet.");
+    if (isPassedOn(call.state))
+        return Desk::tr("The call was passed on already.");
+    if (call.state == CallState::Ending)
+        return Desk::tr("The agent is saying goodbye already.");
+    if (call.transferTargets.isEmpty())
+        return Desk::tr("There is nobody this call could be passed on to: the engine's settings name no one.");
+    return {};
+}
+
 /// Why the agent of this call cannot be interrupted; empty: it can.
 QString whyNoInterruption(CallState state)
 {
@@ -306,9 +325,11 @@ QString Desk::whyNot(Act act, const QString& target) const
     const bool known = m_synchronizer->has(act == Act::TestCall ? wire::feature::TestCall
             : act == Act::PlaceCall                             ? wire::feature::Outbound
             : act == Act::WarmService                           ? wire::feature::Warm
+            : act == Act::PassOn                                ? wire::feature::Transfer
                                                                 : wire::feature::Control);
     if (!known)
         return act == Act::PlaceCall ? tr("This engine calls nobody: it is not set up for it.")
+            : act == Act::PassOn     ? tr("This engine passes no calls on. It may be older than the console.")
                                      : tr("This engine cannot do that.");
     if (d->isPending(act, target) || (act == Act::EndCall && d->isPending(Act::EndCallNow, target)))
         return tr("The engine has not answered yet.");
@@ -324,10 +345,14 @@ QString Desk::whyNot(Act act, const QString& target) const
         return tr("The call is over.");
     if (act == Act::Interrupt)
         return whyNoInterruption(call->state);
+    if (act == Act::PassOn)
+        return whyNoPassingOn(*call);
     if (isBeforeItsConversation(call->state) && call->placed.isEmpty())
         return tr("The call is not connected yet.");
     if (act == Act::EndCall && call->state == CallState::Ending)
         return tr("The agent is saying goodbye already.");
+    if (act == Act::EndCall && isPassedOn(call->state))
+        return tr("The call was passed on: the agent is not there to say goodbye.");
     return {};
 }
 
@@ -347,6 +372,17 @@ void Desk::endCall(const QString& callId, bool now)
     const Act act = now ? Act::EndCallNow : Act::EndCall;
     if (whyNot(act, callId).isEmpty())
         d->send(act, callId, m_synchronizer->endCall(callId, now));
+}
+
+void Desk::endCallPolitely(const QString& callId)
+{
+    endCall(callId, !whyNot(Act::EndCall, callId).isEmpty());
+}
+
+void Desk::passOn(const QString& callId, const QString& to)
+{
+    if (whyNot(Act::PassOn, callId).isEmpty())
+        d->send(Act::PassOn, callId, m_synchronizer->transferCall(callId, to));
 }
 
 void Desk::startTestCall(const QStringList& say, const QByteArray& wav, const QString& digits)
@@ -702,7 +738,7 @@ void Desk::Private::markPending(const Command& command)
     }
     q.m_liveCalls->setPending(command.target,
         isPending(Act::Interrupt, command.target) || isPending(Act::EndCall, command.target)
-            || isPending(Act::EndCallNow, command.target));
+            || isPending(Act::EndCallNow, command.target) || isPending(Act::PassOn, command.target));
 }
 
 bool Desk::Private::isPending(Act act, const QString& target) const

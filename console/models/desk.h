@@ -26,7 +26,7 @@ namespace kav::console {
 class Desk final : public QObject {
     Q_OBJECT
 public:
-    enum class Act { Interrupt, EndCall, EndCallNow, TestCall, WarmService, PlaceCall };
+    enum class Act { Interrupt, EndCall, EndCallNow, TestCall, WarmService, PlaceCall, PassOn };
     Q_ENUM(Act)
 
     /// `client`: "kav-console 0.1.0". `random`: 0.0 .. 1.0.
@@ -67,6 +67,9 @@ public:
     /// Does nothing when whyNot() has a reason.
     void interrupt(const QString& callId);
     void endCall(const QString& callId, bool now);
+    /// With the goodbye; at once where there is none to be had, or it is being said already.
+    void endCallPolitely(const QString& callId);
+    void passOn(const QString& callId, const QString& to); ///< `to`: one of the call's transferTargets
     void startTestCall(const QStringList& say, const QByteArray& wav, const QString& digits);
     void placeCall(const QString& to, const QString& persona, protocol::Detection detection);
     void warmService(const QString& serviceId);

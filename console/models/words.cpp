@@ -14,12 +14,6 @@ struct Words final {
 
 constexpr QChar LeftToRight(0x2066), FirstStrong(0x2068), PopIsolate(0x2069);
 
-/// Of whichever direction its first letter has: a number with a unit, which may be translated.
-QString isolatedByItself(const QString& text)
-{
-    return FirstStrong + text + PopIsolate;
-}
-
 QString none()
 {
     return QString(QChar(0x2013));
@@ -485,6 +479,11 @@ QString gapText(const std::optional<std::chrono::milliseconds>& gap)
 QString isolated(const QString& text)
 {
     return LeftToRight + text + PopIsolate;
+}
+
+QString isolatedByItself(const QString& text)
+{
+    return FirstStrong + text + PopIsolate;
 }
 
 QString withoutIsolates(QString text)

@@ -49,6 +49,8 @@ QString numberText(const QString& number);
 QString gapText(const std::optional<std::chrono::milliseconds>& gap);
 /// Left-to-right text (numbers, SIDs, URLs) inside a sentence of any direction: U+2066 ... U+2069.
 QString isolated(const QString& text);
+/// Of whichever direction its first letter has: a name that somebody gave, a number with a unit.
+QString isolatedByItself(const QString& text);
 /// Without the isolates: for the clipboard and for files.
 QString withoutIsolates(QString text);
 

@@ -280,6 +280,11 @@ qint64 Synchronizer::endCall(const QString& callId, bool now)
     return d->post(wire::EndCall{0, callId, now});
 }
 
+qint64 Synchronizer::transferCall(const QString& callId, const QString& to)
+{
+    return d->post(wire::TransferCall{0, callId, to});
+}
+
 qint64 Synchronizer::placeCall(const QString& to, const QString& persona, wire::Detection detection)
 {
     return d->post(wire::PlaceCall{0, to, {}, persona, detection});

@@ -71,6 +71,7 @@ public:
     qint64 unwatch(const QString& callId);
     qint64 interrupt(const QString& callId);
     qint64 endCall(const QString& callId, bool now);
+    qint64 transferCall(const QString& callId, const QString& to);
     qint64 placeCall(const QString& to, const QString& persona, protocol::Detection detection);
     qint64 startTestCall(const QStringList& say, const QByteArray& wav, const QString& digits);
     qint64 queryLog(const QString& text, const QString& after, int limit);

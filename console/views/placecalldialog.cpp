@@ -216,7 +216,7 @@ void PlaceCallDialog::Private::buildFollow()
     QObject::connect(end, &QPushButton::clicked, &q, [this] {
         failure.clear();
         if (last)
-            desk.endCall(last->id, false);
+            desk.endCallPolitely(last->id);
     });
     QObject::connect(another, &QPushButton::clicked, &q, [this] { again(); });
     QObject::connect(closeFollow, &QPushButton::clicked, &q, &QDialog::close);
@@ -368,7 +368,7 @@ void PlaceCallDialog::Private::show()
     paintLabel(note, theme.color(isBad ? Tone::Bad : Tone::Warning));
 
     const QString callId = last ? last->id : placed;
-    const QString why = desk.whyNot(Desk::Act::EndCall, callId);
+    const QString why = desk.whyNot(Desk::Act::EndCallNow, callId);
     const bool talks = at != CallState::Queued && at != CallState::Dialling && at != CallState::Ringing;
     end->setText(talks ? tr("&End the call") : tr("&Give up the call"));
     end->setIcon(theme.icon(QStringLiteral("end-call"), Tone::Neutral));

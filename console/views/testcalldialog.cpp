@@ -275,7 +275,7 @@ void TestCallDialog::Private::buildFollow()
     });
     QObject::connect(end, &QPushButton::clicked, &q, [this] {
         failure.clear();
-        desk.endCall(id, false);
+        desk.endCallPolitely(id);
     });
     QObject::connect(another, &QPushButton::clicked, &q, [this] { again(); });
     QObject::connect(closeFollow, &QPushButton::clicked, &q, &QDialog::close);
@@ -467,12 +467,12 @@ void TestCallDialog::Private::show()
         const QString why = desk.whyNot(act, id);
         button->setVisible(!over);
         button->setIcon(theme.icon(icon, Tone::Neutral));
-        button->setEnabled(why.isEmpty() && !desk.isPending(act, id));
+        button->setEnabled(why.isEmpty() && !desk.isPending(act, id) && !desk.isPending(Desk::Act::EndCall, id));
         button->setToolTip(why);
         button->setAccessibleDescription(why);
     };
     arm(interrupt, Desk::Act::Interrupt, QStringLiteral("interrupt"));
-    arm(end, Desk::Act::EndCall, QStringLiteral("end-call"));
+    arm(end, Desk::Act::EndCallNow, QStringLiteral("end-call"));
     another->setVisible(over || !desk.isLive());
     showChecks(theme);
 }

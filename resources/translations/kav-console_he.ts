@@ -495,6 +495,22 @@
         <source>This engine calls nobody: it is not set up for it.</source>
         <translation>המנוע אינו מתקשר לאיש: הוא לא הוגדר לכך.</translation>
     </message>
+    <message>
+        <source>The call was passed on already.</source>
+        <translation>השיחה כבר הועברה.</translation>
+    </message>
+    <message>
+        <source>There is nobody this call could be passed on to: the engine&apos;s settings name no one.</source>
+        <translation>אין למי להעביר את השיחה הזאת: הגדרות המנוע אינן מציינות אף אחד.</translation>
+    </message>
+    <message>
+        <source>This engine passes no calls on. It may be older than the console.</source>
+        <translation>המנוע הזה אינו מעביר שיחות. ייתכן שהוא ישן מהמסוף.</translation>
+    </message>
+    <message>
+        <source>The call was passed on: the agent is not there to say goodbye.</source>
+        <translation>השיחה הועברה: הסוכן אינו שם כדי להיפרד.</translation>
+    </message>
 </context>
 <context>
     <name>kav::console::EndCallQuestion</name>
@@ -1248,6 +1264,18 @@ Apache-2.0. Uses Qt %1 under the LGPL.</source>
         <source>Lets the engine call a telephone number</source>
         <translation>המנוע מתקשר למספר טלפון</translation>
     </message>
+    <message>
+        <source>&amp;Pass on…</source>
+        <translation>ה&amp;עברת השיחה…</translation>
+    </message>
+    <message>
+        <source>Passing the call on…</source>
+        <translation>השיחה מועברת…</translation>
+    </message>
+    <message>
+        <source>The agent leaves the selected call to a person; asks to whom</source>
+        <translation>הסוכן מעביר את השיחה שנבחרה לאדם; עם שאלה למי</translation>
+    </message>
 </context>
 <context>
     <name>kav::console::MessageStrip</name>
@@ -1292,6 +1320,48 @@ Apache-2.0. Uses Qt %1 under the LGPL.</source>
     <message>
         <source>Messages</source>
         <translation>הודעות</translation>
+    </message>
+</context>
+<context>
+    <name>kav::console::PassOnQuestion</name>
+    <message>
+        <source>Choose who gets the call.</source>
+        <translation>יש לבחור למי תועבר השיחה.</translation>
+    </message>
+    <message>
+        <source>Pass the call on?</source>
+        <translation>להעביר את השיחה?</translation>
+    </message>
+    <message>
+        <source>A person is on the line. Pass this call on to “%1”?</source>
+        <extracomment>%1: a name from the engine&apos;s settings</extracomment>
+        <translation>אדם נמצא על הקו. להעביר את השיחה אל ”%1“?</translation>
+    </message>
+    <message>
+        <source>A person is on the line. Pass the call from %1 on to “%2”?</source>
+        <extracomment>%1: a telephone number; %2: a name from the engine&apos;s settings</extracomment>
+        <translation>אדם נמצא על הקו. להעביר את השיחה מ־%1 אל ”%2“?</translation>
+    </message>
+    <message>
+        <source>A person is on the line. Who gets this call?</source>
+        <translation>אדם נמצא על הקו. אל מי להעביר את השיחה?</translation>
+    </message>
+    <message>
+        <source>A person is on the line. Who gets the call from %1?</source>
+        <extracomment>%1: a telephone number</extracomment>
+        <translation>אדם נמצא על הקו. אל מי להעביר את השיחה מ־%1?</translation>
+    </message>
+    <message>
+        <source>Who gets the call</source>
+        <translation>למי תועבר השיחה</translation>
+    </message>
+    <message>
+        <source>&amp;Pass on</source>
+        <translation>ה&amp;עברה</translation>
+    </message>
+    <message>
+        <source>Leave it with the agent</source>
+        <translation>להשאיר אצל הסוכן</translation>
     </message>
 </context>
 <context>

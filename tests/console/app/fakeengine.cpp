@@ -14,7 +14,8 @@ FakeEngine::FakeEngine()
     : m_server(QStringLiteral("fake engine"), QWebSocketServer::NonSecureMode)
 {
     welcome.version = protocol::HighestVersion;
-    for (const QLatin1String name : {feature::CallLog, feature::TestCall, feature::Outbound, feature::Control, feature::Warm})
+    for (const QLatin1String name :
+        {feature::CallLog, feature::TestCall, feature::Outbound, feature::Control, feature::Warm, feature::Transfer})
         welcome.features += name;
     welcome.run = QStringLiteral("run-1");
     welcome.engineVersion = QStringLiteral("0.1.0");

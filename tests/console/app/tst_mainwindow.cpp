@@ -4,6 +4,7 @@
 #include "console/app/followcalls.h"
 #include "console/app/keysheet.h"
 #include "console/app/mainwindow.h"
+#include "console/app/passonquestion.h"
 #include "console/models/words.h"
 #include "console/views/calllogpane.h"
 #include "console/views/callpane.h"
@@ -12,6 +13,7 @@
 #include "console/views/placecalldialog.h"
 #include "console/views/requestspane.h"
 #include "console/views/testcalldialog.h"
+#include "shared/protocol/version.h"
 #include "tests/console/app/fakeengine.h"
 
 #include <QAction>
@@ -21,6 +23,7 @@
 #include <QDockWidget>
 #include <QLabel>
 #include <QLineEdit>
+#include <QListWidget>
 #include <QMenu>
 #include <QMenuBar>
 #include <QPushButton>
@@ -160,7 +163,7 @@ private Q_SLOTS:
         m_window->open();
         using Act = Desk::Act;
         for (const auto& [name, act] : {std::pair("testCall", Act::TestCall), std::pair("interrupt", Act::Interrupt),
-                 std::pair("endCall", Act::EndCall)}) {
+                 std::pair("passOn", Act::PassOn), std::pair("endCall", Act::EndCall)}) {
             QVERIFY2(!action(name)->isEnabled(), name);
             QVERIFY2(!m_desk->whyNot(act).isEmpty(), name);
             QCOMPARE(action(name)->toolTip(), m_desk->whyNot(act));
@@ -324,6 +327,165 @@ private Q_SLOTS:
         QVERIFY(hasLabel(question(), m_desk->whyNot(Desk::Act::EndCall, Person)));
     }
 
+    void aCallThatWasPassedOnIsEndedWithoutAGoodbye()
+    {
+        goLive();
+        m_desk->selectCall(Person);
+        m_engine->change(protocol::CallChange{call(Person, false, CallState::Transferred)});
+        QTRY_VERIFY(!action("interrupt")->isEnabled());
+        action("endCall")->trigger();
+        QVERIFY(!question()->findChild<QPushButton*>(QStringLiteral("endWithGoodbye"))->isEnabled());
+        QVERIFY(hasLabel(question(), m_desk->whyNot(Desk::Act::EndCall, Person)));
+        question()->findChild<QPushButton*>(QStringLiteral("endAtOnce"))->click();
+        QTRY_COMPARE(m_engine->count<protocol::EndCall>(), 1);
+        QVERIFY(m_engine->last<protocol::EndCall>()->now);
+    }
+
+    // ---- a call that is passed on
+
+    void aCallIsPassedOnToWhoIsChosen()
+    {
+        mayBePassedOn(Person, {QStringLiteral("sales"), QStringLiteral("הנהלה"), QStringLiteral("night desk")});
+        goLive();
+        m_desk->selectCall(Person);
+        QTRY_VERIFY(action("passOn")->isEnabled());
+        QVERIFY(action("passOn")->toolTip().contains(QStringLiteral("Ctrl+Shift+P")));
+        QVERIFY(QTest::qWaitForWindowActive(&*m_window));
+        QTest::keyClick(&*m_window, Qt::Key_P, Qt::ControlModifier | Qt::ShiftModifier);
+        QVERIFY(passing());
+        QVERIFY(!passing()->isModal());
+        QVERIFY(hasLabel(passing(), call(Person).from));
+        auto* const list = passing()->findChild<QListWidget*>();
+        QVERIFY(list->isVisible());
+        QVERIFY(!list->accessibleName().isEmpty());
+        QCOMPARE(list->count(), 3);
+        QVERIFY(!passingButton()->isEnabled()); // nobody is chosen for him
+        QTest::keyClick(passing(), Qt::Key_Return);
+        QVERIFY(passing());
+        QVERIFY(QTest::qWaitForWindowActive(passing()));
+        QTRY_COMPARE(QApplication::focusWidget(), list);
+        QTest::keyClick(list, Qt::Key_Down);
+        QVERIFY(passingButton()->isEnabled());
+        shoot(*passing(), QStringLiteral("pass-on-en"));
+        QTest::keyClick(list, Qt::Key_Return);
+        QTRY_COMPARE(m_engine->count<protocol::TransferCall>(), 1);
+        QCOMPARE(m_engine->last<protocol::TransferCall>()->call, Person);
+        QCOMPARE(m_engine->last<protocol::TransferCall>()->to, QStringLiteral("הנהלה"));
+        QTRY_VERIFY(!passing());
+        QCOMPARE(action("passOn")->text(), QStringLiteral("Passing the call on…"));
+        QVERIFY(!action("passOn")->isEnabled());
+
+        CallSummary passed = m_engine->snapshot.calls.first();
+        passed.state = CallState::Transferring;
+        m_engine->change(protocol::CallChange{passed});
+        m_engine->reply(m_engine->last<protocol::TransferCall>()->id, protocol::CommandResult());
+        QTRY_COMPARE(action("passOn")->toolTip(), QStringLiteral("The call was passed on already."));
+        QVERIFY(action("endCall")->isEnabled());
+        QVERIFY(!strip()->isVisible());
+        // Nobody took it: the agent has it again.
+        passed.state = CallState::Greeting;
+        m_engine->change(protocol::CallChange{passed});
+        QTRY_VERIFY(action("passOn")->isEnabled());
+    }
+
+    void whereThereIsOneToGoToNobodyIsChosen()
+    {
+        mayBePassedOn(Person, {QStringLiteral("sales")});
+        goLive();
+        m_desk->selectCall(Person);
+        action("passOn")->trigger();
+        const QPointer<PassOnQuestion> first = passing();
+        action("passOn")->trigger(); // asked again: the same question
+        QCOMPARE(m_window->findChildren<PassOnQuestion*>().size(), 1);
+        QVERIFY(!first->findChild<QListWidget*>()->isVisible());
+        QVERIFY(hasLabel(first, QStringLiteral("“sales”")));
+        QCOMPARE(m_engine->count<protocol::TransferCall>(), 0);
+        m_desk->selectCall(OtherPerson);
+        passingButton()->click();
+        QTRY_COMPARE(m_engine->count<protocol::TransferCall>(), 1);
+        QCOMPARE(m_engine->last<protocol::TransferCall>()->call, Person);
+        QCOMPARE(m_engine->last<protocol::TransferCall>()->to, QStringLiteral("sales"));
+    }
+
+    void enterDoesNotSendAPersonElsewhere()
+    {
+        mayBePassedOn(Person, {QStringLiteral("sales")});
+        goLive();
+        m_desk->selectCall(Person);
+        action("passOn")->trigger();
+        QTest::keyClick(passing(), Qt::Key_Return);
+        QTRY_VERIFY(!passing());
+        QTest::qWait(0);
+        QCOMPARE(m_engine->count<protocol::TransferCall>(), 0);
+    }
+
+    void aTestCallIsPassedOnWithoutAQuestion()
+    {
+        mayBePassedOn(TestCall, {QStringLiteral("sales")});
+        goLive();
+        m_desk->selectCall(TestCall);
+        QTRY_VERIFY(action("passOn")->isEnabled());
+        action("passOn")->trigger();
+        QVERIFY(!passing());
+        QTRY_COMPARE(m_engine->count<protocol::TransferCall>(), 1);
+    }
+
+    void aRefusalToPassOnIsShown()
+    {
+        mayBePassedOn(Person, {QStringLiteral("sales")});
+        goLive();
+        m_desk->selectCall(Person);
+        action("passOn")->trigger();
+        passingButton()->click();
+        QTRY_COMPARE(m_engine->count<protocol::TransferCall>(), 1);
+        m_engine->reply(m_engine->last<protocol::TransferCall>()->id,
+            protocol::CommandError{protocol::ErrorCode::NotPossible, QStringLiteral("the call is not with the agent")});
+        QTRY_VERIFY(strip()->isVisible());
+        QVERIFY(hasLabel(strip(), QStringLiteral("the call is not with the agent")));
+        QVERIFY(action("passOn")->isEnabled());
+    }
+
+    void whereNobodyIsNamedNothingIsPassedOn()
+    {
+        goLive();
+        m_desk->selectCall(Person);
+        QTRY_VERIFY(action("endCall")->isEnabled());
+        QVERIFY(!action("passOn")->isEnabled());
+        QVERIFY(action("passOn")->toolTip().contains(QStringLiteral("nobody")));
+    }
+
+    void anEngineThatPassesNothingOnSaysSo()
+    {
+        mayBePassedOn(Person, {QStringLiteral("sales")});
+        m_engine->welcome.features.removeOne(QString(protocol::feature::Transfer));
+        goLive();
+        m_desk->selectCall(Person);
+        QTRY_VERIFY(action("endCall")->isEnabled());
+        QVERIFY(!action("passOn")->isEnabled());
+        QCOMPARE(action("passOn")->toolTip(), m_desk->whyNot(Desk::Act::PassOn, Person));
+    }
+
+    void theQuestionOfPassingOnGoesWithItsCall()
+    {
+        mayBePassedOn(Person, {QStringLiteral("sales"), QStringLiteral("manager")});
+        goLive();
+        m_desk->selectCall(Person);
+        action("passOn")->trigger();
+        passing()->findChild<QListWidget*>()->setCurrentRow(0);
+        // The agent was quicker.
+        CallSummary now = m_engine->snapshot.calls.first();
+        now.state = CallState::Transferring;
+        m_engine->change(protocol::CallChange{now});
+        QTRY_VERIFY(!passingButton()->isEnabled());
+        QVERIFY(hasLabel(passing(), m_desk->whyNot(Desk::Act::PassOn, Person)));
+        now.state = CallState::Ended;
+        now.reason = EndReason::CallerHungUp;
+        now.endedAt = QDateTime::currentDateTimeUtc();
+        m_engine->change(protocol::CallChange{now});
+        QTRY_VERIFY(!passing());
+        QCOMPARE(m_engine->count<protocol::TransferCall>(), 0);
+    }
+
     // ---- keys and menus
     // -----------------------------------------------------------------------------------------------
 
@@ -332,9 +494,10 @@ private Q_SLOTS:
         QTest::addColumn<QString>("name");
         QTest::addColumn<QString>("keys");
         for (const auto& [name, keys] : {std::pair("testCall", "Ctrl+N"), std::pair("endCall", "Ctrl+Shift+E"),
-                 std::pair("interrupt", "Ctrl+I"), std::pair("refresh", "F5"), std::pair("find", "Ctrl+F"),
-                 std::pair("goLiveCalls", "Ctrl+1"), std::pair("goCall", "Ctrl+2"), std::pair("goLog", "Ctrl+3"),
-                 std::pair("goMessages", "Ctrl+4"), std::pair("goRequests", "Ctrl+5"), std::pair("requestsOfCall", "Ctrl+R"), std::pair("keys", "F1"), std::pair("wallboard", "F11"),
+                 std::pair("interrupt", "Ctrl+I"), std::pair("passOn", "Ctrl+Shift+P"), std::pair("refresh", "F5"),
+                 std::pair("find", "Ctrl+F"), std::pair("goLiveCalls", "Ctrl+1"), std::pair("goCall", "Ctrl+2"),
+                 std::pair("goLog", "Ctrl+3"), std::pair("goMessages", "Ctrl+4"), std::pair("goRequests", "Ctrl+5"),
+                 std::pair("requestsOfCall", "Ctrl+R"), std::pair("keys", "F1"), std::pair("wallboard", "F11"),
                  std::pair("copy", "Ctrl+C"), std::pair("quit", "Ctrl+Q")})
             QTest::newRow(name) << QString::fromLatin1(name) << QString::fromLatin1(keys);
     }
@@ -372,7 +535,7 @@ private Q_SLOTS:
             QVERIFY2(inMenus.contains(button), qPrintable(button->objectName()));
             ++count;
         }
-        QCOMPARE(count, 3);
+        QCOMPARE(count, 4);
     }
 
     void keysWork()
@@ -666,6 +829,13 @@ private Q_SLOTS:
         QVERIFY(question());
         shoot(*question(), QStringLiteral("end-call-he"));
         question()->close();
+        mayBePassedOn(Person, {QStringLiteral("מכירות"), QStringLiteral("הנהלה"), QStringLiteral("night desk")});
+        m_engine->change(protocol::CallChange{m_engine->snapshot.calls.first()});
+        QTRY_VERIFY(action("passOn")->isEnabled());
+        action("passOn")->trigger();
+        passing()->findChild<QListWidget*>()->setCurrentRow(1);
+        shoot(*passing(), QStringLiteral("pass-on-he"));
+        passing()->close();
         m_chooser->ask(&*m_window);
         shoot(*m_window->findChild<ConnectDialog*>(), QStringLiteral("connect-he"));
         action("keys")->trigger();
@@ -728,6 +898,19 @@ private:
     {
         auto* const found = m_window->findChild<EndCallQuestion*>();
         return found && found->isVisible() ? found : nullptr;
+    }
+    PassOnQuestion* passing() const
+    {
+        auto* const found = m_window->findChild<PassOnQuestion*>();
+        return found && found->isVisible() ? found : nullptr;
+    }
+    QPushButton* passingButton() const { return passing()->findChild<QPushButton*>(QStringLiteral("passOn")); }
+    void mayBePassedOn(const QString& id, const QStringList& targets)
+    {
+        for (CallSummary& one : m_engine->snapshot.calls) {
+            if (one.id == id)
+                one.transferTargets = targets;
+        }
     }
     QString status(const char* name) const
     {

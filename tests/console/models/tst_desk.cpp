@@ -60,6 +60,8 @@ struct Office final {
             command(interrupt->id, QStringLiteral("interrupt ") + interrupt->call);
         else if (const auto* end = std::get_if<wire::EndCall>(&message))
             command(end->id, (end->now ? QStringLiteral("end now ") : QStringLiteral("end ")) + end->call);
+        else if (const auto* transfer = std::get_if<wire::TransferCall>(&message))
+            command(transfer->id, QStringLiteral("pass %1 on to %2").arg(transfer->call, transfer->to));
         else if (const auto* test = std::get_if<wire::StartTestCall>(&message))
             command(test->id, QStringLiteral("test call ") + test->say.join(QLatin1Char('|')));
         else if (const auto* log = std::get_if<wire::QueryLog>(&message))
@@ -162,7 +164,8 @@ struct Office final {
     ModelEar liveEar{desk.liveCalls()}, shownEar{desk.shownCalls()}, transcriptEar{desk.transcript()},
         servicesEar{desk.services()}, logEar{desk.log()};
     QStringList features{QString(wire::feature::CallLog), QString(wire::feature::TestCall),
-        QString(wire::feature::Control), QString(wire::feature::Warm), QString(wire::feature::Replay)};
+        QString(wire::feature::Control), QString(wire::feature::Warm), QString(wire::feature::Replay),
+        QString(wire::feature::Transfer)};
     qint64 seq = 1, lastId = 0;
     QHash<QString, qint64> ids;
     QStringList asked, said;
@@ -205,6 +208,13 @@ private Q_SLOTS:
     void whyNotToInterrupt_data();
     void whyNotToInterrupt();
     void whyNotToEnd();
+    void aCallThatWasPassedOnIsEndedAtOnce();
+    void whyNotToPassOn_data();
+    void whyNotToPassOn();
+    void whomNobodyIsNamedForIsNotPassedOn();
+    void anOlderEnginePassesNothingOn();
+    void aCallIsPassedOnOnce();
+    void aRefusalToPassOnSaysWhy();
     void whyNotToTest();
     void whyNotToWarm();
     void anEngineThatCannotIsNotAsked();
@@ -534,7 +544,7 @@ void TestDesk::whyNotToInterrupt_data()
 {
     QTest::addColumn<CallState>("state");
     QTest::addColumn<bool>("possible");
-    for (int i = 0; i <= int(CallState::Ended); ++i) {
+    for (int i = 0; i <= int(CallState::Transferred); ++i) {
         const auto state = CallState(i);
         QTest::newRow(qPrintable(callStateName(state)))
             << state << (state == CallState::Greeting || state == CallState::Thinking || state == CallState::Speaking);
@@ -565,9 +575,104 @@ void TestDesk::whyNotToEnd()
     QCOMPARE(possible(CallState::Speaking), std::pair(true, true));
     QCOMPARE(possible(CallState::Ending), std::pair(false, true));
     QCOMPARE(possible(CallState::Ringing), std::pair(false, false));
+    for (const CallState state : {CallState::Transferring, CallState::OnHold, CallState::Transferred})
+        QCOMPARE(possible(state), std::pair(false, true)); // nobody is there to say goodbye
     QCOMPARE(possible(CallState::Ended), std::pair(false, false));
     QVERIFY(!office.desk.whyNot(Act::EndCall, {}).isEmpty());
     QVERIFY(!office.desk.whyNot(Act::EndCall, Old).isEmpty());
+}
+
+void TestDesk::aCallThatWasPassedOnIsEndedAtOnce()
+{
+    Office office;
+    office.goesLive({liveCall(CallA, 0s, CallState::Transferred), liveCall(CallB)});
+    office.desk.endCallPolitely(CallA);
+    office.desk.endCallPolitely(CallB);
+    QCOMPARE(office.askedNow(), lines({"end now CAa", "end CAb"}));
+}
+
+void TestDesk::whyNotToPassOn_data()
+{
+    QTest::addColumn<CallState>("state");
+    QTest::addColumn<bool>("possible");
+    const QList<CallState> withTheAgent{CallState::Greeting, CallState::Listening, CallState::CallerSpeaking,
+        CallState::DecidingTurn, CallState::Thinking, CallState::Speaking, CallState::Interrupted, CallState::Held};
+    for (int i = 0; i <= int(CallState::Transferred); ++i) {
+        const auto state = CallState(i);
+        QTest::newRow(qPrintable(callStateName(state))) << state << withTheAgent.contains(state);
+    }
+}
+
+void TestDesk::whyNotToPassOn()
+{
+    QFETCH(CallState, state);
+    QFETCH(bool, possible);
+    Office office;
+    CallSummary call = liveCall(CallA, 0s, state);
+    call.transferTargets = lines({"sales", "manager"});
+    call.placed = QStringLiteral("OUT1"); // one that the engine makes is not passed on earlier either
+    office.goesLive({call});
+    QCOMPARE(office.desk.whyNot(Act::PassOn, CallA).isEmpty(), possible);
+    office.desk.passOn(CallA, QStringLiteral("manager"));
+    QCOMPARE(office.askedNow(), possible ? lines({"pass CAa on to manager"}) : QStringList());
+}
+
+void TestDesk::whomNobodyIsNamedForIsNotPassedOn()
+{
+    Office office;
+    office.goesLive({liveCall(CallA, 0s, CallState::Speaking)});
+    QVERIFY2(office.desk.whyNot(Act::PassOn, CallA).contains(QLatin1String("nobody")),
+        qPrintable(office.desk.whyNot(Act::PassOn, CallA)));
+    office.desk.passOn(CallA, QStringLiteral("sales"));
+    QCOMPARE(office.askedNow(), QStringList());
+    QVERIFY(!office.desk.whyNot(Act::PassOn).isEmpty());
+}
+
+void TestDesk::anOlderEnginePassesNothingOn()
+{
+    Office office;
+    office.features.removeOne(QString(wire::feature::Transfer));
+    CallSummary call = liveCall(CallA, 0s, CallState::Speaking);
+    call.transferTargets = lines({"sales"});
+    office.goesLive({call});
+    QVERIFY2(office.desk.whyNot(Act::PassOn, CallA).contains(QLatin1String("older")),
+        qPrintable(office.desk.whyNot(Act::PassOn, CallA)));
+    QCOMPARE(office.desk.whyNot(Act::EndCall, CallA), QString());
+}
+
+void TestDesk::aCallIsPassedOnOnce()
+{
+    Office office;
+    CallSummary call = liveCall(CallA, 0s, CallState::Speaking);
+    call.transferTargets = lines({"sales"});
+    office.goesLive({call});
+    office.desk.passOn(CallA, QStringLiteral("sales"));
+    QVERIFY(office.desk.isPending(Act::PassOn, CallA));
+    QVERIFY(office.desk.liveCalls().index(0, 0).data(PendingRole).toBool());
+    office.desk.passOn(CallA, QStringLiteral("sales")); // a second click
+    QCOMPARE(office.askedNow(), lines({"pass CAa on to sales"}));
+    call.state = CallState::Transferring;
+    office.changes({wire::CallChange{call}});
+    office.replies(QStringLiteral("pass CAa on to sales"));
+    QCOMPARE(office.saidNow(), lines({"done 6 CAa"}));
+    QVERIFY(!office.desk.liveCalls().index(0, 0).data(PendingRole).toBool());
+    QVERIFY(!office.desk.whyNot(Act::PassOn, CallA).isEmpty());
+    call.state = CallState::Greeting; // nobody took it
+    office.changes({wire::CallChange{call}});
+    QCOMPARE(office.desk.whyNot(Act::PassOn, CallA), QString());
+}
+
+void TestDesk::aRefusalToPassOnSaysWhy()
+{
+    Office office;
+    CallSummary call = liveCall(CallA, 0s, CallState::Speaking);
+    call.transferTargets = lines({"sales"});
+    office.goesLive({call});
+    office.desk.passOn(CallA, QStringLiteral("sales"));
+    office.denies(QStringLiteral("pass CAa on to sales"), wire::ErrorCode::NotPossible);
+    QCOMPARE(office.saidNow(), lines({"failed 6 CAa"}));
+    QVERIFY2(withoutIsolates(office.lastSentence).endsWith(QLatin1String("no")), qPrintable(office.lastSentence));
+    QCOMPARE(office.desk.whyNot(Act::PassOn, CallA), QString());
 }
 
 void TestDesk::whyNotToTest()

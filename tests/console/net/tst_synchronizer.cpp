@@ -1011,13 +1011,14 @@ void TestSynchronizer::sendsEachCommand()
     d.synchronizer.queryLog(QStringLiteral("pizza"), QStringLiteral("p2"), 20);
     d.synchronizer.queryCall(CallA);
     d.synchronizer.warmService(QStringLiteral("stt"));
+    d.synchronizer.transferCall(CallA, QStringLiteral("sales"));
     QCOMPARE(d.sent,
         (QList<wire::ToEngine>{wire::InterruptCall{1, CallA}, wire::EndCall{2, CallA, true},
             wire::EndCall{3, CallB, false},
             wire::StartTestCall{4, {QStringLiteral("שלום")}, wav, QStringLiteral("12#")},
             wire::QueryLog{5, QStringLiteral("pizza"), QStringLiteral("p2"), 20}, wire::QueryCall{6, CallA},
-            wire::WarmService{7, QStringLiteral("stt")}}));
-    QCOMPARE(d.synchronizer.counters().sent, 1 + 7);
+            wire::WarmService{7, QStringLiteral("stt")}, wire::TransferCall{8, CallA, QStringLiteral("sales")}}));
+    QCOMPARE(d.synchronizer.counters().sent, 1 + 8);
 }
 
 void TestSynchronizer::finishesCommandsByTheirReplies()
