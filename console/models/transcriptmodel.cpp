@@ -302,6 +302,8 @@ QString TranscriptModel::Private::text(const TranscriptTurn& turn, int column) c
         return QString::number(turn.record.number);
     if (column == AgentText)
         return turn.record.agentText;
+    if (turn.record.callerText.isEmpty() && isComeBack(turn.record))
+        return tr("Passed on, and back");
     const bool wordless = turn.record.callerText.isEmpty() && turn.record.input != TurnInput::Voice;
     return wordless ? turnInputWord(turn.record.input) : turn.record.callerText;
 }
@@ -334,6 +336,9 @@ QString TranscriptModel::Private::sentence(const TranscriptTurn& turn) const
 {
     const TurnRecord& record = turn.record;
     const QString number = QString::number(record.number), said = text(turn, CallerText);
+    if (record.callerText.isEmpty() && isComeBack(record))
+        //: Read out. %1: number of the turn; %2: what the agent said
+        return tr("Turn %1. The call was passed on, and is back with the agent: %2.").arg(number, record.agentText);
     if (record.agentText.isEmpty())
         //: Read out. %1: number of the turn; %2: what the caller said
         return tr("Turn %1. Caller: %2. No answer yet.").arg(number, said);

@@ -162,6 +162,11 @@ QString turnInputWord(TurnInput input)
     return {};
 }
 
+bool isComeBack(const TurnRecord& turn)
+{
+    return turn.input == TurnInput::Opening && turn.number > 1;
+}
+
 QString serviceStateWord(ServiceState state)
 {
     switch (state) {

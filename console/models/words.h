@@ -16,6 +16,8 @@ namespace kav::console {
 QString callStateWord(CallState state); ///< "Caller speaking"
 QString endReasonWord(EndReason reason); ///< "Caller hung up"
 QString turnInputWord(TurnInput input);
+/// The agent speaks first once more: the call was passed on, and is back.
+bool isComeBack(const TurnRecord& turn);
 QString serviceStateWord(ServiceState state);
 /// Whose a part of the caller's wait was: "Spent by google.", "Set by turn.message_end.".
 QString latencyOwnerSentence(const QString& owner);

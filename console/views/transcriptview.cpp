@@ -243,6 +243,8 @@ private:
             cards.callerNote = true;
             if (record.input == TurnInput::Silence)
                 said = tr("The caller said nothing.");
+            else if (isComeBack(record))
+                said = tr("The call was passed on, and is back with the agent.");
             else if (cards.turn.open && !cards.turn.callerTextFinal && record.input != TurnInput::Opening)
                 said = tr("Listening…");
         }
@@ -394,6 +396,8 @@ QString TranscriptView::text() const
         const QString at = clockText(turn.startedAt);
         if (!record.callerText.isEmpty())
             lines += tr("%1 Caller: %2").arg(at, record.callerText);
+        else if (isComeBack(record))
+            lines += tr("%1 The call was passed on, and is back with the agent.").arg(at);
         if (record.agentText.isEmpty())
             continue;
         QString line = tr("%1 Agent: %2").arg(at, record.agentText);

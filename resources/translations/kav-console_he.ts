@@ -2253,6 +2253,15 @@ Apache-2.0. Uses Qt %1 under the LGPL.</source>
         <source>A waiting line was heard first; the answer came later.</source>
         <translation>תחילה נשמע משפט המתנה; התשובה באה אחריו.</translation>
     </message>
+    <message>
+        <source>Passed on, and back</source>
+        <translation>הועברה וחזרה</translation>
+    </message>
+    <message>
+        <source>Turn %1. The call was passed on, and is back with the agent: %2.</source>
+        <extracomment>Read out. %1: number of the turn; %2: what the agent said</extracomment>
+        <translation>תור %1. השיחה הועברה, וחזרה אל הסוכן: %2.</translation>
+    </message>
 </context>
 <context>
     <name>kav::console::TranscriptView</name>
@@ -2295,6 +2304,10 @@ Apache-2.0. Uses Qt %1 under the LGPL.</source>
         <source>To the end</source>
         <translation>לסוף</translation>
     </message>
+    <message>
+        <source>%1 The call was passed on, and is back with the agent.</source>
+        <translation>%1 השיחה הועברה, וחזרה אל הסוכן.</translation>
+    </message>
 </context>
 <context>
     <name>kav::console::TurnDelegate</name>
@@ -2319,6 +2332,10 @@ Apache-2.0. Uses Qt %1 under the LGPL.</source>
         <source>Stand-in line</source>
         <extracomment>A chip on the agent&apos;s card: a line made beforehand stood in for the answer.</extracomment>
         <translation>משפט מוכן</translation>
+    </message>
+    <message>
+        <source>The call was passed on, and is back with the agent.</source>
+        <translation>השיחה הועברה, וחזרה אל הסוכן.</translation>
     </message>
 </context>
 <context>

@@ -58,6 +58,7 @@ private Q_SLOTS:
     void anotherCallBeginsEmpty();
     void showsWhereTheTimeWent();
     void saysHowATurnWithoutWordsWasGiven();
+    void aCallThatCameBackSaysSo();
     void readsOutATurn();
     void exportsPlainValues();
     void longGapsAreMarked();
@@ -188,6 +189,21 @@ void TestTranscriptModel::saysHowATurnWithoutWordsWasGiven()
     turn.record.callerText = QStringLiteral("1 2 3");
     screen.model.change(Call, turn);
     QCOMPARE(screen.text(0, Transcript::CallerText), QStringLiteral("1 2 3"));
+}
+
+void TestTranscriptModel::aCallThatCameBackSaysSo()
+{
+    TranscriptScreen screen;
+    auto turn = turnOf(1, {}, QStringLiteral("Good morning"));
+    turn.record.input = TurnInput::Opening;
+    screen.model.change(Call, turn);
+    turn.record.number = 5;
+    turn.record.agentText = QStringLiteral("Nobody is available");
+    screen.model.change(Call, turn);
+    QCOMPARE(screen.text(0, Transcript::CallerText), turnInputWord(TurnInput::Opening));
+    QCOMPARE(screen.text(1, Transcript::CallerText), QStringLiteral("Passed on, and back"));
+    QCOMPARE(screen.text(1, 0, Qt::AccessibleTextRole),
+        QStringLiteral("Turn 5. The call was passed on, and is back with the agent: Nobody is available."));
 }
 
 void TestTranscriptModel::readsOutATurn()

@@ -225,6 +225,27 @@ private Q_SLOTS:
         QCOMPARE(taken.size(), 1);
     }
 
+    void aCallThatWasPassedOnAndCameBackSaysSo()
+    {
+        BenchDesk bench;
+        bench.goLive(bench.busy());
+        Shown shown(bench);
+        bench.desk.selectCall(LiveId);
+        QTRY_VERIFY(bench.last<protocol::WatchCall>());
+        TranscriptTurn back = shown.turn(3);
+        back.record.input = TurnInput::Opening;
+        back.record.callerText.clear();
+        back.record.agentText = QStringLiteral("Nobody is available just now.");
+        bench.answer<protocol::WatchCall>(
+            protocol::CallTranscript{LiveId, 0, 1, {shown.turn(1), shown.turn(2), back, shown.turn(4)}});
+        QTRY_COMPARE(shown.transcript->model()->rowCount(), 4);
+        const QString all = shown.transcript->text();
+        const int left = int(all.indexOf(QStringLiteral("The call was passed on, and is back with the agent.")));
+        QVERIFY2(left > all.indexOf(QStringLiteral("question 2")), qPrintable(all));
+        QVERIFY2(left < all.indexOf(QStringLiteral("Nobody is available")), qPrintable(all));
+        screenshot(shown.pane, QStringLiteral("call-came-back"));
+    }
+
     void controlCCopiesTheChosenCardsOnly()
     {
         BenchDesk bench;
