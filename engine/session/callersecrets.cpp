@@ -21,8 +21,7 @@ TurnRecord shownRecord(const TurnRecord& record, bool sensitive)
     return result;
 }
 
-QString CallerSecrets::forModel(
-    const QString& words, bool isEntry, const TurnSecrecy& secrecy, bool modelSeesSecrets)
+QString CallerSecrets::forModel(const QString& words, bool isEntry, const TurnSecrecy& secrecy, bool modelSeesSecrets)
 {
     if (secrecy.sensitive) {
         if (isEntry && !m_secrets.contains(words))

@@ -17,8 +17,7 @@ struct TurnSecrecy final {
 
     static TurnSecrecy of(const providers::Expectation& expected)
     {
-        return {expected.sensitive, expected.keptFromModel,
-            expected.kind != providers::Expectation::Kind::Speech};
+        return {expected.sensitive, expected.keptFromModel, expected.kind != providers::Expectation::Kind::Speech};
     }
 };
 

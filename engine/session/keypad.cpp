@@ -5,8 +5,8 @@
 
 namespace kav::session {
 
-providers::Expectation withKeypad(providers::Expectation next, const providers::Persona* persona,
-    const std::optional<KeysWanted>& asked)
+providers::Expectation withKeypad(
+    providers::Expectation next, const providers::Persona* persona, const std::optional<KeysWanted>& asked)
 {
     if (!persona || (!asked && persona->keypad.digitsMax == 0))
         return next;

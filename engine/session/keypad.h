@@ -13,8 +13,8 @@
 namespace kav::session {
 
 /// What is expected of the keypad after an answer: what the model has asked for, else what its persona is set to.
-providers::Expectation withKeypad(providers::Expectation next, const providers::Persona* persona,
-    const std::optional<KeysWanted>& asked);
+providers::Expectation withKeypad(
+    providers::Expectation next, const providers::Persona* persona, const std::optional<KeysWanted>& asked);
 
 /// Collects single keys into one entry, as the dialog's expectation asks. Pure; one per call, owned by its session.
 class Keypad final {

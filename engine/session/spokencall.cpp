@@ -289,8 +289,7 @@ void SpokenCall::startTurn(TurnInput input, const SpokenInput& from)
     user.kind = userTurnKindOf(input);
     user.turn = m_turnNumber;
     const bool modelSees = !m_info.persona || m_info.persona->keypad.modelSeesSecrets;
-    user.text = m_secrets.forModel(
-        m_turn->record.callerText, input == TurnInput::Keypad, m_turn->secrecy, modelSees);
+    user.text = m_secrets.forModel(m_turn->record.callerText, input == TurnInput::Keypad, m_turn->secrecy, modelSees);
     m_tools->setSecrets(m_secrets.all());
     user.confidence = from.confidence;
     user.messageLength = from.length;

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/providers/http/httppool.h"
 #include "engine/app/phoneline.h"
 #include "engine/app/wiring.h"
 #include "tests/support/fakeclock.h"
@@ -124,8 +123,10 @@ void tst_Wiring::aFailedQuerySaysWhatOneCanDo()
 void tst_Wiring::everyWebhookHasAFigureOfItsOwn()
 {
     test::FakeClock clock;
+    const Config config;
+    const session::SessionContext sessions;
     providers::HttpPool http(clock);
-    const PhoneLine phone(Config(), clock, http, {});
+    const PhoneLine phone(config, sessions, clock, http, {});
     QSet<metrics::Route> seen;
     for (const QByteArray& path : phone.webhookPaths()) {
         const metrics::Route route = routeOf(path);

@@ -3,6 +3,7 @@
 #include "engine/telephony/twimldocument.h"
 #include "engine/webhooks/callwebhooks.h"
 #include "engine/webhooks/outboundwebhooks.h"
+#include "engine/webhooks/spokenroutes.h"
 #include "tests/support/fakeclock.h"
 #include "tests/webhooks/requests.h"
 
@@ -25,9 +26,9 @@ const QByteArray Public = "https://kav.example.com";
 const QString CallerNumber = u"+972501234567"_s, CalledNumber = u"+97231234567"_s;
 
 /// Every route under /webhook/. A route that is added is added here, and the tables below cover it.
-const QList<QByteArray> Routes{"/webhook/incoming_call", "/webhook/stream_status", "/webhook/stream_ended",
+const QList<QByteArray> Routes{"/webhook/incoming_call", "/webhook/waiting", "/webhook/stream_status", "/webhook/stream_ended",
     "/webhook/call_status", "/webhook/after_stream", "/webhook/outbound_call", "/webhook/amd",
-    "/webhook/recording_status"};
+    "/webhook/turn", "/webhook/recorded", "/webhook/recording_status"};
 
 /// Every parameter that Twilio sends to one of them or to its kin, with an ordinary value.
 const QList<FormField> Parameters{
@@ -201,6 +202,7 @@ struct Desk final {
     WebhookRouter router;
     CallWebhooks calls;
     OutboundWebhooks outbound;
+    SpokenRoutes spoken;
 
     explicit Desk(bool asPublic = true)
         : isPublic(asPublic)
@@ -224,6 +226,12 @@ struct Desk final {
               {.hasRoom = [] { return true; },
                   .answered = [this](const IncomingCall&) { ++hooks; },
                   .answeredBy = [this](const AnsweredBy&) { ++hooks; }})
+        , spoken(router, {[this](const QString&, const session::SpokenInput&, const std::function<void(const session::SpokenStep&)>& reply) {
+                              ++hooks;
+                              reply({});
+                              return true;
+                          },
+                      {}})
     {
         router.add(app::TwilioRecordings::route([this](const Webhook&) { ++hooks; }));
     }
