@@ -469,6 +469,11 @@ void Transfers::addRoutes(WebhookRouter& router)
     const auto add = [&router](const char* path, auto handle, const QStringList& identity, bool aboutACall = true) {
         router.add({QByteArray("/webhook/") + path, handle, identity, {}, aboutACall});
     };
+    // Where nothing is known of the call, it gets the agent, and so a stream of its own: what incoming_call needs.
+    const auto addForCaller = [&router, &callStatus](const char* path, auto handle) {
+        router.add({QByteArray("/webhook/") + path, handle, {callStatus},
+            {QStringLiteral("AccountSid"), QStringLiteral("To")}});
+    };
     const auto news = [](Transfers* self, void (Transfers::*hear)(const Webhook&)) {
         return [self, hear](const Webhook& webhook, const Reply& reply) {
             (self->*hear)(webhook);
@@ -478,9 +483,9 @@ void Transfers::addRoutes(WebhookRouter& router)
     const auto asks = [this](Event event) {
         return [this, event](const Webhook& webhook, const Reply& reply) { callerAsks(webhook, reply, event); };
     };
-    add("transfer", asks(Event::DocumentAsked), {callStatus});
-    add("hold", asks(Event::DocumentAsked), {callStatus});
-    add("back", asks(Event::BackAsked), {callStatus});
+    addForCaller("transfer", asks(Event::DocumentAsked));
+    addForCaller("hold", asks(Event::DocumentAsked));
+    addForCaller("back", asks(Event::BackAsked));
     add("after_hold", asks(Event::HoldEnded), {callStatus, QStringLiteral("DialCallStatus")});
     add("after_dial", [this](const Webhook& webhook, const Reply& reply) { afterDial(webhook, reply); },
         {callStatus, QStringLiteral("DialCallStatus"), QStringLiteral("DialCallSid")});

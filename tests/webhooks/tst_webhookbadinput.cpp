@@ -4,6 +4,7 @@
 #include "engine/webhooks/callwebhooks.h"
 #include "engine/webhooks/outboundwebhooks.h"
 #include "engine/webhooks/spokenroutes.h"
+#include "engine/webhooks/transfers.h"
 #include "tests/support/fakeclock.h"
 #include "tests/webhooks/requests.h"
 
@@ -28,7 +29,12 @@ const QString CallerNumber = u"+972501234567"_s, CalledNumber = u"+97231234567"_
 /// Every route under /webhook/. A route that is added is added here, and the tables below cover it.
 const QList<QByteArray> Routes{"/webhook/incoming_call", "/webhook/waiting", "/webhook/stream_status", "/webhook/stream_ended",
     "/webhook/call_status", "/webhook/after_stream", "/webhook/outbound_call", "/webhook/amd",
-    "/webhook/turn", "/webhook/recorded", "/webhook/recording_status"};
+    "/webhook/transfer", "/webhook/hold", "/webhook/back", "/webhook/after_hold", "/webhook/after_dial",
+    "/webhook/hold_music", "/webhook/human", "/webhook/human_key", "/webhook/human_status", "/webhook/dial_status",
+    "/webhook/conference", "/webhook/turn", "/webhook/recorded", "/webhook/recording_status"};
+
+/// They depend on Kav's own parameters in the address alone.
+const QList<QByteArray> NotAboutACall{"/webhook/hold_music", "/webhook/conference"};
 
 /// Every parameter that Twilio sends to one of them or to its kin, with an ordinary value.
 const QList<FormField> Parameters{
@@ -202,6 +208,7 @@ struct Desk final {
     WebhookRouter router;
     CallWebhooks calls;
     OutboundWebhooks outbound;
+    Transfers transfers;
     SpokenRoutes spoken;
 
     explicit Desk(bool asPublic = true)
@@ -226,12 +233,13 @@ struct Desk final {
               {.hasRoom = [] { return true; },
                   .answered = [this](const IncomingCall&) { ++hooks; },
                   .answeredBy = [this](const AnsweredBy&) { ++hooks; }})
-        , spoken(router, {[this](const QString&, const session::SpokenInput&, const std::function<void(const session::SpokenStep&)>& reply) {
-                              ++hooks;
-                              reply({});
-                              return true;
-                          },
-                      {}})
+        , transfers(router, calls, nullptr, clock, {},
+              {.log = [this](const calllog::Entry&) { ++hooks; },
+                  .show = [this](const CallSummary&) { ++hooks; },
+                  .ended = [this](const CallSummary&, Milliseconds, int) { ++hooks; },
+                  .releaseStream = [this](const QString&) { ++hooks; },
+                  .hasRoom = [] { return true; }})
+        , spoken(router, {.take = [](const QString&, const session::SpokenInput&, auto) { return false; }, .unknown = {}})
     {
         router.add(app::TwilioRecordings::route([this](const Webhook&) { ++hooks; }));
     }
@@ -419,7 +427,8 @@ void tst_WebhookBadInput::theWholeBodyMayBeAnything()
         const LogLines log;
         const auto response = desk.post(route, body);
         // A body that is no form cannot have been signed.
-        QVERIFY2(response.status == 400 || response.status == 403, response.body.constData());
+        const bool mayBeTaken = NotAboutACall.contains(route) && response.status < 300;
+        QVERIFY2(mayBeTaken || response.status == 400 || response.status == 403, response.body.constData());
         QCOMPARE(desk.hooks, 0);
         QCOMPARE(desk.log.size(), std::size_t(1));
         QVERIFY(logProblem(QJsonValue(desk.log.front().data)).isEmpty());
