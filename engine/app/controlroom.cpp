@@ -295,18 +295,21 @@ control::Commands ControlRoom::commands()
 
 void ControlRoom::ask(const QString& callId, session::OperatorCommand command, const control::Done& done)
 {
-    const quint64 ticket = ++m_lastTicket;
-    m_asked.emplace(ticket, Asked{done, m_clock.now()});
-    if (m_hooks.command(ticket, callId, command))
-        return;
-    m_asked.erase(ticket);
+    // First: the agent's session lives a moment longer than its part in the call.
     const bool ends = command == session::OperatorCommand::End || command == session::OperatorCommand::EndNow;
     if (ends && m_hooks.endPassedOn(callId)) {
         done(success());
         return;
     }
+    const quint64 ticket = ++m_lastTicket;
+    m_asked.emplace(ticket, Asked{done, m_clock.now()});
+    if (m_hooks.command(ticket, callId, command))
+        return;
+    m_asked.erase(ticket);
     if (const auto known = m_calls.constFind(callId); known != m_calls.cend() && known->hasStream) {
-        done(refusal(ErrorCode::NotPossible, QStringLiteral("the call is not with the agent")));
+        done(refusal(ErrorCode::NotPossible,
+            ends ? QStringLiteral("the call was passed on: without Twilio's REST service nothing can end it")
+                 : QStringLiteral("the call is not with the agent")));
         return;
     }
     const bool isRinging = m_calls.contains(callId);

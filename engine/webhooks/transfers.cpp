@@ -156,7 +156,7 @@ void Transfers::callOver(const QString& callId)
 bool Transfers::end(const QString& callId)
 {
     const OpenPointer open = find(callId);
-    if (open == nullptr)
+    if (open == nullptr || m_rest == nullptr || open->call.shown.test)
         return false;
     apply(*open, Event::OperatorEnds);
     return true;

@@ -75,7 +75,7 @@ public:
     bool afterStream(const Webhook& webhook, const WebhookRouter::Reply& reply);
     void streamStarted(const QString& callId);
     void callOver(const QString& callId); ///< Twilio says so
-    /// An operator ends it. False: it is not with anybody.
+    /// An operator ends it. False: it is not with anybody, or nothing can end it, for there is no REST.
     bool end(const QString& callId);
     bool holds(const QString& callId) const { return m_open.contains(callId); }
     /// Any thread: what the agent of a call that comes back has to know. Once.

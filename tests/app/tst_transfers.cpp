@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/calllog/queries.h"
 #include "tests/app/engineundertest.h"
+#include "tests/support/consoleclient.h"
 #include "tests/support/twilio/faketwilioservice.h"
 
 #include <QJsonDocument>
@@ -231,6 +232,7 @@ private Q_SLOTS:
         QTRY_VERIFY_WITH_TIMEOUT(call().isFinal(), 25000);
         QVERIFY2(heard(call()).contains(u"Nobody is available"_s), qPrintable(heard(call())));
         QCOMPARE(tokens().count(u"WITHOUT_STREAM"_s), 2);
+        QVERIFY(!heard(call()).contains(u"stream-started"_s));
         const auto told = m_openings->all();
         QCOMPARE(told.size(), 2);
         QCOMPARE(told[1].size(), 2);
@@ -350,6 +352,64 @@ private Q_SLOTS:
         QTRY_COMPARE(recordOf().reason, EndReason::Completed);
         QCOMPARE(tokens().count(u"TRANSFER_ANSWERED"_s), 1);
         QCOMPARE(rows(), 1);
+    }
+
+    // ---- operators ----
+    void anOperatorPassesACallOnAndEndsIt()
+    {
+        m_script = {{u"Good morning.\n"_s, {}, false, {}, {}, {}}};
+        start();
+        ConsoleClient console;
+        QVERIFY(console.open(m_kav->port()));
+        person("wait 30s\nhangup");
+        callIn("wait-end within 60s");
+        QTRY_COMPARE_WITH_TIMEOUT(console.calls.value(m_call).state, CallState::Listening, 15000);
+        QCOMPARE(console.calls.value(m_call).transferTargets, QStringList{u"sales"_s});
+        QCOMPARE(errorOf(console.ask(protocol::TransferCall{0, m_call, u"nobody"_s})), u"not-possible"_s);
+        QCOMPARE(errorOf(console.ask(protocol::TransferCall{0, m_call, u"sales"_s})), QString());
+        QTRY_COMPARE_WITH_TIMEOUT(console.calls.value(m_call).state, CallState::Transferred, 15000);
+        QVERIFY(console.states.value(m_call).contains(CallState::Transferring));
+        QCOMPARE(errorOf(console.ask(protocol::TransferCall{0, m_call, u"sales"_s})), u"not-possible"_s);
+        QCOMPARE(errorOf(console.ask(protocol::EndCall{0, m_call, true})), QString());
+        QTRY_VERIFY_WITH_TIMEOUT(call().isFinal(), 15000);
+        QTRY_VERIFY_WITH_TIMEOUT(m_twilio->callTo(Sales)->isFinal(), 15000);
+        QTRY_COMPARE(console.calls.value(m_call).reason, EndReason::OperatorEnded);
+        QTRY_COMPARE(recordOf().reason, EndReason::OperatorEnded);
+        const auto detail = detailOf();
+        const auto begun = std::find_if(detail.events.cbegin(), detail.events.cend(),
+            [](const CallEvent& event) { return event.token == u"TRANSFER_START"_s; });
+        QVERIFY(begun != detail.events.cend());
+        QCOMPARE(begun->data.value(u"by").toString(), u"operator"_s);
+        QCOMPARE(console.faults, QStringList());
+    }
+    void aCallThatIsJustBeingPassedOnIsEndedToo()
+    {
+        m_script = {{u"Good morning.\n"_s, {}, false, {}, {}, {}}};
+        start();
+        ConsoleClient console;
+        QVERIFY(console.open(m_kav->port()));
+        callIn("wait-end within 60s");
+        QTRY_COMPARE_WITH_TIMEOUT(console.calls.value(m_call).state, CallState::Listening, 15000);
+        fault(Fault::Kind::Hang, "/Calls/"); // the redirect hangs, and the stream with it
+        QCOMPARE(errorOf(console.ask(protocol::TransferCall{0, m_call, u"sales"_s})), QString());
+        QTRY_COMPARE(console.calls.value(m_call).state, CallState::Transferring);
+        QCOMPARE(errorOf(console.ask(protocol::EndCall{0, m_call, true})), QString());
+        QTRY_VERIFY_WITH_TIMEOUT(call().isFinal(), 20000);
+        QTRY_COMPARE(recordOf().reason, EndReason::OperatorEnded);
+    }
+    void withoutRestNobodyClaimsToHaveEndedIt()
+    {
+        m_haveRest = false;
+        start();
+        ConsoleClient console;
+        QVERIFY(console.open(m_kav->port()));
+        person("wait 3s\nhangup");
+        callIn("wait-end within 60s");
+        QTRY_COMPARE_WITH_TIMEOUT(console.calls.value(m_call).state, CallState::Transferred, 20000);
+        QCOMPARE(errorOf(console.ask(protocol::EndCall{0, m_call, true})), u"not-possible"_s);
+        QCOMPARE(console.calls.value(m_call).state, CallState::Transferred);
+        QTRY_VERIFY_WITH_TIMEOUT(call().isFinal(), 15000);
+        QTRY_COMPARE(recordOf().reason, EndReason::Completed);
     }
 
 private:
