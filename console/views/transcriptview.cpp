@@ -107,8 +107,9 @@ public:
             text.draw(painter, box.topLeft());
         };
         if (cards.callerText) {
-            const QString icon =
-                record.input == TurnInput::Keypad ? QStringLiteral("keypad") : QStringLiteral("caller");
+            const QString icon = record.input == TurnInput::Keypad ? QStringLiteral("keypad")
+                : cards.callerNote && isComeBack(record)           ? QStringLiteral("transferring")
+                                                                   : QStringLiteral("caller");
             drawCard(cards.caller, Tone::Caller, icon, *cards.callerText, cards.callerAt, cards.callerNote, listening);
         }
         if (cards.agentText) {
