@@ -10,6 +10,7 @@
 #include "engine/app/logsettings.h"
 #include "engine/app/phonecommand.h"
 #include "engine/app/remote.h"
+#include "engine/app/servicenotifier.h"
 #include "engine/app/stopsignals.h"
 #include "engine/app/version.h"
 #include "engine/telephony/callcommand.h"
@@ -49,10 +50,17 @@ app::Engine::MakersSource makersOf(const app::Config& config)
         config.remote, config.providers.deadline, app::embeddedMakers(speechPool, processClock()), processClock());
 }
 
+// Beyond server.drain: the goodbye, and writing down what there is.
+constexpr Milliseconds LongestEnd{60 * 1000};
+
 int serve(const app::Config& config, const QStringList& args)
 {
     app::Engine engine(config, processClock(), makersOf(config));
     app::StopSignals signalsToStop;
+    app::ServiceNotifier manager(
+        app::ServiceNotifier::Settings::from(app::Surroundings::ofThisProcess().environment, getpid()), processClock());
+    QObject::connect(&engine, &app::Engine::statusChanged, &manager,
+        [&manager](const EngineStatus& status) { manager.showStatus(app::shownStatus(status)); });
 
     const auto address = engine.listen();
     if (!address) {
@@ -65,14 +73,22 @@ int serve(const app::Config& config, const QStringList& args)
             ? QStringLiteral("consoles: no token is set, so only those on this machine are let in (KAV_CONSOLE_TOKENS)")
             : QStringLiteral("consoles: let in with a token"));
 
-    QObject::connect(&signalsToStop, &app::StopSignals::stopRequested, &engine, &app::Engine::drain);
-    QObject::connect(&signalsToStop, &app::StopSignals::reloadRequested, &engine, [&engine, args] {
+    QObject::connect(&signalsToStop, &app::StopSignals::stopRequested, &engine, [&engine, &manager, &config] {
+        manager.stopping(config.drain + LongestEnd);
+        engine.drain();
+    });
+    QObject::connect(&signalsToStop, &app::StopSignals::reloadRequested, &engine, [&engine, &manager, args] {
+        manager.reloading();
         engine.reload(app::Config::load(args, app::Surroundings::ofThisProcess()));
+        manager.ready(); // also where the file was refused: the configuration from before serves on
     });
     QObject::connect(
         &engine, &app::Engine::drained, QCoreApplication::instance(), &QCoreApplication::quit, Qt::QueuedConnection);
     // The port is taken; what follows may be slow or fail, and requests are answered all the while.
-    QTimer::singleShot(0, &engine, &app::Engine::begin);
+    QTimer::singleShot(0, &engine, [&engine, &manager] {
+        engine.begin();
+        manager.ready();
+    });
     return QCoreApplication::exec();
 }
 

@@ -135,6 +135,7 @@ void ControlRoom::tellEngine()
         return;
     m_toldEngine = now;
     m_hub.setEngine(now);
+    Q_EMIT engineChanged(now);
 }
 
 void ControlRoom::tellService(ServiceStatus status)

@@ -87,6 +87,9 @@ public:
     void passedOnEnded(const CallSummary& summary, Milliseconds duration, int turns);
     void commandDone(quint64 ticket, session::CommandOutcome outcome);
 
+Q_SIGNALS:
+    void engineChanged(const kav::EngineStatus& status);
+
 private:
     /// A call that has not ended.
     struct Known final {

@@ -48,6 +48,7 @@ Engine::Engine(const Config& config, const Clock& clock, MakersSource makers)
     , m_phone(m_config, m_context, clock, m_toolHttp, phoneHooks())
 {
     m_personas.set(config.personaBook());
+    connect(&m_room, &ControlRoom::engineChanged, this, &Engine::statusChanged);
     connect(&m_drainTimer, &QTimer::timeout, this, &Engine::continueDrain);
     watchSpokenCalls();
 }

@@ -74,6 +74,8 @@ Q_SIGNALS:
     void turnEnded(const QString& callId, const kav::TurnRecord& turn);
     void callEnded(const kav::session::CallEnd& end);
     void drained();
+    /// What consoles are shown of the engine as a whole, whenever it is another; first from listen().
+    void statusChanged(const kav::EngineStatus& status);
 
 private:
     enum class DrainStep { No, Waiting, SayingGoodbye, Done };

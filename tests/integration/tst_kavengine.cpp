@@ -3,6 +3,7 @@
 #include "engine/telephony/formbody.h"
 #include "engine/telephony/twiliosignature.h"
 #include "tests/support/consoleclient.h"
+#include "tests/support/managersocket.h"
 #include "tests/support/rawclient.h"
 #include "tests/support/vendors/openaistandin.h"
 
@@ -43,7 +44,7 @@ QProcessEnvironment environmentWith(const Environment& extra)
             || name.startsWith(u"OPENAI_") || name.startsWith(u"GCP_") || name.startsWith(u"GOOGLE_")
             || name.startsWith(u"DEEPGRAM_") || name.startsWith(u"ELEVENLABS_") || name == u"PORT" || name == u"DEPLOY_ID"
             || name == u"DB_BOOTSTRAP" || name == u"STATE_DIRECTORY" || name == u"XDG_DATA_HOME"
-            || name == u"QT_LOGGING_RULES")
+            || name == u"QT_LOGGING_RULES" || name == u"NOTIFY_SOCKET" || name.startsWith(u"WATCHDOG_"))
             environment.remove(name);
     }
     environment.insert(u"QT_FORCE_STDERR_LOGGING"_s, u"1"_s);
@@ -241,6 +242,7 @@ private Q_SLOTS:
     void theDoctorExaminesWithTheSameSettings();
     void withoutItsGrpcModuleGooglesStreamingSaysSo();
     void aStopLetsTheCallEnd();
+    void theServiceManagerIsToldOfAWholeLife();
     void aSecondStopDoesNotWait();
     void aStopDuringWarmUpIsAnOrdinaryEnd();
     void aKilledEngineClosesTheCallAtItsNextStart();
@@ -707,6 +709,40 @@ void tst_KavEngine::aStopLetsTheCallEnd()
     QVERIFY2(call.exitCode() == 0, call.output.constData());
     QCOMPARE(engine.exitCode(), 0);
     QCOMPARE(newestCall(directory.path()).value(u"reason"_s).toString(), u"caller-hung-up"_s);
+}
+
+void tst_KavEngine::theServiceManagerIsToldOfAWholeLife()
+{
+    QTemporaryDir directory;
+    const QString config = directory.filePath(u"kav.toml"_s);
+    QVERIFY(QFile(config).open(QIODevice::WriteOnly));
+    const QString socket = directory.filePath(u"notify"_s);
+    ManagerSocket manager(socket.toUtf8());
+    QVERIFY(manager.isBound());
+    Served engine(directory.path(), {u"--config"_s, config, u"--capacity"_s, u"7"_s, u"--drain"_s, u"2m"_s},
+        {{u"NOTIFY_SOCKET"_s, socket}, {u"WATCHDOG_USEC"_s, u"20000"_s}});
+    QVERIFY(manager.waitFor("READY=1"));
+    QVERIFY(manager.waitFor("WATCHDOG=1"));
+    QVERIFY(manager.waitFor("STATUS=Answering: 0 of 7 calls"));
+    QVERIFY(engine.waitWarm());
+
+    manager.forget();
+    engine.signal(SIGHUP);
+    QVERIFY(manager.waitFor("READY=1"));
+    const QList<QByteArray> reload = manager.heard();
+    QVERIFY(std::any_of(reload.begin(), reload.begin() + reload.indexOf("READY=1"),
+        [](const QByteArray& message) { return message.startsWith("RELOADING=1\nMONOTONIC_USEC="); }));
+
+    Calling call(engine, u"wait-agent-speaking within 10s\nwait 1500ms\nhangup\n"_s);
+    QVERIFY(manager.waitFor("STATUS=Answering: 1 of 7 calls"));
+    engine.signal(SIGTERM);
+    QVERIFY(manager.waitFor("STOPPING=1\nEXTEND_TIMEOUT_USEC=180000000"));
+    QVERIFY(manager.waitFor("STATUS=Draining: 1 of 7 calls left"));
+    manager.forget();
+    QVERIFY(manager.waitFor("WATCHDOG=1")); // a draining engine is alive
+    QVERIFY2(call.exitCode() == 0, call.output.constData());
+    QCOMPARE(engine.exitCode(), 0);
+    QVERIFY(!engine.output.contains("service manager"));
 }
 
 void tst_KavEngine::aSecondStopDoesNotWait()
