@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs every Debian package that a part of Kav's work needs; does nothing when they are all there.
-#   packaging/install-deps.sh [build] [speech-samples] [test] [fuzz] [bench] [lint]     (default: build)
+#   packaging/install-deps.sh [build] [speech-samples] [test] [fuzz] [bench] [lint] [package]     (default: build)
 set -euo pipefail
 
 build=(build-essential cmake ninja-build ccache git pkg-config lld
@@ -17,6 +17,7 @@ command -v npm >/dev/null || test+=(nodejs npm)
 fuzz=(clang-19 libclang-rt-19-dev)
 bench=(hyperfine)
 lint=(clang-format clang-tidy)
+package=(lintian mmdebstrap systemd desktop-file-utils man-db groff curl python3)
 
 wanted=()
 for group in "${@:-build}"; do
@@ -27,7 +28,8 @@ for group in "${@:-build}"; do
         fuzz) wanted+=("${fuzz[@]}") ;;
         bench) wanted+=("${bench[@]}") ;;
         lint) wanted+=("${lint[@]}") ;;
-        *) echo "install-deps.sh: unknown group '$group' (build, speech-samples, test, fuzz, bench, lint)" >&2; exit 2 ;;
+        package) wanted+=("${package[@]}") ;;
+        *) echo "install-deps.sh: unknown group '$group' (build, speech-samples, test, fuzz, bench, lint, package)" >&2; exit 2 ;;
     esac
 done
 

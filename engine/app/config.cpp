@@ -215,6 +215,8 @@ private:
                 if (given && !chosen)
                     chosen = std::move(given);
             }
+            if (setting.secret && !chosen && !m_wrong.contains(setting.key))
+                chosen = fromCredential(setting);
             if (chosen)
                 apply(*chosen);
         }
@@ -240,7 +242,7 @@ private:
                 return std::nullopt;
             }
             if (!path.isEmpty())
-                return fromSecretFile(setting, fileVariable, path);
+                return fromSecretFile(setting, QStringLiteral("environment variable ") + fileVariable, path);
         }
         if (value.isEmpty())
             return std::nullopt;
@@ -256,9 +258,20 @@ private:
         return Given{&setting, {value, {}, false}, where};
     }
 
-    std::optional<Given> fromSecretFile(const Setting& setting, const QString& variable, const QString& path)
+    /// What the service manager keeps for this service alone, systemd's LoadCredential=.
+    std::optional<Given> fromCredential(const Setting& setting)
     {
-        const QString where = QStringLiteral("environment variable ") + variable;
+        const QString directory = m_surroundings.environment.value(QStringLiteral("CREDENTIALS_DIRECTORY"));
+        if (directory.isEmpty())
+            return std::nullopt;
+        const QString path = directory + QLatin1Char('/') + setting.credential();
+        if (!m_surroundings.fileExists(path))
+            return std::nullopt;
+        return fromSecretFile(setting, QStringLiteral("credential ") + setting.credential(), path);
+    }
+
+    std::optional<Given> fromSecretFile(const Setting& setting, const QString& where, const QString& path)
+    {
         const Result<QByteArray> bytes = m_surroundings.readFile(path);
         QString problem;
         if (!bytes)
@@ -612,8 +625,9 @@ QString helpText()
         "       kav-engine call ...            call an engine as Twilio would; see kav-engine call --help\n"
         "       kav-engine call --phone NUMBER call a telephone through Twilio: a real call; see call --phone --help\n"
         "       kav-engine calls [CALLID] [--text T] [--limit N] [--json] [FLAGS]\n"
-        "       kav-engine recordings [CALLID] [--delete] [--yes] [--json] [FLAGS]\n"
         "                                      show the call log: the newest calls, or one call turn by turn\n"
+        "       kav-engine recordings [CALLID] [--delete] [--yes] [--json] [FLAGS]\n"
+        "                                      show what is kept of callers' voices; delete a call's\n"
         "       kav-engine inspect [--call CALLID] [--refused] [--kind webhook|stream|console|page] [--text T]\n"
         "                          [--limit N] [--follow] [--json] [FLAGS]\n"
         "                                      show the requests that came in: verdict on the signature, status, times\n"
@@ -625,8 +639,9 @@ QString helpText()
         "\n"
         "Each setting is taken from its flag, else from its environment variable (the first named that is set), else\n"
         "from the TOML file (--config FILE, else $KAV_CONFIG, else %1 where there is one), else it has its\n"
-        "default. Secrets are no flags; NAME_FILE names a file that holds one. Durations: 250ms, 4s, 30m, 2h; a bare\n"
-        "number is milliseconds. Sizes: 64KiB, 1MiB; a bare number is bytes.\n"
+        "default. Secrets are no flags; NAME_FILE names a file that holds one, and behind the variables come systemd's\n"
+        "credentials, kav.SECTION.NAME: kav.twilio.auth_token. Durations: 250ms, 4s, 30m, 2h; a bare number is\n"
+        "milliseconds. Sizes: 64KiB, 1MiB; a bare number is bytes.\n"
         "\n"
         "Providers: KAV_STT, KAV_LLM, KAV_TTS are lists in order of preference (openai,embedded). Without a list those\n"
         "with a key come first, and the embedded ones, which need no key and no network, are the last resort. Speech to\n"

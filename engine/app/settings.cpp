@@ -643,6 +643,11 @@ QString applyText(const Setting& setting, const QString& text, Config& config)
 
 } // namespace
 
+QString Setting::credential() const
+{
+    return secret ? QLatin1String("kav.") + key : QString();
+}
+
 QString Setting::flag() const
 {
     if (secret)

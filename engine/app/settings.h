@@ -44,6 +44,7 @@ struct Setting final {
 
     QString section() const { return key.section(QLatin1Char('.'), 0, 0); }
     QString flag() const; ///< "--port"; empty for secrets
+    QString credential() const; ///< "kav.twilio.auth_token": a secret's name among systemd's credentials
     QStringList variables() const; ///< "KAV_PORT", "PORT": the first that is set counts
 };
 

@@ -458,6 +458,36 @@ database_url = "sqlite:///var/kav.db"
                            "no such file"));
     }
 
+    void secretsComeFromTheServiceManagerToo()
+    {
+        Machine machine;
+        const QString folder = QStringLiteral("/run/credentials/kav-engine.service");
+        machine.environment.insert(QStringLiteral("CREDENTIALS_DIRECTORY"), folder);
+        machine.files.insert(folder + QStringLiteral("/kav.twilio.auth_token"), "canary-of-systemd\n");
+        machine.files.insert(folder + QStringLiteral("/kav.openai.api_key"), "sk-canary\n");
+        machine.files.insert(folder + QStringLiteral("/kav.server.port"), "1"); // no secret, and so no credential
+        machine.files.insert(
+            QStringLiteral("kav.toml"), "[openai]\napi_key = 'from the file'\n[deepgram]\napi_key = 'of the file'\n");
+        LoadedConfig loaded = machine.loadFile();
+        QVERIFY2(loaded.ok(), qPrintable(all(loaded)));
+        QCOMPARE(loaded.config.twilioAuthToken, QStringLiteral("canary-of-systemd"));
+        QCOMPARE(loaded.config.remote.openaiKey, QStringLiteral("sk-canary")); // before the file
+        QCOMPARE(loaded.config.remote.deepgramKey, QStringLiteral("of the file"));
+        QCOMPARE(loaded.config.port, 5000);
+        QCOMPARE(loaded.sources.value(QStringLiteral("twilio.auth_token")),
+            QStringLiteral("credential kav.twilio.auth_token"));
+        QVERIFY(!loaded.summary().join(QLatin1Char('\n')).contains(QStringLiteral("canary")));
+
+        machine.environment.insert(QStringLiteral("TWILIO_AUTH_TOKEN"), QStringLiteral("of the environment"));
+        loaded = machine.loadFile();
+        QCOMPARE(loaded.config.twilioAuthToken, QStringLiteral("of the environment"));
+
+        machine.files[folder + QStringLiteral("/kav.openai.api_key")] = QByteArray(300 * 1024, 'x');
+        QCOMPARE(all(machine.loadFile()),
+            QStringLiteral("credential kav.openai.api_key: openai.api_key: "
+                           "/run/credentials/kav-engine.service/kav.openai.api_key: larger than 256 KiB"));
+    }
+
     void consolesHaveTokens()
     {
         Machine machine;
