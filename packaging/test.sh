@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Builds Kav and passes its tests, on a fresh machine too: installs what is missing, configures, builds, runs.
 # Last line: "N passed, N failed". Under CI (CI=true in the environment) warnings are errors, and the tests are run once
-# more under AddressSanitizer and UndefinedBehaviorSanitizer, and each fuzz target for a few seconds.
+# more under AddressSanitizer and UndefinedBehaviorSanitizer, and each fuzz target for a few seconds. KAV_TEST_PACKAGES=1 has
+# the Debian packages built and tested too, which takes root.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -61,5 +62,13 @@ run dev "${strict[@]}"
 if [ "${CI:-}" = true ]; then
     run asan "${strict[@]}"
     run fuzz
+fi
+if [ "${KAV_TEST_PACKAGES:-}" = 1 ]; then
+    echo "== packages"
+    ./packaging/test-packages.sh | tee build/test-packages.log
+    read -r ok bad < <(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' build/test-packages.log | tail -1)
+    [ -n "${ok:-}" ] || fail "packages: no result"
+    passed=$((passed + ${ok:-0}))
+    failed=$((failed + ${bad:-0}))
 fi
 finish
