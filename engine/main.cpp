@@ -6,6 +6,7 @@
 #include "engine/app/doctor.h"
 #include "engine/app/embedded.h"
 #include "engine/app/engine.h"
+#include "engine/app/healthcommand.h"
 #include "engine/app/inspectcommand.h"
 #include "engine/app/logsettings.h"
 #include "engine/app/phonecommand.h"
@@ -52,6 +53,7 @@ app::Engine::MakersSource makersOf(const app::Config& config)
 
 // Beyond server.drain: the goodbye, and writing down what there is.
 constexpr Milliseconds LongestEnd{60 * 1000};
+constexpr Milliseconds HealthWait{3000};
 
 int serve(const app::Config& config, const QStringList& args)
 {
@@ -97,6 +99,17 @@ int doctor(const app::LoadedConfig& loaded, bool json)
     const auto rows = app::examine(loaded, makersOf(loaded.config), processClock());
     std::printf("%s", json ? app::doctorJson(rows).constData() : qPrintable(app::doctorTable(rows)));
     return app::canAnswerCalls(rows) ? Fine : Failed;
+}
+
+int health(const app::Config& config)
+{
+    const auto answer = app::askHealth(config, HealthWait);
+    if (!answer) {
+        std::fprintf(stderr, "kav-engine: %s\n", qPrintable(answer.error().message));
+        return Failed;
+    }
+    std::printf("%s\n", qPrintable(*answer));
+    return Fine;
 }
 
 int migrate(const app::Config& config)
@@ -184,6 +197,7 @@ int main(int argc, char** argv)
     case app::Command::Inspect:
     case app::Command::Recordings:
     case app::Command::Doctor:
+    case app::Command::Health:
         break;
     }
 
@@ -226,6 +240,8 @@ int main(int argc, char** argv)
         printErrors(loaded.errors);
         return Usage;
     }
+    if (line->command == app::Command::Health)
+        return health(loaded.config);
     loaded.config.ensureMediaKey();
     app::applyLogSettings(loaded.config);
     switch (line->command) {

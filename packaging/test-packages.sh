@@ -68,22 +68,22 @@ every_secret_is_loaded() {
 check "every secret of the settings is one of the unit's credentials" every_secret_is_loaded
 
 echo "== installed"
-mmdebstrap --quiet --variant=minbase bookworm "$root" >"$work/log" 2>&1 || { cat "$work/log"; die "make a Debian 12"; }
+mmdebstrap --quiet --variant=minbase --include=systemd bookworm "$root" >"$work/log" 2>&1 || { cat "$work/log"; die "make a Debian 12"; }
 mount -t proc proc "$root/proc" || die "mount /proc: this machine does not allow it"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d" && chmod 755 "$root/usr/sbin/policy-rc.d"
 within() { env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive chroot "$root" "$@"; }
-as_kav() { env -i PATH=/usr/bin:/bin LC_ALL=C.UTF-8 HOME=/nonexistent "${with[@]}" chroot --userspec=kav:kav "$root" "$@"; }
+as_kav() { env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/nonexistent "${with[@]}" chroot --userspec=kav:kav "$root" "$@"; }
 with=()
 cp "$engine" "$console" "$root/tmp/"
 within apt-get update -qq >/dev/null 2>&1 || die "apt-get update in the fresh Debian"
-base=$(du -sm --exclude=./proc "$root" | cut -f1)
+base=$(du -sxm "$root" | cut -f1)
 check "kav-engine is installed with what it needs" within apt-get install -y -qq --no-install-recommends "/tmp/$(basename "$engine")"
-grown=$(($(du -sm --exclude=./proc "$root" | cut -f1) - base))
+grown=$(($(du -sxm "$root" | cut -f1) - base))
 check "kav-engine --version" within kav-engine --version
 check "the service's user is there" within getent passwd kav
 check "the unit is enabled" test -L "$root/etc/systemd/system/multi-user.target.wants/kav-engine.service"
-check "the unit is understood" systemd-analyze verify --root="$root" --man=no kav-engine.service
+check "the unit is understood" within systemd-analyze verify --man=no kav-engine.service
 # What StateDirectory= does.
 within install -d -m 750 -o kav -g kav /var/lib/kav
 check "doctor: calls can be answered" as_kav kav-engine doctor
@@ -114,7 +114,7 @@ times = []
 for _ in range(9):
     begin = time.perf_counter()
     engine = subprocess.Popen(["chroot", "--userspec=kav:kav", root, "kav-engine", "serve", "--address", "127.0.0.1",
-                               "--port", str(port)], env={"PATH": "/usr/bin:/bin"},
+                               "--port", str(port)], env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while True:
         try:
@@ -139,7 +139,7 @@ serve
 check "/healthz" within_seconds 20 answers healthz
 check "/readyz, with the database that the settings file asks for" within_seconds 20 answers readyz
 check "a conversation" as_kav kav-engine call --say hello --to "http://127.0.0.1:$port/webhook/incoming_call"
-check "its log" bash -c "grep -q 'caller-hung-up\|completed\|agent' <<<\"\$(env -i chroot --userspec=kav:kav '$root' /usr/bin/kav-engine calls --limit 1 --json)\""
+check "its log" bash -c "grep -q 'caller-hung-up\|completed\|agent' <<<\"\$(env -i PATH=/usr/sbin:/usr/bin chroot --userspec=kav:kav '$root' kav-engine calls --limit 1 --json)\""
 check "everything stands below /var/lib/kav, the user's alone" bash -c "test -f '$root/var/lib/kav/calls.db' && ! find '$root/var/lib/kav' -perm /o=rwx | grep ."
 stop_server
 install -d -m 700 "$root/tmp/credentials" && printf 'secret\n' >"$root/tmp/credentials/kav.twilio.auth_token" && chown -R --reference="$root/var/lib/kav" "$root/tmp/credentials"
@@ -175,7 +175,7 @@ echo "== kav-console"
 check "kav-console is installed with what it needs" within apt-get install -y -qq --no-install-recommends "/tmp/$(basename "$console")"
 check "kav-console --version" within kav-console --version
 opens() {
-    env -i PATH=/usr/bin:/bin LC_ALL=C.UTF-8 HOME=/tmp/desk QT_QPA_PLATFORM=offscreen QT_FORCE_STDERR_LOGGING=1 \
+    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/tmp/desk QT_QPA_PLATFORM=offscreen QT_FORCE_STDERR_LOGGING=1 \
         timeout --signal=TERM --preserve-status 3 chroot "$root" kav-console --url http://127.0.0.1:9 --language he
 }
 check "its window opens, and closes on SIGTERM" opens

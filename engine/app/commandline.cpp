@@ -12,7 +12,7 @@ namespace {
 const QString& names()
 {
     static const QString all =
-        QStringLiteral("serve, migrate, call, calls, inspect, recordings, doctor, example-config, help, version");
+        QStringLiteral("serve, migrate, call, calls, inspect, recordings, doctor, health, example-config, help, version");
     return all;
 }
 
@@ -32,6 +32,8 @@ std::optional<Command> commandOf(QStringView word)
         return Command::Recordings;
     if (word == QLatin1String("doctor"))
         return Command::Doctor;
+    if (word == QLatin1String("health"))
+        return Command::Health;
     if (word == QLatin1String("help") || word == QLatin1String("--help") || word == QLatin1String("-h"))
         return Command::Help;
     if (word == QLatin1String("version") || word == QLatin1String("--version") || word == QLatin1String("-V"))
@@ -61,7 +63,7 @@ Result<CommandLine> parseCommandLine(const QStringList& args)
     }
     if (line.command == Command::Serve || line.command == Command::Migrate || line.command == Command::Calls
         || line.command == Command::Recordings || line.command == Command::Inspect
-        || line.command == Command::Doctor) {
+        || line.command == Command::Doctor || line.command == Command::Health) {
         for (const QString& arg : std::as_const(line.args)) {
             const std::optional<Command> command = arg.startsWith(QLatin1Char('-')) ? commandOf(arg) : std::nullopt;
             if (command)

@@ -16,6 +16,7 @@ enum class Command {
     Inspect, ///< show the requests that came in
     Recordings, ///< what is kept of callers' voices; deletes it
     Doctor, ///< check everything, and say what to do
+    Health, ///< ask the engine that runs with these settings whether it answers
     Help,
     Version,
     ExampleConfig, ///< print the commented example file

@@ -634,6 +634,7 @@ QString helpText()
         "       kav-engine doctor [--json] [FLAGS]\n"
         "                                      check settings, credentials, every provider, database, directories; say\n"
         "                                      what to do; 0: calls can be answered\n"
+        "       kav-engine health [FLAGS]      ask the engine on this machine for /healthz; 0: it answers\n"
         "       kav-engine example-config      print a commented configuration file\n"
         "       kav-engine --help | --version\n"
         "\n"

@@ -47,8 +47,9 @@ QString settings()
             text += QStringLiteral(".It Ic %1\n%2.\n.br\n%3; default: %4\n.br\n%5\n")
                         .arg(setting.key.section(QLatin1Char('.'), 1), roff(setting.help), roff(shownKind(setting)),
                             roff(normal),
-                            roff(QStringList((setting.secret ? QStringList{QStringLiteral("credential ") + setting.credential()}
-                                                             : QStringList{setting.flag()})
+                            roff(QStringList(
+                                (setting.secret ? QStringList{QStringLiteral("credential ") + setting.credential()}
+                                                : QStringList{setting.flag()})
                                 + setting.variables())
                                      .join(QLatin1String(", "))));
         }

@@ -28,6 +28,8 @@ private Q_SLOTS:
         row("calls CA1 --json", Command::Calls, "CA1 --json");
         row("calls --limit 5 --help", Command::Help, "");
         row("doctor --json --data-dir /d", Command::Doctor, "--json --data-dir /d");
+        row("health --port 5001", Command::Health, "--port 5001");
+        row("health --help", Command::Help, "");
         row("--help", Command::Help, "");
         row("-h", Command::Help, "");
         row("serve --port 1 --help", Command::Help, "");
@@ -52,7 +54,7 @@ private Q_SLOTS:
         QVERIFY(!parsed.ok());
         QCOMPARE(parsed.error().message,
             QStringLiteral("unknown command 'migrat'; did you mean 'migrate'? (serve, migrate, call, calls, "
-                           "inspect, recordings, doctor, example-config, help, version)"));
+                           "inspect, recordings, doctor, health, example-config, help, version)"));
     }
 
     void suggestsOnlyWhatIsNear()
