@@ -3,7 +3,7 @@
 # Builds Kav and passes its tests, on a fresh machine too: installs what is missing, configures, builds, runs.
 # Last line: "N passed, N failed". Under CI (CI=true in the environment) warnings are errors, and the tests are run once
 # more under AddressSanitizer and UndefinedBehaviorSanitizer, and each fuzz target for a few seconds. KAV_TEST_PACKAGES=1 has
-# the Debian packages built and tested too, which takes root.
+# the Debian packages and the container image made and tested too, which takes root.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -64,11 +64,21 @@ if [ "${CI:-}" = true ]; then
     run fuzz
 fi
 if [ "${KAV_TEST_PACKAGES:-}" = 1 ]; then
+    tally() { # what, script's output
+        read -r ok bad < <(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$2" | tail -1)
+        [ -n "${ok:-}" ] || fail "$1: no result"
+        passed=$((passed + ${ok:-0}))
+        failed=$((failed + ${bad:-0}))
+    }
     echo "== packages"
     ./packaging/test-packages.sh | tee build/test-packages.log
-    read -r ok bad < <(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' build/test-packages.log | tail -1)
-    [ -n "${ok:-}" ] || fail "packages: no result"
-    passed=$((passed + ${ok:-0}))
-    failed=$((failed + ${bad:-0}))
+    tally packages build/test-packages.log
+    echo "== container image"
+    if ./packaging/container/build-image.sh build/package/packages/kav-engine_*.deb build/kav-engine.tar; then
+        ./packaging/container/test-image.sh build/kav-engine.tar | tee build/test-image.log
+        tally image build/test-image.log
+    else
+        fail "make the container image"
+    fi
 fi
 finish

@@ -19,7 +19,7 @@ mmdebstrap --quiet --variant=minbase --include=ca-certificates \
     --customize-hook='env DEBIAN_FRONTEND=noninteractive chroot "$1" apt-get install -y -qq --no-install-recommends /tmp/kav-engine.deb' \
     --customize-hook='cp "'"$here"'/collect-root.sh" "$1/tmp/"' \
     --customize-hook='chroot "$1" /tmp/collect-root.sh /image' \
-    bookworm "$work/debian" >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
+    bookworm "$work/debian" >"$work/log" 2>&1 || { tail -20 "$work/log" >&2; exit 1; }
 
 python3 - "$work/debian/image" "$work/oci" "$(dpkg-deb -f "$package" Version)" "$(dpkg-deb -f "$package" Architecture)" \
     "${SOURCE_DATE_EPOCH:-$(git -C "$here" log -1 --format=%ct 2>/dev/null || date +%s)}" <<'PY'

@@ -45,7 +45,8 @@ echo 'kav:x:65532:65532:Kav telephone voice agent:/var/lib/kav:/nonexistent' >"$
 echo 'kav:x:65532:' >"$out/etc/group"
 echo 'hosts: files dns' >"$out/etc/nsswitch.conf"
 
-dpkg-query -S "${copied[@]}" "${copied[@]/#\/usr/}" 2>/dev/null | cut -d: -f1 | sort -u | while read -r package; do
+# A library is known by its path with /usr or without it.
+{ dpkg-query -S "${copied[@]}" "${copied[@]/#\/usr/}" 2>/dev/null || true; } | cut -d: -f1 | sort -u | while read -r package; do
     if [ -f "/usr/share/doc/$package/copyright" ]; then take "/usr/share/doc/$package/copyright"; fi
 done
 take /usr/share/common-licenses/*
