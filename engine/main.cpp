@@ -6,6 +6,7 @@
 #include "engine/app/doctor.h"
 #include "engine/app/embedded.h"
 #include "engine/app/engine.h"
+#include "engine/app/evidencecommand.h"
 #include "engine/app/healthcommand.h"
 #include "engine/app/inspectcommand.h"
 #include "engine/app/logsettings.h"
@@ -195,6 +196,7 @@ int main(int argc, char** argv)
     case app::Command::Migrate:
     case app::Command::Calls:
     case app::Command::Inspect:
+    case app::Command::Evidence:
     case app::Command::Recordings:
     case app::Command::Doctor:
     case app::Command::Health:
@@ -220,6 +222,15 @@ int main(int argc, char** argv)
             return Usage;
         }
         inspectQuery = *parsed;
+    }
+    app::EvidenceQuery evidence;
+    if (line->command == app::Command::Evidence) {
+        const auto parsed = app::takeEvidenceArguments(args);
+        if (!parsed) {
+            printErrors({parsed.error().message});
+            return Usage;
+        }
+        evidence = *parsed;
     }
     if (line->command == app::Command::Recordings) {
         const auto parsed = app::takeRecordingsArguments(args);
@@ -251,6 +262,8 @@ int main(int argc, char** argv)
         return app::runCallsCommand(loaded.config, query);
     case app::Command::Inspect:
         return app::runInspectCommand(loaded.config, inspectQuery);
+    case app::Command::Evidence:
+        return app::runEvidenceCommand(loaded.config, evidence);
     case app::Command::Recordings:
         return app::runRecordingsCommand(loaded.config, recordings);
     default:

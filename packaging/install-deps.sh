@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs every Debian package that a part of Kav's work needs; does nothing when they are all there.
-#   packaging/install-deps.sh [build] [speech-samples] [test] [fuzz] [bench] [lint] [package]     (default: build)
+#   packaging/install-deps.sh [build] [speech-samples] [test] [fuzz] [bench] [lint] [browser] [package]     (default: build)
 set -euo pipefail
 
 build=(build-essential cmake ninja-build ccache git pkg-config lld
@@ -9,6 +9,7 @@ build=(build-essential cmake ninja-build ccache git pkg-config lld
        libboost-dev libssl-dev libcurl4-openssl-dev libsimdjson-dev libtomlplusplus-dev prometheus-cpp-dev zlib1g-dev
        libspeexdsp-dev libwebrtc-audio-processing-dev
        libgrpc++-dev libprotobuf-dev protobuf-compiler
+       libarchive-dev libcairo2-dev
        libpocketsphinx-dev libsphinxbase-dev pocketsphinx-en-us flite1-dev)
 speech_samples=(asterisk-core-sounds-en-wav)
 test=(pocketsphinx-testdata sqlite3 python3 sox xvfb xauth fonts-dejavu-core nginx-light caddy openssl)
@@ -18,6 +19,8 @@ fuzz=(clang-19 libclang-rt-19-dev)
 bench=(hyperfine)
 lint=(clang-format clang-tidy)
 package=(lintian mmdebstrap systemd desktop-file-utils man-db groff curl python3)
+# For -DKAV_BROWSER_TESTS=ON; large, so that only who asks for it gets it.
+browser=(chromium ffmpeg)
 
 wanted=()
 for group in "${@:-build}"; do
@@ -29,7 +32,8 @@ for group in "${@:-build}"; do
         bench) wanted+=("${bench[@]}") ;;
         lint) wanted+=("${lint[@]}") ;;
         package) wanted+=("${package[@]}") ;;
-        *) echo "install-deps.sh: unknown group '$group' (build, speech-samples, test, fuzz, bench, lint, package)" >&2; exit 2 ;;
+        browser) wanted+=("${browser[@]}") ;;
+        *) echo "install-deps.sh: unknown group '$group' (build, speech-samples, test, fuzz, bench, lint, browser, package)" >&2; exit 2 ;;
     esac
 done
 

@@ -12,7 +12,7 @@ namespace {
 const QString& names()
 {
     static const QString all =
-        QStringLiteral("serve, migrate, call, calls, inspect, recordings, doctor, health, example-config, help, version");
+        QStringLiteral("serve, migrate, call, calls, inspect, evidence, recordings, doctor, health, example-config, help, version");
     return all;
 }
 
@@ -28,6 +28,8 @@ std::optional<Command> commandOf(QStringView word)
         return Command::Calls;
     if (word == QLatin1String("inspect"))
         return Command::Inspect;
+    if (word == QLatin1String("evidence"))
+        return Command::Evidence;
     if (word == QLatin1String("recordings"))
         return Command::Recordings;
     if (word == QLatin1String("doctor"))
@@ -62,7 +64,7 @@ Result<CommandLine> parseCommandLine(const QStringList& args)
         line.args.removeFirst();
     }
     if (line.command == Command::Serve || line.command == Command::Migrate || line.command == Command::Calls
-        || line.command == Command::Recordings || line.command == Command::Inspect
+        || line.command == Command::Evidence || line.command == Command::Recordings || line.command == Command::Inspect
         || line.command == Command::Doctor || line.command == Command::Health) {
         for (const QString& arg : std::as_const(line.args)) {
             const std::optional<Command> command = arg.startsWith(QLatin1Char('-')) ? commandOf(arg) : std::nullopt;

@@ -14,6 +14,7 @@ enum class Command {
     Call, ///< the loopback caller; its arguments are its own
     Calls, ///< show the call log
     Inspect, ///< show the requests that came in
+    Evidence, ///< one call as a pack of files
     Recordings, ///< what is kept of callers' voices; deletes it
     Doctor, ///< check everything, and say what to do
     Health, ///< ask the engine that runs with these settings whether it answers

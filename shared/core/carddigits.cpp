@@ -12,6 +12,7 @@ namespace kav {
 namespace {
 
 constexpr qsizetype ShortestCard = 13, UsualCard = 16, LongestCard = 19;
+constexpr qsizetype ShortestTelephoneNumber = 7;
 constexpr qsizetype LongestTelephoneNumber = 10; // as it is said within its country
 
 const QHash<QString, QChar>& wordDigits()
@@ -176,6 +177,15 @@ QString maskLongDigits(QStringView text)
         if (digits.size() <= LongestTelephoneNumber)
             return std::nullopt;
         return dots();
+    });
+}
+
+QString maskTelephoneNumbers(QStringView text)
+{
+    return replaceRuns(text, [](const QString& digits) -> std::optional<QString> {
+        if (digits.size() < ShortestTelephoneNumber)
+            return std::nullopt;
+        return QString(dots() + digits.right(4));
     });
 }
 

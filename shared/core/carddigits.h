@@ -23,6 +23,10 @@ QString maskCardNumbers(QStringView text);
 /// card number and is written as "••••".
 QString maskLongDigits(QStringView text);
 
+/// For who may read the words and need not have the numbers: a run of seven digits or more, which may be a telephone
+/// number, is written as "••••1234" with its last four.
+QString maskTelephoneNumbers(QStringView text);
+
 /// Every run, of any length, is written as "••••".
 QString maskDigits(QStringView text);
 

@@ -12,7 +12,7 @@ namespace {
 
 /// The engine's folders, highest first: each may use those behind it.
 const QStringList EngineOrder{QStringLiteral("app"), QStringLiteral("fleet"), QStringLiteral("control"),
-    QStringLiteral("webhooks"), QStringLiteral("session"), QStringLiteral("telephony"), QStringLiteral("dialog"),
+    QStringLiteral("webhooks"), QStringLiteral("evidence"), QStringLiteral("session"), QStringLiteral("telephony"), QStringLiteral("dialog"),
     QStringLiteral("turn"), QStringLiteral("providers"), QStringLiteral("media"), QStringLiteral("calllog"),
     QStringLiteral("net"), QStringLiteral("metrics")};
 const QStringList SharedOrder{QStringLiteral("protocol"), QStringLiteral("model"), QStringLiteral("core")};
@@ -231,7 +231,7 @@ QStringList keywordFaults(const SourceTree& tree)
 QStringList forbiddenLibraries(const QByteArray& output)
 {
     static const QRegularExpression library(
-        QStringLiteral("lib(?:Qt6(?:Gui|Widgets|Quick|Qml|OpenGL|PrintSupport)\\w*|grpc(?:\\+\\+)?|protobuf)\\.so"));
+        QStringLiteral("lib(?:Qt6(?:Gui|Widgets|Quick|Qml|OpenGL|PrintSupport)\\w*|grpc(?:\\+\\+)?|protobuf|cairo|archive)\\.so"));
     QStringList found;
     auto matches = library.globalMatch(QString::fromLocal8Bit(output));
     while (matches.hasNext())

@@ -24,7 +24,7 @@ QStringList linkFaults(const SourceTree& tree);
 QStringList headFaults(const SourceTree& tree);
 /// Qt's keyword macros (slots, signals, emit, foreach) in code; comments and strings do not count.
 QStringList keywordFaults(const SourceTree& tree);
-/// Libraries of Qt's Gui and Widgets (or what needs them) and of gRPC in the output of ldd or readelf.
+/// Libraries of Qt's Gui and Widgets (or what needs them) of gRPC, and of pictures and archives, in the output of ldd or readelf.
 QStringList forbiddenLibraries(const QByteArray& output);
 
 /// C++ with comments and the insides of literals blanked, line breaks kept.

@@ -148,6 +148,7 @@ void TestStructure::forbiddenLibrariesAreFoundInTheLoadersWords()
         QStringList{QStringLiteral("libQt6Gui.so")});
     QCOMPARE(forbiddenLibraries("\tlibQt6Widgets.so.6 => x\n\tlibQt6Gui.so.6 => y\n").size(), 2);
     QCOMPARE(forbiddenLibraries("\tlibgrpc++.so.1.51 => x\n\tlibgrpc.so.29 => y\n\tlibprotobuf.so.32 => z\n").size(), 3);
+    QCOMPARE(forbiddenLibraries("\tlibcairo.so.2 => x\n\tlibarchive.so.13 => y\n").size(), 2);
     // The real thing: a test program of our own needs Qt Test, and no Gui.
     QProcess ldd;
     ldd.start(QStringLiteral("ldd"), {QCoreApplication::applicationFilePath()});
@@ -191,7 +192,7 @@ void TestStructure::theEngineLoadsNeitherGuiNorGrpcAtItsStart()
 #ifdef KAV_ENGINE_PROGRAM
     const QString program = QStringLiteral(KAV_ENGINE_PROGRAM);
     QVERIFY2(QFile::exists(program), qPrintable(program));
-    // gRPC comes with a module, on need. ldd follows what the libraries need themselves; readelf is what the program asks for.
+    // gRPC comes with a module, on need, and so do cairo and libarchive. ldd follows what the libraries need themselves; readelf is what the program asks for.
     for (const QString& tool : {QStringLiteral("ldd"), QStringLiteral("readelf")}) {
         QProcess process;
         process.start(
