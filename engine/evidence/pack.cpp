@@ -300,7 +300,7 @@ Result<PackReport> writePack(const CallEvidence& evidence, const PackOptions& op
         return Error{
             Error::Code::Io, QStringLiteral("cannot put the pack in the place of %1").arg(logSafe(options.out)), {}};
     }
-    if (target.exists() || !QFile::rename(made, target.filePath()))
+    if (QFile::exists(target.filePath()) || !QFile::rename(made, target.filePath()))
         return Error{Error::Code::Io, QStringLiteral("cannot give the pack its name %1").arg(logSafe(options.out)), {}};
     report->path = target.absoluteFilePath();
     return report;

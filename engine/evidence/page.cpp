@@ -89,11 +89,11 @@ public:
     {
         const QByteArray script = resource(QStringLiteral("page.js"));
         const QByteArray hash = QCryptographicHash::hash(script, QCryptographicHash::Sha256).toBase64();
-        put(QStringLiteral("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+        put(QStringLiteral("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
                            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src 'self' "
-                           "file:; media-src 'self' file:; style-src 'unsafe-inline'; script-src 'sha256-%1'\">\n"
-                           "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-                           "<meta name=\"referrer\" content=\"no-referrer\">\n<title>Call %2</title>\n<style>\n")
+                           "file:; media-src 'self' file:; style-src 'unsafe-inline'; script-src 'sha256-%1'\"/>\n"
+                           "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
+                           "<meta name=\"referrer\" content=\"no-referrer\"/>\n<title>Call %2</title>\n<style>\n")
                 .arg(QString::fromLatin1(hash), escaped(m_evidence.call.id)));
         put(QString::fromUtf8(resource(QStringLiteral("page.css"))));
         put(QStringLiteral("</style>\n</head>\n<body>\n<main>\n"));
@@ -211,7 +211,7 @@ void Page::chainSection()
                     .arg(link.times > 1 ? QStringLiteral("%1 ×, first ").arg(link.times) : QString(),
                         offsetText(link.first)));
             put(QStringLiteral("<span>%1</span>")
-                    .arg(link.value.isEmpty() ? QStringLiteral("&nbsp;") : shown(link.value)));
+                    .arg(link.value.isEmpty() ? QStringLiteral("&#160;") : shown(link.value)));
         }
         put(QStringLiteral("</div></li>\n"));
     }
@@ -297,13 +297,14 @@ void Page::momentTicks()
     for (const Moment& moment : moments(m_evidence)) {
         const double x = place(moment.at);
         const double width = 6.2 * double(moment.word.size()) + 6;
-        const bool isRoom = x >= taken && x + width < SvgRight + 8;
+        const bool isLeft = x + width > SvgRight; // the last ones have their word before them
         put(QStringLiteral("<g><title>%1 %2</title><circle cx=\"%3\" cy=\"%4\" r=\"4\" fill=\"%5\"/>")
                 .arg(offsetText(moment.at), escaped(moment.word), fixed(x), fixed(EventTop + 12), hex(moment.rgb)));
-        if (isRoom) {
-            put(QStringLiteral("<text x=\"%1\" y=\"%2\">%3</text>")
-                    .arg(fixed(x + 7), fixed(EventTop + 16), escaped(moment.word)));
-            taken = x + width + 8;
+        if (x - (isLeft ? width : 0) >= taken) {
+            put(QStringLiteral("<text x=\"%1\" y=\"%2\"%3>%4</text>")
+                    .arg(fixed(isLeft ? x - 7 : x + 7), fixed(EventTop + 16),
+                        isLeft ? QStringLiteral(" text-anchor=\"end\"") : QString(), escaped(moment.word)));
+            taken = x + (isLeft ? 0 : width) + 8;
         }
         put(QStringLiteral("</g>\n"));
     }
@@ -371,19 +372,19 @@ void Page::soundSection()
         put(QStringLiteral("<p>No recording: %1.</p>\n").arg(shown(m_evidence.sounds.whyNone)));
     } else {
         put(QStringLiteral("<p>Left the caller, right the agent as heard.%1 <a href=\"%2\">%2</a></p>\n"
-                           "<audio class=\"call\" controls preload=\"metadata\" src=\"%2\"></audio>\n")
+                           "<audio class=\"call\" controls=\"\" preload=\"metadata\" src=\"%2\"></audio>\n")
                 .arg(m_evidence.sounds.isGrowing ? QStringLiteral(" It was still growing.") : QString(),
                     escaped(m_surroundings.recording)));
     }
     if (!m_surroundings.film.isEmpty())
-        put(QStringLiteral("<video controls preload=\"metadata\" src=\"%1\"></video>\n")
-                .arg(escaped(m_surroundings.film)));
+        put(QStringLiteral("<video controls=\"\" preload=\"metadata\" poster=\"%2\" src=\"%1\"></video>\n")
+                .arg(escaped(m_surroundings.film), escaped(m_surroundings.picture)));
     else if (!m_surroundings.picture.isEmpty())
-        put(QStringLiteral("<img src=\"%1\" alt=\"Waves of both sides under the states of the call\">\n")
+        put(QStringLiteral("<img src=\"%1\" alt=\"Waves of both sides under the states of the call\"/>\n")
                 .arg(escaped(m_surroundings.picture)));
     for (const QString& message : m_surroundings.messages) {
         put(QStringLiteral("<p>Message that the caller left: <a href=\"%1\">%1</a></p>\n"
-                           "<audio controls preload=\"metadata\" src=\"%1\"></audio>\n")
+                           "<audio controls=\"\" preload=\"metadata\" src=\"%1\"></audio>\n")
                 .arg(escaped(message)));
     }
     close();
@@ -426,7 +427,7 @@ void Page::waitsSection()
                 at += span.length;
             }
             put(QStringLiteral("<u style=\"left:%1%\"></u><u class=\"limit\" style=\"left:%2%\"></u></div>"
-                               "<span>%3%4</span><span class=\"%5\">%5</span>\n")
+                               "<span>%3%4</span>\n<span class=\"%5\">%5</span>\n")
                     .arg(percent(GoodWait), percent(LongestWait), msText(*latency.total),
                         latency.filler ? QStringLiteral(", for a waiting line") : QString(), verdictName(verdict)));
         }
@@ -445,7 +446,7 @@ void Page::waitsSection()
             put(QStringLiteral("<tr><td>%1</td>").arg(turn.record.number));
             for (const LatencyPart part : LatencyPartsInOrder) {
                 const auto length = latency.length(part);
-                put(QStringLiteral("<td class=\"num\">%1<br><small>%2</small></td>")
+                put(QStringLiteral("<td class=\"num\">%1<br/><small>%2</small></td>")
                         .arg(length ? QString::number(length->count()) : QStringLiteral("—"),
                             shown(latency.owner(part))));
             }
@@ -634,7 +635,7 @@ void Page::request(const RequestRecord& one)
     const auto fields = [](const QList<RequestField>& list) {
         QString text;
         for (const RequestField& field : list)
-            text += QStringLiteral("<code>%1</code> <bdi>%2</bdi><br>").arg(shown(field.name), shown(field.value));
+            text += QStringLiteral("<code>%1</code> <bdi>%2</bdi><br/>").arg(shown(field.name), shown(field.value));
         return text;
     };
     row(QStringLiteral("parameters"), fields(one.parameters));
@@ -661,7 +662,7 @@ void Page::requestsSection()
     }
     put(QStringLiteral("<p class=\"muted\">%1. A 204 is an answer without a body, as Twilio's status callbacks want "
                        "it.%2</p>\n<div class=\"filter\"><input id=\"find\" type=\"search\" placeholder=\"Find\" "
-                       "aria-label=\"Find in requests\"><select id=\"status\" aria-label=\"Status\"><option "
+                       "aria-label=\"Find in requests\"/><select id=\"status\" aria-label=\"Status\"><option "
                        "value=\"\">every status</option>%3</select></div>\n")
             .arg(counts.join(QStringLiteral(", ")),
                 m_evidence.isCut ? QStringLiteral(" There were more; the newest are here.") : QString(),

@@ -140,7 +140,7 @@ void drawWaves(cairo_t* cairo, const KavPicture& picture)
 void drawMarks(cairo_t* cairo, const KavPicture& picture)
 {
     cairo_set_font_size(cairo, 10);
-    std::array<double, 2> takenTo{PlotLeft - 1.0, PlotLeft - 1.0};
+    std::array<double, 2> takenTo{0, 0};
     for (size_t i = 0; i < picture.markCount; ++i) {
         const KavPictureMark& mark = picture.marks[i];
         const double x = place(picture, mark.at);
