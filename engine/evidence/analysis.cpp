@@ -15,7 +15,8 @@ QString text(const CallEvent& event, QLatin1String key)
 Milliseconds medianOf(QList<Milliseconds> values)
 {
     std::sort(values.begin(), values.end());
-    return values.isEmpty() ? Milliseconds(0) : values[values.size() / 2];
+    const qsizetype count = values.size();
+    return count == 0 ? Milliseconds(0) : (values[(count - 1) / 2] + values[count / 2]) / 2;
 }
 
 /// Whose part it is, in the words of FAILOVER; empty: no provider's.

@@ -289,6 +289,7 @@ void TestEvidence::providersAreCountedByWhatTheyServed()
     QCOMPARE(summary.waits, 2);
     QCOMPARE(summary.slow, 1);
     QCOMPARE(summary.longest, 3300ms);
+    QCOMPARE(summary.median, 2200ms); // between the two
 }
 
 void TestEvidence::whatWasNotHeardIsTheRest_data()

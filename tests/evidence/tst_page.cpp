@@ -228,7 +228,7 @@ void TestPage::hostileTextIsText()
         call.entries.removeIf([](const auto& entry) { return entry.kind == calllog::Entry::Kind::CallStarted; });
         call.started({{u"language"_s, text}, {u"direction"_s, text}});
         call.turn({4, TurnInput::Voice, text, 0, text, text.left(2), true, true,
-                      {{{LatencyPart::Recognition, Milliseconds(5), text}}, Milliseconds(5)}},
+                      {{{LatencyPart::Recognition, Milliseconds(5), QString(u"tool:"_s + text)}}, Milliseconds(5)}},
             9000);
         call.event(text, 9100, {{u"reason"_s, text}});
         call.event(u"FAILOVER"_s, 9100, {{u"stage"_s, u"STT"_s}, {u"from"_s, QString(u"x"_s + text)}, {u"reason"_s, text}});

@@ -60,6 +60,14 @@ private Q_SLOTS:
         QCOMPARE(maskLongDigits(u"my card is 4111 1111 111"), QString(QStringLiteral("my card is ") + Dots));
     }
 
+    void aTelephoneNumberKeepsItsLastFour()
+    {
+        QCOMPARE(maskTelephoneNumbers(u"call 050-123 4567, or five five five one two three"),
+            QString(QStringLiteral("call ") + Dots + QStringLiteral("4567, or five five five one two three")));
+        QCOMPARE(maskTelephoneNumbers(u"five five five one two three four"), QString(Dots + QStringLiteral("1234")));
+        QCOMPARE(maskTelephoneNumbers(u"+972•••••4567"), QStringLiteral("+972•••••4567"));
+    }
+
     void aSecretShowsNoDigitAtAll()
     {
         QCOMPARE(maskDigits(u"it is 12, then three four"),
