@@ -297,4 +297,19 @@ Result<QStringList> Queries::tokensOf(const QString& callId) const
     return tokens;
 }
 
+Result<QList<CallEvent>> Queries::operatorActs(const QString& callId) const
+{
+    QSqlQuery query(m_database);
+    query.setForwardOnly(true);
+    query.prepare(
+        QStringLiteral("SELECT at, data FROM operator_acts WHERE call_id = ? ORDER BY at, run_id, entry_number"));
+    query.addBindValue(callId);
+    if (!query.exec())
+        return queryFault(query);
+    QList<CallEvent> acts;
+    while (query.next())
+        acts.append({utc(query.value(0)), QStringLiteral("OPERATOR_ACT"), object(query.value(1))});
+    return acts;
+}
+
 } // namespace kav::calllog

@@ -56,6 +56,8 @@ public:
     static QString cursorOf(const RequestRecord& request);
     /// The call's log tokens in order (WS_START, STT_FINAL, ...).
     Result<QStringList> tokensOf(const QString& callId) const;
+    /// What operators did to the call, in order, as events of the token OPERATOR_ACT: {operator, act, outcome, ...}.
+    Result<QList<CallEvent>> operatorActs(const QString& callId) const;
     QString databasePath() const { return m_path; }
     /// The file was removed or replaced since it was opened: what is read here is not the call log any more.
     bool isStale() const;

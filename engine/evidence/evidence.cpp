@@ -85,8 +85,7 @@ Sounds soundsOf(const CallEvidence& evidence, const session::KeepSettings& keep,
     else if (!stopped.isEmpty())
         sounds.whyNone = QStringLiteral("the recording was given up: %1").arg(stopped);
     else if (!evidence.call.recording.isEmpty())
-        sounds.whyNone = QStringLiteral("the log says that the call was recorded, and there is no such file in %1")
-                             .arg(keep.recordingsDir);
+        sounds.whyNone = QStringLiteral("the log says that the call was recorded, and there is no such file any more");
     else
         sounds.whyNone = QStringLiteral("the call was not recorded");
     return sounds;
@@ -125,6 +124,15 @@ Result<CallEvidence> gather(
     evidence.ended = detail->ended;
     evidence.turns = detail->turns;
     evidence.events = detail->events;
+    const auto acts = log.operatorActs(callId);
+    if (!acts)
+        return acts.error();
+    for (const CallEvent& act : *acts) {
+        // By time, without changing the order in which the call's own events were logged.
+        const auto later = std::find_if(
+            evidence.events.cbegin(), evidence.events.cend(), [&act](const auto& event) { return event.at > act.at; });
+        evidence.events.insert(later, act);
+    }
     RequestFilter filter;
     filter.call = callId;
     QString after;

@@ -30,7 +30,7 @@ struct CallEvidence final {
     CallLogRow call;
     QJsonObject started, ended; ///< as logged
     QList<TranscriptTurn> turns; ///< by number
-    QList<CallEvent> events; ///< as they happened
+    QList<CallEvent> events; ///< as they happened; what operators did is among them (OPERATOR_ACT)
     QList<RequestRecord> requests; ///< oldest first
     bool isCut = false; ///< there were more requests than a pack holds
     Sounds sounds;

@@ -142,7 +142,7 @@ private:
     void grid();
     void block(const Stretch& stretch, double top, double height, unsigned rgb, double opacity, const QString& label,
         const QString& title);
-    void wave(const std::vector<float>& peaks, double middle, unsigned rgb);
+    void wave(const std::vector<float>& peaks, double middle, const char* side);
     void requestTicks();
     void momentTicks();
     void soundSection();
@@ -255,7 +255,7 @@ void Page::block(const Stretch& stretch, double top, double height, unsigned rgb
     }
 }
 
-void Page::wave(const std::vector<float>& peaks, double middle, unsigned rgb)
+void Page::wave(const std::vector<float>& peaks, double middle, const char* side)
 {
     const double from = place(m_loudness->from), to = place(m_loudness->from + m_loudness->length);
     QString upper, lower;
@@ -265,8 +265,8 @@ void Page::wave(const std::vector<float>& peaks, double middle, unsigned rgb)
         upper += QStringLiteral("L%1 %2").arg(fixed(x), fixed(middle - reach));
         lower.prepend(QStringLiteral("L%1 %2").arg(fixed(x), fixed(middle + reach)));
     }
-    put(QStringLiteral("<path class=\"wave\" pointer-events=\"none\" fill=\"%1\" d=\"M%2 %3%4%5Z\"/>\n")
-            .arg(hex(rgb), fixed(from), fixed(middle), upper, lower));
+    put(QStringLiteral("<path class=\"wave %1\" pointer-events=\"none\" d=\"M%2 %3%4%5Z\"/>\n")
+            .arg(QLatin1String(side), fixed(from), fixed(middle), upper, lower));
 }
 
 unsigned statusColour(int status)
@@ -347,8 +347,8 @@ void Page::timelineSection()
                 .arg(fixed(place(turn.from) + 2), fixed(CallerTop - 2), escaped(turn.name)));
     }
     if (m_loudness) {
-        wave(m_loudness->caller, CallerTop + SideHeight / 2, 0x2563a8);
-        wave(m_loudness->agent, AgentTop + SideHeight / 2, 0x3f9c6b);
+        wave(m_loudness->caller, CallerTop + SideHeight / 2, "caller");
+        wave(m_loudness->agent, AgentTop + SideHeight / 2, "agent");
     }
     requestTicks();
     momentTicks();

@@ -23,7 +23,7 @@ constexpr std::array ShownTokens{Shown{"WS_START", "101", Calm}, Shown{"DTMF", "
     Shown{"BARGE_IN", "barge-in", Warning}, Shown{"SPEECH_CUT", "cut", Warning}, Shown{"FILLER", "filler", Warning},
     Shown{"FALLBACK", "fallback", Bad}, Shown{"FAILOVER", "failover", Bad}, Shown{"STT_ERR", "STT error", Bad},
     Shown{"LLM_ERR", "LLM error", Bad}, Shown{"TTS_ERR", "TTS error", Bad}, Shown{"NO_INPUT", "no input", Warning},
-    Shown{"TRANSFER", "transfer", Calm}, Shown{"WS_STOP", "stop", Calm}};
+    Shown{"TRANSFER", "transfer", Calm}, Shown{"OPERATOR_ACT", "operator", Calm}, Shown{"WS_STOP", "stop", Calm}};
 
 } // namespace
 
@@ -32,8 +32,10 @@ QList<Moment> moments(const CallEvidence& evidence)
     QList<Moment> all;
     for (const CallEvent& event : evidence.events) {
         for (const Shown& shown : ShownTokens) {
-            if (event.token == QLatin1String(shown.token))
-                all.append({evidence.offset(event.at), shown.rgb, QLatin1String(shown.word)});
+            if (event.token != QLatin1String(shown.token))
+                continue;
+            const QString act = event.data.value(QLatin1String("act")).toString();
+            all.append({evidence.offset(event.at), shown.rgb, act.isEmpty() ? QLatin1String(shown.word) : act});
         }
     }
     all.removeIf([&evidence](const Moment& moment) { return moment.at > evidence.length; });

@@ -20,6 +20,7 @@ private Q_SLOTS:
     void textIsFoundInIdNumberReasonAndSpeech();
     void oneCallComesWithItsTurnsAndEventsInOrder();
     void anUnknownCallIsNotFound();
+    void whatOperatorsDidComesInOrder();
     void aWrongCursorIsRefused();
     void requestsComeNewestFirstAndWithTheirEnd();
     void anyThreadMayAskOverAConnectionOfItsOwn();
@@ -137,6 +138,34 @@ void TestQueries::anUnknownCallIsNotFound()
     QVERIFY(queries);
     QCOMPARE((*queries)->call(QStringLiteral("CA99")).error().code, Error::Code::NotFound);
     QCOMPARE((*queries)->tokensOf(QStringLiteral("CA99"))->size(), 0);
+}
+
+void TestQueries::whatOperatorsDidComesInOrder()
+{
+    const QTemporaryDir dir;
+    const Settings settings = quickSettings(dir.path());
+    QVERIFY(migrate(settings));
+    {
+        CallLog log(settings, m_clock);
+        log.start();
+        for (const char* act : {"interrupt", "end-call"}) {
+            log.append({Entry::Kind::OperatorAct, QStringLiteral("CA1"), at(1),
+                {{QStringLiteral("operator"), QStringLiteral("dana")}, {QStringLiteral("act"), QLatin1String(act)}}});
+        }
+        log.append({Entry::Kind::OperatorAct, QStringLiteral("CA2"), at(0),
+            {{QStringLiteral("operator"), QStringLiteral("noa")}, {QStringLiteral("act"), QStringLiteral("hold")}}});
+        log.stop();
+    }
+    const auto queries = Queries::open(settings);
+    QVERIFY(queries);
+    const auto acts = (*queries)->operatorActs(QStringLiteral("CA1"));
+    QVERIFY(acts);
+    QCOMPARE(acts->size(), 2);
+    QCOMPARE(acts->first().token, QStringLiteral("OPERATOR_ACT"));
+    QCOMPARE(acts->first().at, at(1));
+    QCOMPARE(acts->first().data.value(QLatin1String("act")).toString(), QStringLiteral("interrupt"));
+    QCOMPARE(acts->last().data.value(QLatin1String("operator")).toString(), QStringLiteral("dana"));
+    QCOMPARE((*queries)->operatorActs(QStringLiteral("CA99"))->size(), 0);
 }
 
 void TestQueries::aWrongCursorIsRefused()

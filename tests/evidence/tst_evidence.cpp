@@ -21,6 +21,7 @@ private Q_SLOTS:
     void everythingOfTheCallIsThereAndNothingOfAnother();
     void anUnknownCallIsNotFound();
     void requestsOfManyPagesComeWholeAndOldestFirst();
+    void whatOperatorsDidStandsAmongTheEvents();
     void theAxisEndsWithTheCallAndNotWithAnEventAMonthLater();
     void aLiveCallSaysSo();
     void aMissingRecordingSaysWhy_data();
@@ -85,6 +86,21 @@ void TestEvidence::requestsOfManyPagesComeWholeAndOldestFirst()
     QCOMPARE(gathered.requests.size(), 1104);
     QCOMPARE(gathered.requests.at(3).path, u"0"_s);
     QCOMPARE(gathered.requests.at(1102).path, u"1099"_s);
+}
+
+void TestEvidence::whatOperatorsDidStandsAmongTheEvents()
+{
+    LoggedCall call;
+    call.entries.append({calllog::Entry::Kind::OperatorAct, CallId, LoggedCall::at(6600),
+        {{u"operator"_s, u"dana"_s}, {u"act"_s, u"interrupt"_s}, {u"outcome"_s, u"done"_s}}});
+    QVERIFY(call.store());
+    const CallEvidence gathered = call.gathered();
+    const auto act = std::find_if(gathered.events.cbegin(), gathered.events.cend(),
+        [](const CallEvent& event) { return event.token == u"OPERATOR_ACT"_s; });
+    QVERIFY(act != gathered.events.cend());
+    QCOMPARE(act->data.value(u"operator"_s).toString(), u"dana"_s);
+    QVERIFY(act + 1 != gathered.events.cend());
+    QVERIFY((act - 1)->at <= act->at && act->at <= (act + 1)->at);
 }
 
 void TestEvidence::theAxisEndsWithTheCallAndNotWithAnEventAMonthLater()

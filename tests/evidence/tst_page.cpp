@@ -231,7 +231,8 @@ void TestPage::hostileTextIsText()
                       {{{LatencyPart::Recognition, Milliseconds(5), QString(u"tool:"_s + text)}}, Milliseconds(5)}},
             9000);
         call.event(text, 9100, {{u"reason"_s, text}});
-        call.event(u"FAILOVER"_s, 9100, {{u"stage"_s, u"STT"_s}, {u"from"_s, QString(u"x"_s + text)}, {u"reason"_s, text}});
+        call.event(
+            u"FAILOVER"_s, 9100, {{u"stage"_s, u"STT"_s}, {u"from"_s, QString(u"x"_s + text)}, {u"reason"_s, text}});
         call.event(u"STATE"_s, 9200, {{u"from"_s, u"speaking"_s}, {u"to"_s, text}});
         RequestRecord request;
         request.kind = RequestKind::Stream;
@@ -326,7 +327,8 @@ void TestPage::theTimelineHasTheWavesOfTheRecording()
     with.picture = u"waveform.png"_s;
     const Parsed parsed(page(evidence, *loudness, with));
     QCOMPARE(parsed.fault, QString());
-    QCOMPARE(parsed.all(u"path"_s, "class", u"wave"_s).size(), 2);
+    QCOMPARE(parsed.all(u"path"_s, "class", u"wave caller"_s).size(), 1);
+    QCOMPARE(parsed.all(u"path"_s, "class", u"wave agent"_s).size(), 1);
     QCOMPARE(parsed.all(u"audio"_s).first().value("src"), u"recording.wav"_s);
     QCOMPARE(parsed.all(u"img"_s).first().value("src"), u"waveform.png"_s);
 }
