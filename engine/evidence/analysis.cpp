@@ -152,6 +152,22 @@ bool isWhole(const QList<ChainLink>& chain)
     return std::all_of(chain.cbegin(), chain.cend(), [](const ChainLink& link) { return link.times > 0; });
 }
 
+bool hasStream(const QList<ChainLink>& chain)
+{
+    return std::any_of(chain.cbegin(), chain.cend(),
+        [](const ChainLink& link) { return link.token == QLatin1String("WS_START") && link.times > 0; });
+}
+
+QString withoutStream(const CallEvidence& evidence)
+{
+    QString why;
+    for (const CallEvent& event : evidence.events) {
+        if (event.token == QLatin1String("WITHOUT_STREAM"))
+            why = text(event, QLatin1String("reason"));
+    }
+    return why;
+}
+
 Verdict verdictOf(const LatencyParts& latency)
 {
     if (!latency.total)
@@ -239,7 +255,8 @@ QList<CallEvent> troubles(const CallEvidence& evidence)
 {
     static const QStringList tokens{QStringLiteral("FAILOVER"), QStringLiteral("STT_ERR"), QStringLiteral("LLM_ERR"),
         QStringLiteral("TTS_ERR"), QStringLiteral("FILLER"), QStringLiteral("FALLBACK"),
-        QStringLiteral("LINE_UNSPOKEN"), QStringLiteral("STREAM_CLOSED"), QStringLiteral("ANSWER_DROPPED")};
+        QStringLiteral("LINE_UNSPOKEN"), QStringLiteral("STREAM_CLOSED"), QStringLiteral("ANSWER_DROPPED"),
+        QStringLiteral("LLM_SILENT"), QStringLiteral("WITHOUT_STREAM")};
     QList<CallEvent> found;
     std::copy_if(evidence.events.cbegin(), evidence.events.cend(), std::back_inserter(found),
         [](const CallEvent& event) { return tokens.contains(event.token); });

@@ -31,6 +31,10 @@ struct ChainLink final {
 };
 QList<ChainLink> chain(const CallEvidence& evidence);
 bool isWhole(const QList<ChainLink>& chain);
+/// A call may be held by webhooks alone, or never be answered.
+bool hasStream(const QList<ChainLink>& chain);
+/// Why it was held by webhooks alone; empty: it was not, or nobody knows.
+QString withoutStream(const CallEvidence& evidence);
 
 /// A caller should wait no longer than the first, and must not wait longer than the second.
 inline constexpr Milliseconds GoodWait{3000}, LongestWait{6000};

@@ -175,9 +175,19 @@ void Page::head()
         chip(QStringLiteral("slow"), QStringLiteral("not over yet when this was made"));
     else
         chip({}, QStringLiteral("%1 after %2").arg(endReasonName(call.reason), msText(call.duration)));
-    const bool whole = isWhole(chain(m_evidence));
-    chip(whole ? QStringLiteral("good") : QStringLiteral("bad"),
-        whole ? QStringLiteral("every step was logged") : QStringLiteral("steps are missing"));
+    const QList<ChainLink> links = chain(m_evidence);
+    if (!hasStream(links)) {
+        chip(QStringLiteral("slow"), QStringLiteral("had no stream"));
+    } else if (isWhole(links)) {
+        chip(QStringLiteral("good"), QStringLiteral("every step was logged"));
+    } else {
+        QStringList missing;
+        for (const ChainLink& link : links) {
+            if (link.times == 0)
+                missing += link.token;
+        }
+        chip(QStringLiteral("slow"), QStringLiteral("without %1").arg(missing.join(QStringLiteral(", "))));
+    }
     const WaitSummary summary = waits(m_evidence);
     if (summary.waits > 0) {
         chip(summary.tooLong > 0   ? QStringLiteral("too-long")
@@ -200,8 +210,14 @@ void Page::head()
 void Page::chainSection()
 {
     open("chain", QStringLiteral("Steps"));
+    const QList<ChainLink> links = chain(m_evidence);
+    if (!hasStream(links)) {
+        const QString why = withoutStream(m_evidence);
+        put(QStringLiteral("<p>The call had no media stream%1, and so not the steps of one.</p>\n")
+                .arg(why.isEmpty() ? QString() : QStringLiteral(" (%1)").arg(shown(why))));
+    }
     put(QStringLiteral("<ol class=\"chain\">\n"));
-    for (const ChainLink& link : chain(m_evidence)) {
+    for (const ChainLink& link : links) {
         put(QStringLiteral("<li%1 data-token=\"%2\"><div><b>%2</b>")
                 .arg(link.times == 0 ? QStringLiteral(" class=\"none\"") : QString(), link.token));
         if (link.times == 0) {

@@ -23,7 +23,8 @@ constexpr std::array ShownTokens{Shown{"WS_START", "101", Calm}, Shown{"DTMF", "
     Shown{"BARGE_IN", "barge-in", Warning}, Shown{"SPEECH_CUT", "cut", Warning}, Shown{"FILLER", "filler", Warning},
     Shown{"FALLBACK", "fallback", Bad}, Shown{"FAILOVER", "failover", Bad}, Shown{"STT_ERR", "STT error", Bad},
     Shown{"LLM_ERR", "LLM error", Bad}, Shown{"TTS_ERR", "TTS error", Bad}, Shown{"NO_INPUT", "no input", Warning},
-    Shown{"TRANSFER", "transfer", Calm}, Shown{"OPERATOR_ACT", "operator", Calm}, Shown{"WS_STOP", "stop", Calm}};
+    Shown{"TRANSFER", "transfer", Calm}, Shown{"WITHOUT_STREAM", "no stream", Warning},
+    Shown{"OPERATOR_ACT", "operator", Calm}, Shown{"WS_STOP", "stop", Calm}};
 
 } // namespace
 

@@ -105,6 +105,7 @@ private Q_SLOTS:
     void hostileTextIsText();
     void aMebibyteIsShownWhole();
     void aCallThatNeverWasAConversationHasAPageToo();
+    void aCallByWebhooksAloneSaysWhy();
     void whatIsMissingIsSaid();
     void theTimelineHasTheWavesOfTheRecording();
 };
@@ -291,10 +292,23 @@ void TestPage::aCallThatNeverWasAConversationHasAPageToo()
     QVERIFY(call.store());
     const Parsed parsed(pageOf(call));
     QCOMPARE(parsed.fault, QString());
+    QVERIFY(parsed.section(u"chain"_s).startsWith(u"Steps The call had no media stream, and so not"_s));
     QVERIFY(parsed.section(u"handshake"_s).contains(u"no upgrade of this call"_s));
     QVERIFY(parsed.section(u"requests"_s).contains(u"no requests of this call"_s));
     QVERIFY(parsed.section(u"transcript"_s).contains(u"Nothing was said."_s));
     QVERIFY(parsed.section(u"waits"_s).contains(u"Nobody waited"_s));
+}
+
+void TestPage::aCallByWebhooksAloneSaysWhy()
+{
+    LoggedCall call;
+    call.drop(u"WS_START"_s);
+    call.event(u"WITHOUT_STREAM"_s, 10, {{u"reason"_s, u"<full>"_s}});
+    QVERIFY(call.store());
+    const Parsed parsed(pageOf(call));
+    QCOMPARE(parsed.fault, QString());
+    QVERIFY(parsed.section(u"chain"_s).startsWith(u"Steps The call had no media stream (<full>), and so not"_s));
+    QVERIFY(parsed.all(u"header"_s).first().text.contains(u"had no stream"_s));
 }
 
 void TestPage::whatIsMissingIsSaid()
