@@ -6,7 +6,8 @@
 
 In every *.md: relative links lead to a file, and to a heading of it where they name one. In code (fenced, indented, or a
 span): commands of kav-engine and kav-console, their flags, KAV_ variables, settings by their key, presets of CMake, and
-files of the tree exist. Every page of docs/ stands in docs/README.md, and docs/settings.md is what the engine says now.
+files of the tree exist; in docs/, metrics as well. Every page of docs/ stands in docs/README.md, and docs/settings.md is
+what the engine says now.
 """
 import argparse
 import glob
@@ -223,6 +224,10 @@ class Checker:
             for path in glob.glob(os.path.join(root, pattern)):
                 with open(path, encoding="utf-8") as file:
                     self.known_variables |= set(re.findall(r"\bKAV_[A-Z0-9_]+\b", file.read()))
+        self.metrics = set()
+        for path in glob.glob(os.path.join(root, "engine/metrics/*.cpp")):
+            with open(path, encoding="utf-8") as file:
+                self.metrics |= set(re.findall(r"\"(kav_[a-z_]+)\"", file.read()))
         self.sections = {key.split(".")[0] for key in self.keys}
         self.presets = set()
         presets = os.path.join(root, "CMakePresets.json")
@@ -256,6 +261,10 @@ class Checker:
         for name in re.findall(r"(?<![\w$])KAV_[A-Z0-9_]*[A-Z0-9]\b(?!\()", text):
             if name not in self.known_variables:
                 self.tell(path, line, f"nobody reads the variable {name}")
+        if path.startswith("docs/"):
+            for name in re.findall(r"\bkav_[a-z_]+\b", text):
+                if re.sub(r"_(bucket|sum|count)$", "", name) not in self.metrics:
+                    self.tell(path, line, f"there is no metric {name}")
         if span and re.match(r"^[a-z_]+\.[a-z_]+$", text) and text.split(".")[0] in self.sections:
             if text not in self.keys and not re.search(r"\.(md|toml|db|json|csv|wav)$", text):
                 self.tell(path, line, f"there is no setting {text}")

@@ -146,6 +146,11 @@ class CheckDocs(unittest.TestCase):
         self.assert_fine("`server.port` `server.toml` `other.port`\n")
         self.assert_found("`server.prot`\n", "there is no setting server.prot")
 
+    def test_metrics(self):
+        self.write("engine/metrics/metrics.cpp", 'family("kav_calls_live", "Calls.");')
+        self.assertEqual(self.problems("`kav_calls_live_bucket{x=1}`\n", "docs/README.md"), [])
+        self.assertIn("there is no metric kav_calls", self.problems("`kav_calls`\n", "docs/README.md")[0])
+
     def test_presets_and_files(self):
         self.assert_fine("# T\n    cmake --preset dev && ./packaging/test.sh\n")
         self.assert_found("# T\n    cmake --preset prod && ./packaging/tset.sh\n", "no preset prod", "no packaging/tset.sh")
