@@ -12,7 +12,8 @@ build=(build-essential cmake ninja-build ccache git pkg-config lld
        libarchive-dev libcairo2-dev
        libpocketsphinx-dev libsphinxbase-dev pocketsphinx-en-us flite1-dev)
 speech_samples=(asterisk-core-sounds-en-wav)
-test=(pocketsphinx-testdata sqlite3 python3 sox xvfb xauth fonts-dejavu-core nginx-light caddy openssl)
+test=(pocketsphinx-testdata sqlite3 python3 sox xvfb xauth fonts-dejavu-core nginx-light caddy openssl
+      python3-yaml prometheus)
 # For Google's stand-in; however they came to be there.
 command -v npm >/dev/null || test+=(nodejs npm)
 fuzz=(clang-19 libclang-rt-19-dev)
@@ -51,4 +52,17 @@ fi
 echo "Installing: ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
 "${root[@]}" apt-get update -qq
+# Of prometheus only promtool is wanted: its daemon is not started, neither now nor at the next boot.
+daemon=
+if [[ " ${missing[*]} " == *" prometheus "* ]]; then
+    daemon=prometheus
+    if [ ! -e /usr/sbin/policy-rc.d ]; then
+        printf '#!/bin/sh\n[ "$1" != prometheus ] && [ "$1" != prometheus.service ] || exit 101\n' |
+            "${root[@]}" install -m 755 /dev/stdin /usr/sbin/policy-rc.d
+        trap '"${root[@]}" rm -f /usr/sbin/policy-rc.d' EXIT
+    fi
+fi
 "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+if [ -n "$daemon" ]; then
+    "${root[@]}" update-rc.d "$daemon" disable >/dev/null 2>&1 || true
+fi

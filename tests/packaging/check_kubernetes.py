@@ -3,7 +3,7 @@
 """Holds packaging/kubernetes against Kubernetes' API, against itself, and against the engine.
 
     check_kubernetes.py ENGINE DIRECTORY            prints what is wrong; 0: nothing
-    check_kubernetes.py ENGINE DIRECTORY --self-test  breaks copies of it, each in one way: all must be found out
+    check_kubernetes.py ENGINE DIRECTORY --self-test  then breaks copies of it, each in one way: all must be found out
 """
 import pathlib
 import re
@@ -563,11 +563,10 @@ def main():
     engine = Engine(program)
     with Served(program) as served:
         engine.metrics = served.metric_names()
-    if sys.argv[3:] == ["--self-test"]:
-        sys.exit(1 if self_test(directory, engine) else 0)
     wrong = check_all(directory, engine)
     print("\n".join(wrong) or "nothing is wrong")
-    sys.exit(1 if wrong else 0)
+    failed = self_test(directory, engine) if sys.argv[3:] == ["--self-test"] else 0
+    sys.exit(1 if wrong or failed else 0)
 
 
 main()
