@@ -472,6 +472,28 @@ def read_as_engine_does(each, known, objects, engine, say):
             say(each, f"the engine refuses these settings: {(done.stderr or done.stdout).strip()}")
 
 
+def check_secrets(directory, wrong):
+    """The Secret is nobody's manifest: the README's command makes it, with the keys that the manifests name."""
+    made = set(re.findall(r"--from-(?:file|literal)=([a-z-]+)", (directory / "README.md").read_text()))
+    wanted = set()
+
+    def walk(each):
+        if isinstance(each, dict):
+            secret = each.get("secret")
+            if isinstance(secret, dict):
+                wanted.update(item["key"] for item in secret.get("items", []))
+            if isinstance(each.get("secretKeyRef"), dict):
+                wanted.add(each["secretKeyRef"]["key"])
+        for more in each.values() if isinstance(each, dict) else each if isinstance(each, list) else ():
+            walk(more)
+
+    for path in directory.rglob("*.yaml"):
+        for each in documents(path):
+            walk(each)
+    for key in sorted(wanted ^ made):
+        wrong.append(f"secret {key}: " + ("no manifest names it" if key in made else "README.md does not make it"))
+
+
 def check_all(directory, engine):
     wrong = []
     try:
@@ -480,6 +502,7 @@ def check_all(directory, engine):
             wrong.append(f"{directory}: no base with an overlay")
         for folder in folders:
             check(folder.resolve(), engine, wrong)
+        check_secrets(directory, wrong)
     except (yaml.YAMLError, tomllib.TOMLDecodeError, ValueError) as error:
         wrong.append(str(error).replace("\n", " "))
     return list(dict.fromkeys(wrong))
@@ -534,6 +557,8 @@ BREAKS = [  # file, what stands there, what is put in its place, what must be sa
     ("overlays/example/kustomization.yaml", "patches:", "patchesJson:", "unknown field patchesJson"),
     ("overlays/fleet/horizontalpodautoscaler.yaml", "name: kav_calls_live", "name: kav_calls_active", "exports no kav_calls_active"),
     ("overlays/fleet/horizontalpodautoscaler.yaml", "    kind: Deployment", "    kind: StatefulSet", "which there is not"),
+    ("overlays/example/deployment.yaml", "key: twilio-account-sid", "key: twilio-sid", "secret twilio-sid: README.md does not make it"),
+    ("README.md", "--from-file=openai-api-key", "", "secret openai-api-key: README.md does not make it"),
     ("overlays/fleet/deployment.yaml", "  replicas: null # the autoscaler's\n", "", "each apply would undo it"),
 ]
 
