@@ -265,7 +265,7 @@ void SpokenCall::startTurn(TurnInput input, const SpokenInput& from)
     m_splitter = dialog::SentenceSplitter();
     m_fillerGiven = false;
     m_asked = {};
-    m_turn.emplace();
+    m_turn = Turn{};
     m_turn->record.number = ++m_turnNumber;
     m_turn->record.input = input;
     m_turn->record.callerText = from.text.left(LongestWords);

@@ -26,8 +26,8 @@ struct FailoverFixture {
     template <typename T> providers::Candidates<T> list(std::vector<std::pair<QString, std::shared_ptr<T>>> all)
     {
         providers::Candidates<T> candidates;
-        for (auto& [name, provider] : all)
-            candidates.push_back({name, [this, provider = provider] { return away ? nullptr : provider; }});
+        for (auto& [name, each] : all)
+            candidates.push_back({name, [this, provider = each] { return away ? nullptr : provider; }});
         return candidates;
     }
     providers::FailoverReporter reporter()

@@ -69,7 +69,7 @@ public:
         }
         exchange->past = {turn.kind, turn.text, {}};
         exchange->spoken.clear();
-        m_asked.emplace();
+        m_asked = Asked{};
         m_asked->turn = turn;
         if (const auto first = m_choice.take(m_asked->tried)) {
             askOf(*first);
@@ -204,7 +204,7 @@ private:
         m_current.conversation = chosen.provider->open(call);
         // Queued: whatever the provider does inside its signals, we are not on its stack when we drop it.
         const int number = m_current.number;
-        const auto on = [this, number](auto signal, auto slot) {
+        const auto on = [this](auto signal, auto slot) {
             connect(m_current.conversation.get(), signal, this, slot, Qt::QueuedConnection);
         };
         on(&Conversation::text, [this, number](int turn, const QString& delta) {

@@ -262,7 +262,7 @@ void RealtimeCall::sendResponse(quint64 ticket, QJsonObject response)
     response.insert(QStringLiteral("metadata"), QJsonObject{{QStringLiteral("kav"), QString::number(ticket)}});
     QJsonObject event = eventOf("response.create");
     event.insert(QStringLiteral("response"), response);
-    m_response.emplace();
+    m_response = Response{};
     m_response->ticket = ticket;
     m_response->eventId = send(event);
 }
