@@ -45,6 +45,22 @@ int timesOf(const QString& word)
     return word == QLatin1String("triple") ? 3 : 0;
 }
 
+/// Length of the Sid that `text` begins with, 0 if it does with none: two capitals and 32 hexadecimal digits, which may
+/// hold a long run of decimal ones.
+qsizetype sidLength(QStringView text)
+{
+    constexpr qsizetype Length = 34;
+    if (text.size() < Length)
+        return 0;
+    for (qsizetype i = 0; i < Length; ++i) {
+        const ushort c = text[i].unicode();
+        const bool fits = i < 2 ? c >= 'A' && c <= 'Z' : (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+        if (!fits)
+            return 0;
+    }
+    return text.size() > Length && text[Length].isLetterOrNumber() ? 0 : Length;
+}
+
 bool isBetween(QChar c)
 {
     return c.isSpace() || QStringView(u"-.,\u2010\u2011\u2012\u2013\u05be").contains(c);
@@ -73,7 +89,13 @@ QString replaceRuns(QStringView text, const Mask& mask)
     qsizetype at = 0;
     while (at < text.size()) {
         const QChar c = text[at];
-        if (c.isDigit()) {
+        if (const qsizetype sid = c.isUpper() ? sidLength(text.sliced(at)) : 0) {
+            endRun();
+            at += sid;
+            // A short number behind it belongs to it: a file is named after a call, "CA...-1.wav".
+            for (int i = 0; i < 4 && at < text.size() && (text[at] == QLatin1Char('-') || text[at].isDigit()); ++i)
+                ++at;
+        } else if (c.isDigit()) {
             if (runBegin < 0)
                 runBegin = at;
             digits += QString(QChar(u'0' + c.digitValue())).repeated(times);

@@ -54,6 +54,22 @@ private Q_SLOTS:
         QCOMPARE(maskCardNumbers(said), said);
     }
 
+    void theNameOfAMessageStays()
+    {
+        // "93117252463591" with the file's number passes for a card.
+        const QString name = QStringLiteral("CA5c3ccbd0b7a1892c48a9311725246359-1.wav");
+        QCOMPARE(maskCardNumbers(name), name);
+        QCOMPARE(
+            maskTelephoneNumbers(QString(QStringLiteral("call ") + name)), QString(QStringLiteral("call ") + name));
+        // Next to one, and in what only begins like one, a card is a card.
+        QCOMPARE(maskCardNumbers(QStringLiteral("CA5c3ccbd0b7a1892c48a9311725246359 4111 1111 1111 1111")),
+            QString(QStringLiteral("CA5c3ccbd0b7a1892c48a9311725246359 ") + Dots + QStringLiteral("1111")));
+        QCOMPARE(maskCardNumbers(QStringLiteral("CA4111111111111111")),
+            QString(QStringLiteral("CA") + Dots + QStringLiteral("1111")));
+        QCOMPARE(maskCardNumbers(QStringLiteral("XCA5c3ccbd0b7a1892c48a9311725246359-1")),
+            QString(QStringLiteral("XCA5c3ccbd0b7a1892c48a") + Dots + QStringLiteral("3591")));
+    }
+
     void wordsInProgressShowNoLongNumber()
     {
         QCOMPARE(maskLongDigits(u"0501234567"), QStringLiteral("0501234567"));
