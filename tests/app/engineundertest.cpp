@@ -112,7 +112,7 @@ void EngineUnderTest::serve()
     listen();
     QSignalSpy warm(m_engine.get(), &app::Engine::warm);
     begin();
-    if (warm.isEmpty() && !warm.wait(10000))
+    if (warm.isEmpty() && !warm.wait(30000))
         qFatal("the engine does not get warm");
 }
 

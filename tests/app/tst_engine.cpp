@@ -560,7 +560,7 @@ void tst_Engine::aCallGetsTheFallbackWithoutASpeechToText()
     Caller caller(kav);
     QVERIFY(caller.call());
     // No mind: the opening cannot be made, and the caller hears a line all the same.
-    QTRY_VERIFY_WITH_TIMEOUT(!caller.twilio.heard.isEmpty(), 8000);
+    QTRY_VERIFY_WITH_TIMEOUT(!caller.twilio.heard.isEmpty(), 30000);
     caller.hangUp();
     QTRY_COMPARE(kav.ends.size(), 1);
     kav.stop();

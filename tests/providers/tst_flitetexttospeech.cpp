@@ -131,7 +131,7 @@ private Q_SLOTS:
         QSignalSpy audio(speech.get(), &Speech::audio);
         QSignalSpy finished(speech.get(), &Speech::finished);
         QCOMPARE(audio.count(), 0); // never from inside speak()
-        QVERIFY(finished.wait());
+        QVERIFY(finished.wait(30000));
         QVERIFY(audio.count() > 5);
         QVERIFY(audio.first().first().toByteArray().size() <= 8000 / 5); // the first piece is short
     }
@@ -194,7 +194,7 @@ private Q_SLOTS:
         auto speech = voice->speak({longText, QStringLiteral("en-US"), {}});
         auto second = voice->speak({longText, QStringLiteral("en-US"), {}}); // waits behind the first
         QSignalSpy audio(speech.get(), &Speech::audio);
-        QVERIFY(audio.wait());
+        QVERIFY(audio.wait(30000));
         speech.reset();
         second.reset();
         QVERIFY(pool.waitForDone(60000));
@@ -229,7 +229,7 @@ private Q_SLOTS:
         QCoreApplication::processEvents();
         QCOMPARE(failed.count(), 1);
         QSignalSpy finished(second.get(), &Speech::finished);
-        QVERIFY(finished.count() == 1 || finished.wait());
+        QVERIFY(finished.count() == 1 || finished.wait(30000));
         second.reset();
         QTRY_VERIFY(pool.activeThreadCount() == 0);
     }

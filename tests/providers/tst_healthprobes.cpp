@@ -141,7 +141,7 @@ void TestHealthProbes::aProbeThatHangsIsATimeout()
         return m_registry->probe(Tts, Name, [&isOver](const Result<void>&) { isOver = true; })
             == ProviderRegistry::Probe::Started;
     };
-    QVERIFY(QTest::qWaitFor(begins));
+    QVERIFY(QTest::qWaitFor(begins, 30000));
     QTRY_VERIFY(isOver);
     m_clock.advance(20s);
     m_probes->tick();

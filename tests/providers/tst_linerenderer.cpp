@@ -60,7 +60,7 @@ private Q_SLOTS:
         renderer.render(orders(lines, voice, {m_hello, m_bye, m_wait}));
         QVERIFY(renderer.isRendering());
         QCOMPARE(lines.counters().lines, 0); // nothing happens inside the call
-        QVERIFY(finished.wait());
+        QVERIFY(finished.wait(30000));
         QCOMPARE(finished.first(), (QVariantList{3, 0}));
         QVERIFY(!renderer.isRendering());
         QCOMPARE(lines.counters().lines, 3);
@@ -77,10 +77,10 @@ private Q_SLOTS:
         QSignalSpy finished(&renderer, &LineRenderer::finished);
         renderer.render(orders(lines, voice, {m_hello, m_hello, QString(), QStringLiteral("  ")}));
         renderer.render(orders(lines, voice, {m_hello, m_bye}));
-        QVERIFY(finished.wait());
+        QVERIFY(finished.wait(30000));
         QCOMPARE(finished.first(), (QVariantList{2, 0}));
         renderer.render(orders(lines, voice, {m_bye}));
-        QVERIFY(finished.wait());
+        QVERIFY(finished.wait(30000));
         QCOMPARE(finished.last(), (QVariantList{0, 0}));
         QCOMPARE(voice->requests(), 2);
     }
@@ -93,7 +93,7 @@ private Q_SLOTS:
         QSignalSpy finished(&renderer, &LineRenderer::finished);
         renderer.render(orders(lines, voice, {m_hello, m_bye}));
         lines.insert(keyOf(m_bye), voice->audioOf(m_bye));
-        QVERIFY(finished.wait());
+        QVERIFY(finished.wait(30000));
         QCOMPARE(finished.first(), (QVariantList{1, 0}));
         QCOMPARE(voice->requests(), 1);
     }
@@ -117,7 +117,7 @@ private Q_SLOTS:
         QTest::ignoreMessage(
             QtWarningMsg, QRegularExpression(QStringLiteral("does not render lines in he-IL now; 7 more")));
         renderer.render(hebrew + english);
-        QVERIFY(finished.wait());
+        QVERIFY(finished.wait(30000));
         QCOMPARE(finished.first(), (QVariantList{2, 10}));
         QCOMPARE(broken->requests(), 3);
         QCOMPARE(sound->requests(), 2);
@@ -135,7 +135,7 @@ private Q_SLOTS:
         QSignalSpy finished(&renderer, &LineRenderer::finished);
         expectOneLost("unavailable: injected fault$");
         renderer.render(orders(lines, voice, {m_hello, m_bye, m_wait}));
-        QVERIFY(finished.wait());
+        QVERIFY(finished.wait(30000));
         QCOMPARE(finished.first(), (QVariantList{2, 1}));
         QVERIFY(!lines.contains(keyOf(m_bye))); // half a line is none
         QVERIFY(lines.contains(keyOf(m_wait)));
@@ -158,7 +158,7 @@ private Q_SLOTS:
         expectOneLost("no end within 20000 ms$");
         m_clock.advance(Milliseconds(1));
         renderer.tick();
-        QVERIFY(finished.wait());
+        QVERIFY(finished.wait(30000));
         QCOMPARE(finished.first(), (QVariantList{1, 1}));
         QVERIFY(lines.contains(keyOf(m_bye)));
     }
@@ -190,7 +190,7 @@ private Q_SLOTS:
         QSignalSpy finished(&renderer, &LineRenderer::finished);
         expectOneLost("it is longer than 1 s$");
         renderer.render(orders(lines, voice, {QString(100, QLatin1Char('x')), m_hello}));
-        QVERIFY(finished.wait());
+        QVERIFY(finished.wait(30000));
         QCOMPARE(finished.first(), (QVariantList{1, 1}));
     }
 

@@ -65,7 +65,7 @@ private Q_SLOTS:
         stream->dropUtterance(1);
         stream->beginUtterance(2, {});
         stream->endUtterance(2);
-        QVERIFY(finished.wait());
+        QVERIFY(finished.wait(30000));
         QCOMPARE(partials.count(), 0);
         QCOMPARE(finished.count(), 1);
         QCOMPARE(finished.first().first().toInt(), 2);
@@ -81,7 +81,7 @@ private Q_SLOTS:
         connect(conversation.get(), &Conversation::text, this, [&](int, const QString& delta) { pieces += delta; });
         QSignalSpy finished(conversation.get(), &Conversation::finished);
         conversation->ask(voiceTurn(1, QStringLiteral("hello")));
-        QVERIFY(finished.wait());
+        QVERIFY(finished.wait(30000));
         QCOMPARE(pieces.size(), 4);
         QCOMPARE(pieces.join(QString()), QStringLiteral("You said hello."));
     }
@@ -97,7 +97,7 @@ private Q_SLOTS:
         conversation->ask(voiceTurn(1, QStringLiteral("two")));
         conversation->ask(voiceTurn(2, QStringLiteral("three")));
         conversation->cancel(2);
-        QVERIFY(finished.wait());
+        QVERIFY(finished.wait(30000));
         QCOMPARE(said, QStringLiteral("You said two."));
         QCOMPARE(finished.count(), 1);
     }
@@ -109,7 +109,7 @@ private Q_SLOTS:
         QByteArray sound;
         connect(speech.get(), &Speech::audio, this, [&](const QByteArray& mulaw) { sound += mulaw; });
         QSignalSpy finished(speech.get(), &Speech::finished);
-        QVERIFY(finished.wait());
+        QVERIFY(finished.wait(30000));
         QCOMPARE(sound, provider.audioOf(QStringLiteral("Hello, caller.")));
         QCOMPARE(sound.size(), 14 * 480);
         std::vector<qint16> pcm(size_t(sound.size()));

@@ -124,7 +124,7 @@ Call::Call(const Setup& setup)
                 return false;
         return true;
     };
-    if (!QTest::qWaitFor(settled, 5000))
+    if (!QTest::qWaitFor(settled, 30000))
         qFatal("the stand-in providers were not made");
 
     m_messages = std::make_unique<session::MessageStore>(directory.path());

@@ -114,7 +114,7 @@ CommandOutcome TestMediaWorker::command(const QString& callId, OperatorCommand c
 {
     const auto before = m_answers.size();
     m_worker->command(++m_ticket, callId, command);
-    if (!QTest::qWaitFor([&] { return m_answers.size() > before; }) || m_answers.last().ticket != m_ticket)
+    if (!QTest::qWaitFor([&] { return m_answers.size() > before; }, 30000) || m_answers.last().ticket != m_ticket)
         qFatal("a command was not answered");
     return m_answers.last().outcome;
 }

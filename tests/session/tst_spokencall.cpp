@@ -202,7 +202,7 @@ private:
         });
         m_registry = std::make_unique<providers::ProviderRegistry>(makers, providers::RegistrySettings{}, clock);
         m_registry->warmUp();
-        if (!QTest::qWaitFor([this] { return m_registry->languageModel() != nullptr; }, 5000))
+        if (!QTest::qWaitFor([this] { return m_registry->languageModel() != nullptr; }, 30000))
             qFatal("the model was not made");
         providers::FailoverSettings failover;
         failover.check = 0ms;

@@ -10,7 +10,7 @@
 namespace kav::test {
 
 namespace {
-constexpr int Patience = 10000; // ms; a wait ends when what is waited for comes
+constexpr int Patience = 30000; // ms; a wait ends when what is waited for comes
 }
 
 ConsoleClient::ConsoleClient()

@@ -112,7 +112,7 @@ struct Desk final {
     QString errorOf(const TestCallRequest& request)
     {
         start(request);
-        if (!QTest::qWaitFor([this] { return !answers.isEmpty(); }))
+        if (!QTest::qWaitFor([this] { return !answers.isEmpty(); }, 30000))
             return u"no answer"_s;
         const auto answer = answers.takeFirst();
         return answer ? u"no error"_s : answer.error().message;

@@ -95,7 +95,7 @@ private:
     QJsonObject requestOf(const SpeechRequest& request)
     {
         Heard heard(m_voice->speak(request));
-        if (!QTest::qWaitFor([&] { return heard.finished + heard.failed > 0; }))
+        if (!QTest::qWaitFor([&] { return heard.finished + heard.failed > 0; }, 30000))
             return {};
         return m_google->asked.last().json;
     }

@@ -862,7 +862,7 @@ void TestOpenAiChat::aModelThatIsNotThereIsTheMatterOfWhoNamedIt()
         Talk talk = this->talk(); // made while all was well
         m_vendor->server.handler = [](VendorExchange& e) { e.answer(404, "application/json", "{}"); };
         talk.ask(1, QStringLiteral("hi"));
-        const bool isOver = QTest::qWaitFor([&talk] { return !talk.log.isEmpty(); });
+        const bool isOver = QTest::qWaitFor([&talk] { return !talk.log.isEmpty(); }, 30000);
         return isOver ? talk.error.code : Error::Code::Timeout;
     };
     QCOMPARE(ask(), Error::Code::NotFound); // the settings': no call has it
