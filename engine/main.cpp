@@ -44,10 +44,15 @@ const Clock& processClock()
     return clock;
 }
 
-app::Engine::MakersSource makersOf(const app::Config& config)
+std::shared_ptr<QThreadPool> speechPoolFor(const app::Config& config)
 {
-    const auto speechPool = std::make_shared<QThreadPool>();
-    speechPool->setMaxThreadCount(config.speechThreadCount(QThread::idealThreadCount()));
+    auto pool = std::make_shared<QThreadPool>();
+    pool->setMaxThreadCount(config.speechThreadCount(QThread::idealThreadCount()));
+    return pool;
+}
+
+app::Engine::MakersSource makersOf(const app::Config& config, const std::shared_ptr<QThreadPool>& speechPool)
+{
     return app::configuredMakers(
         config.remote, config.providers.deadline, app::embeddedMakers(speechPool, processClock()), processClock());
 }
@@ -58,7 +63,10 @@ constexpr Milliseconds HealthWait{3000};
 
 int serve(const app::Config& config, const QStringList& args)
 {
-    app::Engine engine(config, processClock(), makersOf(config));
+    const auto speechPool = speechPoolFor(config);
+    app::Engine engine(config, processClock(), makersOf(config, speechPool));
+    engine.setSpeechLoad(
+        [speechPool] { return std::pair(speechPool->activeThreadCount(), speechPool->maxThreadCount()); });
     app::StopSignals signalsToStop;
     app::ServiceNotifier manager(
         app::ServiceNotifier::Settings::from(app::Surroundings::ofThisProcess().environment, getpid()), processClock());
@@ -97,7 +105,7 @@ int serve(const app::Config& config, const QStringList& args)
 
 int doctor(const app::LoadedConfig& loaded, bool json)
 {
-    const auto rows = app::examine(loaded, makersOf(loaded.config), processClock());
+    const auto rows = app::examine(loaded, makersOf(loaded.config, speechPoolFor(loaded.config)), processClock());
     std::printf("%s", json ? app::doctorJson(rows).constData() : qPrintable(app::doctorTable(rows)));
     return app::canAnswerCalls(rows) ? Fine : Failed;
 }

@@ -63,6 +63,7 @@ public:
     static bool owns(const net::HttpRequest& request) { return control::ConsoleGate::owns(request); }
     net::UpgradeVerdict judge(const net::HttpRequest& request) { return m_gate.judge(request, m_hub.host()); }
     const control::ControlHub& hub() const { return m_hub; }
+    const control::ConsoleGate& gate() const { return m_gate; }
     net::WebSocketHost* consoleHost() { return m_hub.host(); }
 
     /// From now on the call log can be read and test calls made: as a caller that reaches the engine at `port`, with

@@ -50,6 +50,7 @@ Engine::Engine(const Config& config, const Clock& clock, MakersSource makers)
     m_personas.set(config.personaBook());
     connect(&m_room, &ControlRoom::engineChanged, this, &Engine::statusChanged);
     connect(&m_drainTimer, &QTimer::timeout, this, &Engine::continueDrain);
+    connect(&m_stallTimer, &QTimer::timeout, this, &Engine::lookForStalls);
     watchSpokenCalls();
 }
 
@@ -96,12 +97,14 @@ Result<QString> Engine::listen()
 void Engine::begin()
 {
     m_metrics = std::make_unique<metrics::Metrics>(versionString(), commitString());
+    m_metrics->setConfig(configInfo(m_config));
     m_messages = std::make_unique<session::MessageStore>(m_config.messagesDir);
     startCallLog();
     startRecordings();
     loadDialogs();
     startProviders();
     startWorkers();
+    m_stallTimer.start(StallWatch::Every);
     // The voice is asked for on the test calls' thread: the registry's getters may be called anywhere.
     m_room.begin(m_listener.port(), [registry = m_registry.get(), language = m_config.language](const QString& text) {
         const auto voice = registry->textToSpeech();
@@ -189,11 +192,13 @@ void Engine::startRecordings()
     m_recordings = std::make_unique<session::RecordingStore>(m_config.keep.recordingsDir);
     connect(
         m_recordings.get(), &session::RecordingStore::kept, m_recordings.get(),
-        [log](const session::KeptRecording& kept) {
+        [this, log](const session::KeptRecording& kept) {
             QJsonObject data{{QStringLiteral("ref"), kept.ref}, {QStringLiteral("ms"), qint64(kept.length.count())},
                 {QStringLiteral("lost_ms"), qint64(kept.lost.count())}, {QStringLiteral("bytes"), kept.bytes}};
             if (!kept.problem.isEmpty())
                 data.insert(QStringLiteral("problem"), kept.problem);
+            m_metrics->recordingKept(kept.bytes, kept.length, kept.lost, kept.problem.isEmpty());
+            m_housekeeper->noteRecording(kept.bytes); // there is none before a call, and the store goes first
             log(kept.callId, QStringLiteral("RECORDING_KEPT"), data);
         },
         Qt::DirectConnection);
@@ -251,12 +256,16 @@ void Engine::reload(const LoadedConfig& loaded)
         for (const QString& error : loaded.errors)
             qCWarning(lcApp).noquote() << "the configuration is not taken:" << error;
         qCWarning(lcApp).noquote() << "nothing of it is in force; the configuration from before stays";
+        if (m_metrics)
+            m_metrics->configReloaded(false);
         return;
     }
     for (const QString& warning : loaded.warnings)
         qCWarning(lcApp).noquote() << warning;
     const auto book = loaded.config.personaBook();
     m_personas.set(book);
+    if (m_metrics)
+        m_metrics->configReloaded(true);
     if (m_registry) {
         warmUp(*m_registry, *book);
         m_lines.prepare(*m_registry, *m_providers, book, dialogs());
@@ -384,6 +393,7 @@ void Engine::watchSpokenCalls()
 {
     const session::SpokenCalls* const calls = &m_phone.spoken();
     connect(calls, &session::SpokenCalls::turnEnded, this, &Engine::onTurnEnded);
+    connect(calls, &session::SpokenCalls::turnEnded, this, [this] { m_metrics->spokenTurnEnded(); });
     connect(calls, &session::SpokenCalls::providerUsed, this, &Engine::onProviderUsed);
     connect(calls, &session::SpokenCalls::callEnded, this, &Engine::onCallEnded);
     connect(calls, &session::SpokenCalls::passedOn, &m_phone,
@@ -405,6 +415,7 @@ void Engine::onProviderUsed(const providers::FailoverNews& news)
     const QString service = serviceIdOf(news.stage, news.provider);
     if (news.what == providers::FailoverNews::What::Left) {
         m_metrics->providerLeft(stageOf(news.stage), news.provider, news.next);
+        m_metrics->providerFailed(stageOf(news.stage), news.provider, news.error.code);
         m_recentUse.left(service, m_clock.now());
     } else {
         m_metrics->providerAnswered(stageOf(news.stage), news.provider, news.took);
@@ -582,13 +593,64 @@ net::HttpResponse Engine::metricsPage()
     m_metrics->setHttpOpenConnections(m_listener.counters().open);
     m_metrics->setCallLog(totalsOf(m_callLog->status()));
     m_metrics->setConsoles(totalsOf(m_room.hub().counters()));
-    m_metrics->setRefusals(totalsOf(m_listener.counters(), m_phone.guard(), m_phone.gate().counters()));
+    m_metrics->setRefusals(totalsOf(
+        m_listener.counters(), m_phone.guard(), m_phone.gate().counters(), m_room.gate().counters()));
+    m_metrics->setEngine(engineTotals());
     m_metrics->setLineCache(m_lines.totals());
     for (size_t i = 0; i < m_workers.size(); ++i)
         setLateness(*m_counters[i], m_workers[i]->tick().lateness());
     net::HttpResponse response = net::HttpResponse::text(200, m_metrics->render());
     response.contentType = metrics::Metrics::contentType();
     return response;
+}
+
+metrics::EngineTotals Engine::engineTotals() const
+{
+    metrics::EngineTotals totals;
+    const Readiness now = readiness();
+    totals.ready = now.missing.isEmpty();
+    totals.draining = now.draining;
+    totals.media.workers = int(m_workers.size());
+    totals.media.alive = workersAlive();
+    for (const auto& worker : m_workers) {
+        totals.media.missedTicks += worker->tick().missedTicks();
+        totals.queues.mediaInbox.length += quint64(worker->inbox());
+    }
+    totals.queues.recordingPipe = {m_recordings->fullest(), session::RecordingPipe::Frames};
+    const calllog::Status log = m_callLog->status();
+    totals.queues.journal.length = log.appended - std::min(log.appended, log.durable);
+    if (log.database != calllog::Status::Database::Off)
+        totals.queues.database.length = log.durable - std::min(log.durable, log.stored);
+    totals.callLogQueueBytes = log.queuedBytes;
+    totals.callLogQueueLimit = m_config.callLog.queueLimitBytes;
+    totals.journalLimit = m_config.callLog.journalLimitBytes;
+    totals.queues.consoleStrangers = {quint64(m_room.hub().counters().strangers), quint64(m_config.console.strangers)};
+    if (m_speechLoad) {
+        const auto [busy, all] = m_speechLoad();
+        totals.queues.speech = {quint64(busy), quint64(all)};
+    }
+    totals.watchdogs.mediaWorker = m_stalls.counters().mediaWorkers;
+    totals.watchdogs.controlLoop = m_stalls.counters().ownLoop;
+    const net::Listener::Counters& port = m_listener.counters();
+    totals.port = {port.accepted, port.upgrades, port.acceptErrors};
+    totals.consoles = consoleTotals(m_room.hub().counters());
+    const session::Housekeeper::Stored stored = m_housekeeper->stored();
+    totals.sounds = {stored.recordings, stored.messages, m_config.keep.diskBytes, stored.deleted};
+    addTotals(totals, m_phone);
+    return totals;
+}
+
+void Engine::lookForStalls()
+{
+    const Instant now = m_clock.now();
+    std::vector<bool> stalled;
+    for (const auto& worker : m_workers)
+        stalled.push_back(!worker->isAlive(now, WorkerSilence));
+    const std::vector<int> fresh = m_stalls.look(now, stalled);
+    for (const int worker : fresh)
+        qCCritical(lcApp) << "media thread" << worker + 1 << "has not moved for" << WorkerSilence.count() / 1000 << "s";
+    if (const auto stall = m_stalls.ownStall())
+        qCCritical(lcApp) << "the control thread stood still for" << stall->count() << "ms";
 }
 
 // ---- consoles -------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 #include "engine/app/controlroom.h"
 #include "engine/app/phoneline.h"
 #include "engine/app/readylines.h"
+#include "engine/app/stallwatch.h"
 #include "engine/app/twiliorecordings.h"
 #include "engine/calllog/calllog.h"
 #include "engine/dialog/dialogbook.h"
@@ -27,6 +28,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 namespace kav::app {
@@ -50,6 +52,9 @@ public:
 
     /// Takes the port. The address as the LISTENING line prints it ("127.0.0.1:5000").
     Result<QString> listen();
+    /// How busy the pool of the embedded speech is, for the figures: threads at work, and how many there are. Before
+    /// begin().
+    void setSpeechLoad(std::function<std::pair<int, int>()> load) { m_speechLoad = std::move(load); }
     /// Everything else. Once, after listen().
     void begin();
     /// What may change while it runs is taken from a configuration that was read again: personas and their tools. Calls
@@ -96,6 +101,8 @@ private:
     net::HttpResponse readinessPage() const;
     net::HttpResponse version() const;
     net::HttpResponse metricsPage();
+    metrics::EngineTotals engineTotals() const;
+    void lookForStalls();
     QString stageState(providers::Stage stage) const;
     int workersAlive() const;
     bool allWorkersAlive() const;
@@ -159,6 +166,9 @@ private:
     ReadyLines m_lines; // before whoever takes lines from it
     std::unique_ptr<providers::CallProviders> m_providers;
     metrics::RecentUse m_recentUse;
+    StallWatch m_stalls;
+    QTimer m_stallTimer;
+    std::function<std::pair<int, int>()> m_speechLoad;
     bool m_warm = false;
     std::unique_ptr<session::MessageStore> m_messages;
     std::unique_ptr<session::RecordingStore> m_recordings;

@@ -378,7 +378,10 @@ webhooks::CallBook::Hooks PhoneLine::bookHooks()
         record(call);
         m_hooks.booked(call);
     };
-    hooks.over = [this](const QString& callId) { m_outbound.over(callId); };
+    hooks.over = [this](const QString& callId) {
+        if (m_outbound.over(callId))
+            countOutbound(m_book.find(callId)->reason);
+    };
     return hooks;
 }
 
@@ -433,6 +436,8 @@ void PhoneLine::record(const webhooks::BookedCall& call)
 void PhoneLine::onPlaced(const telephony::PlacedCall& call)
 {
     m_hooks.placed(call);
+    m_outboundOver.notPlaced += call.state == telephony::PlacedCall::State::Failed;
+    m_outboundOver.canceled += call.state == telephony::PlacedCall::State::Canceled;
     if (call.state != telephony::PlacedCall::State::Placed)
         return;
     webhooks::IncomingCall about;
@@ -445,6 +450,44 @@ void PhoneLine::onPlaced(const telephony::PlacedCall& call)
     about.placed = call.id;
     about.language = personaOf(about)->language;
     m_book.placed(about);
+}
+
+void PhoneLine::countOutbound(EndReason reason)
+{
+    switch (reason) {
+    case EndReason::Busy:
+        ++m_outboundOver.busy;
+        return;
+    case EndReason::NoAnswer:
+        ++m_outboundOver.noAnswer;
+        return;
+    case EndReason::Failed:
+        ++m_outboundOver.failed;
+        return;
+    case EndReason::Canceled:
+        ++m_outboundOver.canceled;
+        return;
+    case EndReason::Voicemail:
+        ++m_outboundOver.voicemail;
+        return;
+    case EndReason::Fax:
+        ++m_outboundOver.fax;
+        return;
+    case EndReason::None:
+    case EndReason::Completed:
+    case EndReason::CallerHungUp:
+    case EndReason::StreamLost:
+    case EndReason::NoInput:
+    case EndReason::FallbackExhausted:
+    case EndReason::LongestCall:
+    case EndReason::OperatorEnded:
+    case EndReason::Shutdown:
+    case EndReason::ProtocolError:
+    case EndReason::Refused:
+    case EndReason::Interrupted:
+        ++m_outboundOver.completed; // answered; how it went on is kav_calls_total's to say
+        return;
+    }
 }
 
 bool PhoneLine::endPlaced(const QString& id, const telephony::OutboundCalls::Done& done)

@@ -3,6 +3,7 @@
 
 #include "engine/app/config.h"
 #include "engine/dialog/personas.h"
+#include "engine/metrics/enginetotals.h"
 #include "engine/net/listener.h"
 #include "engine/providers/http/httppool.h"
 #include "engine/session/spokencalls.h"
@@ -87,6 +88,7 @@ public:
     /// Telephone legs can be ended, and taken elsewhere, by REST.
     bool hasRest() const { return m_rest != nullptr; }
     webhooks::Transfers& transfers() { return m_transfers; }
+    const webhooks::Transfers& transfers() const { return m_transfers; }
     const telephony::HangUps& hangUps() const { return m_hangUps; }
 
     /// Who speaks in it.
@@ -100,6 +102,12 @@ public:
     std::optional<int> workerOf(const QString& callId) const { return m_streams.workerOf(callId); }
     QList<QByteArray> webhookPaths() const { return m_router.paths(); }
     telephony::TwilioRest* rest() { return m_rest.get(); } ///< null: it cannot be used
+    const telephony::TwilioRest* rest() const { return m_rest.get(); }
+    const telephony::OutboundCalls& outbound() const { return m_outbound; }
+    /// What became of the calls it made; how many there are now is known to outbound().
+    const metrics::EngineTotals::Outbound& outboundOver() const { return m_outboundOver; }
+    /// Answers that wait until their news is on disk.
+    qsizetype heldAnswers() const { return qsizetype(m_unkept.size()); }
     /// The calls that are held without a stream; they are not among liveCalls().
     session::SpokenCalls& spoken() { return m_spoken; }
     const session::SpokenCalls& spoken() const { return m_spoken; }
@@ -107,6 +115,7 @@ public:
     const webhooks::MediaGate& gate() const { return m_gate; }
     /// Of the whole port, consoles and pages included.
     webhooks::RequestInspector& inspector() { return m_inspector; }
+    const webhooks::RequestInspector& inspector() const { return m_inspector; }
 
 private:
     /// An answer that waits for its news to be on disk.
@@ -140,6 +149,7 @@ private:
     void onAnsweredBy(const webhooks::AnsweredBy& answer);
     void endAnswered(const webhooks::IncomingCall& call, EndReason reason, const QString& words);
     void onPlaced(const telephony::PlacedCall& call);
+    void countOutbound(EndReason reason);
     void respondWhenKept(const net::Responder& responder, quint64 entry, const net::HttpResponse& response);
     void releaseOverdue();
 
@@ -157,6 +167,7 @@ private:
     webhooks::CallWebhooks m_calls;
     webhooks::OutboundWebhooks m_outboundCalls;
     telephony::OutboundCalls m_outbound;
+    metrics::EngineTotals::Outbound m_outboundOver;
     QTimer m_bookTimer;
     webhooks::Transfers m_transfers;
     session::SpokenCalls m_spoken;

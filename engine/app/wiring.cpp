@@ -103,19 +103,70 @@ metrics::Metrics::ConsoleTotals totalsOf(const control::ControlHub::Counters& co
     return totals;
 }
 
-metrics::Metrics::RefusalTotals totalsOf(
-    const net::Listener::Counters& port, const webhooks::RequestGuard& guard, const webhooks::MediaGate::Counters& streams)
+metrics::Metrics::RefusalTotals totalsOf(const net::Listener::Counters& port, const webhooks::RequestGuard& guard,
+    const webhooks::MediaGate::Counters& streams, const control::ConsoleGate::Counters& consoles)
 {
     const auto proof = [](const webhooks::RequestGuard::Refusals& refused) {
         return metrics::Metrics::RefusalTotals::Proof{refused.noSignature, refused.wrongSignature, refused.wrongBody,
             refused.unreadable, refused.stranger, refused.noAddress, refused.otherAccount};
     };
-    const quint64 known =
-        port.badHandshakes + streams.unsignedOrForeign + streams.badTokens + streams.taken + streams.full;
+    const quint64 known = port.badHandshakes + streams.unsignedOrForeign + streams.badTokens + streams.taken
+        + streams.full + consoles.banned + consoles.origin + consoles.stranger;
     return {proof(guard.refusedWebhooks()), proof(guard.refusedUpgrades()), streams.badTokens, streams.taken,
         streams.full,
         {port.badRequests, port.timeouts, port.overLimit, port.badHandshakes,
-            port.refusedUpgrades - std::min(port.refusedUpgrades, known)}};
+            port.refusedUpgrades - std::min(port.refusedUpgrades, known)},
+        {consoles.banned, consoles.origin, consoles.stranger}};
+}
+
+void addTotals(metrics::EngineTotals& totals, const PhoneLine& phone)
+{
+    const auto& outboundSettings = phone.outbound().settings();
+    totals.queues.webhookAnswers = {quint64(phone.heldAnswers()), 0};
+    totals.queues.requests = {quint64(phone.inspector().unanswered()), 0};
+    totals.queues.outbound = {quint64(phone.outbound().waiting()), quint64(outboundSettings.waiting)};
+    totals.inspected = {phone.inspector().counters().kept, phone.inspector().counters().notKept};
+    totals.spoken = {phone.spoken().live(), phone.spoken().limit()};
+    const auto outcomes = [](const webhooks::Transfers::Counters::Outcomes& over) {
+        return metrics::EngineTotals::Transfers{over.answered, over.unanswered, over.callerGone, over.operatorEnded};
+    };
+    const webhooks::Transfers::Counters transfers = phone.transfers().counters();
+    totals.blind = outcomes(transfers.blindOver);
+    totals.warm = outcomes(transfers.warmOver);
+    totals.transfersActive = transfers.open;
+    totals.transfersBack = transfers.back;
+    totals.transfersWithoutRest = transfers.withoutRest;
+    const telephony::HangUps::Counters& hangUps = phone.hangUps().counters();
+    totals.hangUps = {hangUps.ended, hangUps.failed, hangUps.closed, hangUps.overdue, hangUps.interrupted,
+        phone.hangUps().watched()};
+    totals.watchdogs.overdueCall = hangUps.overdue;
+    if (const telephony::TwilioRest* const rest = phone.rest()) {
+        totals.rest = {rest->counters().done, rest->counters().failed, rest->counters().retries};
+        totals.queues.rest = {quint64(rest->pending()), 0};
+    }
+    totals.outbound = phone.outboundOver();
+    totals.outbound.active = phone.outbound().live();
+}
+
+metrics::EngineTotals::Consoles consoleTotals(const control::ControlHub::Counters& counters)
+{
+    return {counters.commands, counters.commandErrors, counters.badMessages, counters.slowCut, counters.rateCut};
+}
+
+metrics::ConfigInfo configInfo(const Config& config)
+{
+    const auto list = [](const QStringList& providers) { return providers.join(QLatin1Char(',')); };
+    metrics::ConfigInfo info;
+    info.deployId = config.deployId;
+    info.stt = list(config.remote.stt);
+    info.llm = list(config.remote.llm);
+    info.tts = list(config.remote.tts);
+    info.database = config.callLog.databaseUrl == QLatin1String("off") ? QStringLiteral("off") : QStringLiteral("sqlite");
+    info.checksSignatures = !config.twilioAuthToken.isEmpty();
+    info.hasRest = config.rest.isUsable();
+    info.withoutStream = config.withoutStream;
+    info.callsOut = !config.outbound.allow.isEmpty();
+    return info;
 }
 
 void setLateness(metrics::WorkerCounters& counters, const media::LatenessHistogram& lateness)

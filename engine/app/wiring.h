@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "engine/app/config.h"
+#include "engine/app/phoneline.h"
 #include "engine/calllog/calllog.h"
+#include "engine/control/consolegate.h"
 #include "engine/control/controlhub.h"
 #include "engine/dialog/personas.h"
 #include "engine/media/tick.h"
@@ -26,8 +29,12 @@ metrics::Stage stageOf(providers::Stage stage);
 metrics::ProviderState stateOf(providers::ProviderState state);
 metrics::Metrics::CallLogTotals totalsOf(const calllog::Status& status);
 metrics::Metrics::ConsoleTotals totalsOf(const control::ControlHub::Counters& counters);
-metrics::Metrics::RefusalTotals totalsOf(
-    const net::Listener::Counters& port, const webhooks::RequestGuard& guard, const webhooks::MediaGate::Counters& streams);
+metrics::Metrics::RefusalTotals totalsOf(const net::Listener::Counters& port, const webhooks::RequestGuard& guard,
+    const webhooks::MediaGate::Counters& streams, const control::ConsoleGate::Counters& consoles);
+/// Fills in what the telephone side has counted.
+void addTotals(metrics::EngineTotals& totals, const PhoneLine& phone);
+metrics::EngineTotals::Consoles consoleTotals(const control::ControlHub::Counters& counters);
+metrics::ConfigInfo configInfo(const Config& config);
 
 /// The tick's lateness as the metrics' buckets. Replaces what was there.
 void setLateness(metrics::WorkerCounters& counters, const media::LatenessHistogram& lateness);

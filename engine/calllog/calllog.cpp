@@ -264,6 +264,7 @@ Status CallLog::status() const
     const std::scoped_lock lock(d->mutex);
     Status status = d->status;
     status.journalBytes = d->journal.bytes();
+    status.queuedBytes = d->queuedBytes;
     return status;
 }
 

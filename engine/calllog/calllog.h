@@ -58,6 +58,7 @@ struct Status final {
     quint64 stored = 0; ///< last entry number that is in the database
     quint64 refused = 0; ///< lost to a full journal or disk: never silently
     qint64 journalBytes = 0;
+    qint64 queuedBytes = 0; ///< in memory, on the way to the journal
     QString journalReason; ///< why the journal takes nothing now (entries wait in memory); empty: it does
     quint64 damaged = 0; ///< acknowledged entries that the disk has not kept: missing between readable ones
 };

@@ -51,16 +51,17 @@ net::UpgradeVerdict ConsoleGate::judge(const net::HttpRequest& request, net::Web
     if (!owns(request) || request.method != "GET" || host == nullptr)
         return net::HttpResponse::text(404, "not found\n");
     if (isBanned(request.peer))
-        return refuse(request, 429, "too many wrong tokens came from this address");
+        return refuse(request, 429, "too many wrong tokens came from this address", &Counters::banned);
     // All of them: were there two, which one the browser meant would be anyone's guess.
     for (const auto& [name, value] : request.headers) {
         if (name == "origin" && !m_settings.origins.contains(QString::fromLatin1(value), Qt::CaseInsensitive))
-            return refuse(request, 403, "a web page of an origin that is not allowed asked");
+            return refuse(request, 403, "a web page of an origin that is not allowed asked", &Counters::origin);
     }
     if (m_settings.haveTokens)
         return net::Upgrade{host, StrangerTag};
     if (!request.isFromLoopback() || webhooks::isForwarded(request))
-        return refuse(request, 403, "no console tokens are set and the request is not from this machine");
+        return refuse(
+            request, 403, "no console tokens are set and the request is not from this machine", &Counters::stranger);
     return net::Upgrade{host, TrustedTag};
 }
 
@@ -102,8 +103,10 @@ void ConsoleGate::forgetOne()
     m_failures.erase(least);
 }
 
-net::HttpResponse ConsoleGate::refuse(const net::HttpRequest& request, int status, const char* reason)
+net::HttpResponse ConsoleGate::refuse(
+    const net::HttpRequest& request, int status, const char* reason, quint64 Counters::*count)
 {
+    ++(m_counters.*count);
     if (m_refused)
         m_refused(request, QLatin1String(reason));
     if (m_logGate.tryPass(m_clock.now())) {

@@ -40,6 +40,10 @@ public:
     net::UpgradeVerdict judge(const net::HttpRequest& request, net::WebSocketHost* host);
     /// A wrong token came from there.
     void noteFailure(const QHostAddress& peer);
+    struct Counters final {
+        quint64 banned = 0, origin = 0, stranger = 0; ///< refused
+    };
+    const Counters& counters() const { return m_counters; }
     /// Addresses that are remembered: what the bans cost.
     qsizetype size() const { return m_failures.size(); }
 
@@ -54,13 +58,15 @@ private:
     };
     bool isBanned(const QHostAddress& peer) const;
     void forgetOne();
-    net::HttpResponse refuse(const net::HttpRequest& request, int status, const char* reason);
+    net::HttpResponse refuse(
+        const net::HttpRequest& request, int status, const char* reason, quint64 Counters::*count);
 
     const Settings m_settings;
     const Clock& m_clock;
     const std::function<void(const net::HttpRequest&, const QString&)> m_refused;
     QHash<QHostAddress, Failures> m_failures;
     webhooks::RateGate m_logGate;
+    Counters m_counters;
 };
 
 } // namespace kav::control

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/metrics/metrics.h"
 
+#include "engine/metrics/enginefamilies.h"
+
 #include <deque>
 #include <map>
 #include <mutex>
@@ -29,6 +31,12 @@ constexpr std::array PartNames{
     "end_of_utterance", "recognition", "first_token", "first_sentence", "first_audio", "playout"};
 static_assert(PartNames.size() == LatencyPartsInOrder.size());
 constexpr std::array OutcomeNames{"confirmed", "resumed"};
+/// Of Error::Code, in its order.
+constexpr std::array ErrorNames{
+    "invalid", "not_found", "denied", "unavailable", "timeout", "cancelled", "limit_exceeded", "io", "internal"};
+static_assert(ErrorNames.size() == static_cast<size_t>(Error::Code::Internal) + 1);
+constexpr std::array RecordingNames{"whole", "cut"};
+constexpr std::array ReloadNames{"taken", "refused"};
 constexpr std::array RouteNames{"healthz", "readyz", "version", "metrics", "incoming_call", "stream_status",
     "stream_ended", "call_status", "after_stream", "after_dial", "outbound_call", "amd", "recording_status", "waiting", "turn", "recorded", "transfer", "hold", "back", "after_hold", "hold_music", "human", "human_key", "human_status", "dial_status", "conference", "media",
     "console", "other"};
@@ -72,11 +80,6 @@ quint64 read(const WorkerCounters::Counter& counter)
     return counter.load(std::memory_order_relaxed);
 }
 
-MetricFamily family(const char* name, const char* help, MetricType type)
-{
-    return {name, help, type, {}};
-}
-
 void addCounter(MetricFamily& family, const char* label, const char* value, quint64 count)
 {
     ClientMetric metric;
@@ -96,6 +99,8 @@ struct Metrics::Private final {
 
     Private(const QString& version, const QString& commit);
     std::vector<MetricFamily> collectOwn() const;
+    void addWorkers(FamilyList& families) const;
+    void addRefusals(FamilyList& families) const;
 
     prometheus::Registry registry;
     std::array<prometheus::Counter*, EndReasonCount> calls{};
@@ -109,10 +114,17 @@ struct Metrics::Private final {
     std::array<prometheus::Histogram*, PartNames.size()> gap{};
     std::array<prometheus::Histogram*, StageNames.size()> stages{};
     std::array<std::array<prometheus::Gauge*, StateNames.size()>, StageNames.size()> providers{};
+    prometheus::Counter* spokenTurns = nullptr;
     prometheus::Family<prometheus::Counter>* failovers = nullptr;
+    prometheus::Family<prometheus::Counter>* providerErrors = nullptr;
     prometheus::Family<prometheus::Histogram>* answered = nullptr;
     prometheus::Family<prometheus::Counter>* http = nullptr;
     prometheus::Gauge* httpConnections = nullptr;
+    std::array<prometheus::Counter*, RecordingNames.size()> recordings{};
+    prometheus::Counter *recordedBytes = nullptr, *recordedSeconds = nullptr, *recordingLost = nullptr;
+    std::array<prometheus::Counter*, ReloadNames.size()> reloads{};
+    prometheus::Gauge *reloadOk = nullptr, *reloadAt = nullptr;
+    prometheus::Family<prometheus::Gauge>* config = nullptr;
 
     mutable std::mutex mutex; // guards what follows
     std::deque<WorkerCounters> workers; // a deque: what addWorker() gave stays where it is
@@ -120,6 +132,7 @@ struct Metrics::Private final {
     ConsoleTotals consoles;
     RefusalTotals refusals;
     LineCacheTotals lineCache;
+    EngineTotals engine;
 };
 
 Metrics::Private::Private(const QString& version, const QString& commit)
@@ -130,7 +143,7 @@ Metrics::Private::Private(const QString& version, const QString& commit)
     // None is no end; a series for it would only ever be zero.
     for (int i = 1; i < EndReasonCount; ++i)
         calls[size_t(i)] = &callFamily.Add({{"end_reason", endReasonName(static_cast<EndReason>(i)).toStdString()}});
-    live = &build(registry, BuildGauge, "kav_calls_live", "Calls in progress.").Add({});
+    live = &build(registry, BuildGauge, "kav_calls_active", "Calls that have their agent, with a stream or without.").Add({});
     capacity = &build(registry, BuildGauge, "kav_capacity", "Calls this engine takes at once.").Add({});
     auto& turnFamily =
         build(registry, BuildCounter, "kav_turns_total", "Turns that ended, by how the caller's side was given.");
@@ -163,6 +176,34 @@ Metrics::Private::Private(const QString& version, const QString& commit)
             providers[stage][state]->Set(state == 0 ? 1 : 0);
         }
     }
+    spokenTurns = &build(registry, BuildCounter, "kav_spoken_turns_total",
+        "Turns of calls without a stream; they are among kav_turns_total.")
+                       .Add({});
+    providerErrors = &build(registry, BuildCounter, "kav_provider_errors_total",
+        "Failures and stalls of providers in use, by stage, provider and kind of error.");
+    auto& recordingFamily = build(registry, BuildCounter, "kav_recordings_total",
+        "Recordings of calls that are closed: whole, or cut before the call's end because the disk failed.");
+    for (size_t i = 0; i < RecordingNames.size(); ++i)
+        recordings[i] = &recordingFamily.Add({{"outcome", RecordingNames[i]}});
+    recordedBytes = &build(registry, BuildCounter, "kav_recorded_bytes_total", "Size of those recordings.").Add({});
+    recordedSeconds = &build(registry, BuildCounter, "kav_recorded_seconds_total", "Length of those recordings.").Add({});
+    recordingLost = &build(registry, BuildCounter, "kav_recording_lost_seconds_total",
+        "Silence in recordings where the disk did not keep up.")
+                         .Add({});
+    auto& reloadFamily = build(registry, BuildCounter, "kav_config_reloads_total",
+        "Reloads of the configuration (SIGHUP), by whether it was taken.");
+    for (size_t i = 0; i < ReloadNames.size(); ++i)
+        reloads[i] = &reloadFamily.Add({{"result", ReloadNames[i]}});
+    reloadOk = &build(registry, BuildGauge, "kav_config_last_reload_successful",
+        "0 while the configuration on disk was refused and the one from before serves.")
+                    .Add({});
+    reloadOk->Set(1);
+    reloadAt = &build(registry, BuildGauge, "kav_config_last_reload_success_timestamp_seconds",
+        "When the configuration in force was read, Unix time.")
+                    .Add({});
+    reloadAt->SetToCurrentTime();
+    config = &build(
+        registry, BuildGauge, "kav_config_info", "Always 1; its labels say what the engine was started with.");
     failovers = &build(registry, BuildCounter, "kav_failovers_total",
         "Providers left in use because they failed or stalled, by who took over.");
     answered = &build(registry, BuildHistogram, "kav_provider_seconds",
@@ -175,35 +216,31 @@ Metrics::Private::Private(const QString& version, const QString& commit)
         .Set(1);
 }
 
-std::vector<MetricFamily> Metrics::Private::collectOwn() const
+void Metrics::Private::addWorkers(FamilyList& families) const
 {
-    const std::scoped_lock lock(mutex);
     const auto total = [this](auto&& pick) {
         quint64 sum = 0;
         for (const WorkerCounters& worker : workers)
             sum += read(pick(worker));
         return sum;
     };
-
-    std::vector<MetricFamily> families;
-    MetricFamily frames = family("kav_media_frames_total",
+    MetricFamily& frames = families.family("kav_media_frames_total",
         "Audio frames of 20 ms, received from callers and sent to them.", MetricType::Counter);
     addCounter(frames, "direction", "inbound", total([](const auto& w) -> auto& { return w.framesInbound; }));
     addCounter(frames, "direction", "outbound", total([](const auto& w) -> auto& { return w.framesOutbound; }));
-    families.push_back(std::move(frames));
 
-    MetricFamily marks = family("kav_marks_total", "Playback marks, by what became of them.", MetricType::Counter);
+    MetricFamily& marks =
+        families.family("kav_marks_total", "Playback marks, by what became of them.", MetricType::Counter);
     for (size_t i = 0; i < MarkNames.size(); ++i)
         addCounter(marks, "kind", MarkNames[i], total([i](const auto& w) -> auto& { return w.marks[i]; }));
-    families.push_back(std::move(marks));
 
-    MetricFamily errors = family("kav_stream_errors_total", "What went wrong on media streams.", MetricType::Counter);
+    MetricFamily& errors =
+        families.family("kav_stream_errors_total", "What went wrong on media streams.", MetricType::Counter);
     for (size_t i = 0; i < StreamErrorNames.size(); ++i)
         addCounter(
             errors, "kind", StreamErrorNames[i], total([i](const auto& w) -> auto& { return w.streamErrors[i]; }));
-    families.push_back(std::move(errors));
 
-    MetricFamily lateness = family("kav_pacing_lateness_seconds",
+    MetricFamily& lateness = families.family("kav_pacing_lateness_seconds",
         "How long after its due time an outbound frame left the engine.", MetricType::Histogram);
     ClientMetric metric;
     // The count is the buckets' own sum, not a counter beside them: read without a lock, those two could disagree.
@@ -219,21 +256,23 @@ std::vector<MetricFamily> Metrics::Private::collectOwn() const
     metric.histogram.sample_sum =
         static_cast<double>(total([](const auto& w) -> auto& { return w.latenessSumNs; })) / 1e9;
     lateness.metric.push_back(std::move(metric));
-    families.push_back(std::move(lateness));
 
-    MetricFamily entries = family("kav_calllog_entries_total",
-        "Entries of the call log: appended, durable in the journal, stored in the "
-        "database, refused for want of room, damaged on the disk.",
-        MetricType::Counter);
-    addCounter(entries, "state", "appended", callLog.appended);
-    addCounter(entries, "state", "durable", callLog.durable);
-    addCounter(entries, "state", "stored", callLog.stored);
-    addCounter(entries, "state", "refused", callLog.refused);
-    addCounter(entries, "state", "damaged", callLog.damaged);
-    families.push_back(std::move(entries));
+    constexpr auto Silent = static_cast<size_t>(StreamError::Silent);
+    families.counters("kav_watchdog_firings_total",
+        "Times a watchdog found what it watches past its limit: a media thread or the control thread that stood still, "
+        "a stream that fell silent, a call at its longest, a leg that outlived even that.",
+        "watch",
+        {{"media_worker", double(engine.watchdogs.mediaWorker)}, {"control_loop", double(engine.watchdogs.controlLoop)},
+            {"silent_stream", double(total([](const auto& w) -> auto& { return w.streamErrors[Silent]; }))},
+            {"longest_call", calls[static_cast<size_t>(EndReason::LongestCall)]->Value()},
+            {"overdue_call", double(engine.watchdogs.overdueCall)}});
+}
 
-    MetricFamily refused = family("kav_refusals_total",
-        "Webhooks, media streams and connections that were refused before they had any effect, by what they lacked.",
+void Metrics::Private::addRefusals(FamilyList& families) const
+{
+    MetricFamily& refused = families.family("kav_refusals_total",
+        "Webhooks, media streams, consoles and connections that were refused before they had any effect, by what they "
+        "lacked.",
         MetricType::Counter);
     const auto refusal = [&refused](const char* what, const char* reason, quint64 count) {
         ClientMetric one;
@@ -253,30 +292,37 @@ std::vector<MetricFamily> Metrics::Private::collectOwn() const
     refusal("stream", "bad_token", refusals.badTokens);
     refusal("stream", "taken", refusals.taken);
     refusal("stream", "full", refusals.full);
+    refusal("console", "banned", refusals.consoles.banned);
+    refusal("console", "origin", refusals.consoles.origin);
+    refusal("console", "stranger", refusals.consoles.stranger);
     refusal("port", "bad_request", refusals.port.badRequest);
     refusal("port", "timeout", refusals.port.timeout);
     refusal("port", "over_limit", refusals.port.overLimit);
     refusal("port", "bad_handshake", refusals.port.badHandshake);
     refusal("port", "other_upgrade", refusals.port.otherUpgrade);
-    families.push_back(std::move(refused));
+}
 
-    const auto gauge = [&families](const char* name, const char* help, double value) {
-        MetricFamily single = family(name, help, MetricType::Gauge);
-        ClientMetric one;
-        one.gauge.value = value;
-        single.metric.push_back(std::move(one));
-        families.push_back(std::move(single));
-    };
-    gauge("kav_calllog_journal_bytes", "Size of the call log's journal on disk.",
-        static_cast<double>(callLog.journalBytes));
-    gauge("kav_calllog_database_up", "1 while the call log's database takes entries.", callLog.databaseUp ? 1 : 0);
-    gauge("kav_consoles_connected", "Operators' consoles connected.", consoles.connected);
+std::vector<MetricFamily> Metrics::Private::collectOwn() const
+{
+    FamilyList families;
+    addProcess(families, ProcessFigures::read());
+    const std::scoped_lock lock(mutex);
+    addWorkers(families);
+    addRefusals(families);
+    families.counters("kav_calllog_entries_total",
+        "Entries of the call log: appended, durable in the journal, stored in the "
+        "database, refused for want of room, damaged on the disk.",
+        "state",
+        {{"appended", double(callLog.appended)}, {"durable", double(callLog.durable)},
+            {"stored", double(callLog.stored)}, {"refused", double(callLog.refused)},
+            {"damaged", double(callLog.damaged)}});
+    families.gauge(
+        "kav_calllog_journal_bytes", "Size of the call log's journal on disk.", double(callLog.journalBytes));
+    families.gauge(
+        "kav_calllog_database_up", "1 while the call log's database takes entries.", callLog.databaseUp ? 1 : 0);
+    families.gauge("kav_consoles_connected", "Operators' consoles connected.", consoles.connected);
     const auto counter = [&families](const char* name, const char* help, quint64 count) {
-        MetricFamily single = family(name, help, MetricType::Counter);
-        ClientMetric one;
-        one.counter.value = static_cast<double>(count);
-        single.metric.push_back(std::move(one));
-        families.push_back(std::move(single));
+        families.counter(name, help, double(count));
     };
     counter("kav_console_changes_total", "Changes of the engine's state that consoles may see.", consoles.changes);
     counter("kav_console_deltas_total", "Messages with changes sent to consoles.", consoles.deltas);
@@ -287,10 +333,11 @@ std::vector<MetricFamily> Metrics::Private::collectOwn() const
     counter("kav_line_cache_evictions_total", "Rendered lines pushed out of memory by others.", lineCache.evictions);
     counter("kav_line_cache_loaded_total", "Rendered lines read from disk.", lineCache.loaded);
     counter("kav_line_cache_damaged_total", "Rendered lines on disk that were damaged, and dropped.", lineCache.damaged);
-    gauge("kav_line_cache_lines", "Rendered lines in memory.", lineCache.lines);
-    gauge("kav_line_cache_bytes", "What they take.", static_cast<double>(lineCache.bytes));
-    gauge("kav_line_cache_disk_bytes", "What rendered lines take on disk.", static_cast<double>(lineCache.diskBytes));
-    return families;
+    families.gauge("kav_line_cache_lines", "Rendered lines in memory.", lineCache.lines);
+    families.gauge("kav_line_cache_bytes", "What they take.", double(lineCache.bytes));
+    families.gauge("kav_line_cache_disk_bytes", "What rendered lines take on disk.", double(lineCache.diskBytes));
+    addEngine(families, engine);
+    return families.take();
 }
 
 Metrics::Metrics(const QString& version, const QString& commit)
@@ -384,6 +431,47 @@ void Metrics::providerAnswered(Stage stage, const QString& provider, std::chrono
         .Observe(seconds(took));
 }
 
+void Metrics::providerFailed(Stage stage, const QString& provider, Error::Code kind)
+{
+    // Made on first use; the sets of all labels are closed.
+    d->providerErrors
+        ->Add({{"stage", labelOf(StageNames, stage)}, {"provider", providerLabel(provider)},
+            {"kind", labelOf(ErrorNames, kind)}})
+        .Increment();
+}
+
+void Metrics::spokenTurnEnded()
+{
+    d->spokenTurns->Increment();
+}
+
+void Metrics::recordingKept(qint64 bytes, std::chrono::milliseconds length, std::chrono::milliseconds lost, bool isWhole)
+{
+    d->recordings[isWhole ? 0 : 1]->Increment();
+    d->recordedBytes->Increment(static_cast<double>(bytes));
+    d->recordedSeconds->Increment(seconds(length));
+    d->recordingLost->Increment(seconds(lost));
+}
+
+void Metrics::configReloaded(bool isTaken)
+{
+    d->reloads[isTaken ? 0 : 1]->Increment();
+    d->reloadOk->Set(isTaken ? 1 : 0);
+    if (isTaken)
+        d->reloadAt->SetToCurrentTime();
+}
+
+void Metrics::setConfig(const ConfigInfo& info)
+{
+    const auto word = [](bool is) { return is ? "yes" : "no"; };
+    d->config
+        ->Add({{"deploy_id", info.deployId.toStdString()}, {"stt", info.stt.toStdString()},
+            {"llm", info.llm.toStdString()}, {"tts", info.tts.toStdString()}, {"database", info.database.toStdString()},
+            {"signatures", word(info.checksSignatures)}, {"rest", word(info.hasRest)},
+            {"without_stream", word(info.withoutStream)}, {"outbound", word(info.callsOut)}})
+        .Set(1);
+}
+
 void Metrics::httpRequest(Route route, int status)
 {
     const bool known = std::find(StatusCodes.begin(), StatusCodes.end(), status) != StatusCodes.end();
@@ -419,6 +507,12 @@ void Metrics::setLineCache(const LineCacheTotals& totals)
 {
     const std::scoped_lock lock(d->mutex);
     d->lineCache = totals;
+}
+
+void Metrics::setEngine(const EngineTotals& totals)
+{
+    const std::scoped_lock lock(d->mutex);
+    d->engine = totals;
 }
 
 QByteArray Metrics::render() const

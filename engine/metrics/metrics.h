@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "engine/metrics/enginetotals.h"
 #include "engine/metrics/workercounters.h"
+#include "shared/core/error.h"
 #include "shared/model/call.h"
 
 #include <QByteArray>
@@ -80,6 +82,15 @@ public:
     void providerLeft(Stage stage, const QString& provider, const QString& next);
     /// The first of what was asked for came after so long: a final, a text, a sound.
     void providerAnswered(Stage stage, const QString& provider, std::chrono::milliseconds took);
+    /// Why it was left.
+    void providerFailed(Stage stage, const QString& provider, Error::Code kind);
+    /// Beside turnEnded(): it was one of a call without a stream.
+    void spokenTurnEnded();
+    /// A recording is closed; `lost` of it is silence, for the disk did not keep up.
+    void recordingKept(qint64 bytes, std::chrono::milliseconds length, std::chrono::milliseconds lost, bool isWhole);
+    void configReloaded(bool isTaken);
+    /// Once.
+    void setConfig(const ConfigInfo& info);
     void httpRequest(Route route, int status);
     void setHttpOpenConnections(int connections);
 
@@ -111,9 +122,15 @@ public:
             quint64 timeout = 0; ///< a request that was never finished
             quint64 overLimit = 0; ///< an address with too many connections
             quint64 badHandshake = 0;
-            quint64 otherUpgrade = 0; ///< of what is not there, and consoles
+            quint64 otherUpgrade = 0; ///< of what is not there
         };
         Port port; ///< what nobody was asked about
+        struct Consoles final {
+            quint64 banned = 0; ///< too many wrong tokens came from there
+            quint64 origin = 0; ///< a web page's that is not allowed
+            quint64 stranger = 0; ///< not from this machine, and there are no tokens
+        };
+        Consoles consoles;
     };
     void setRefusals(const RefusalTotals& totals);
 
@@ -125,7 +142,11 @@ public:
     };
     void setLineCache(const LineCacheTotals& totals);
 
-    /// The whole in Prometheus' text format. Takes well under a millisecond.
+    /// What the engine's other parts have counted.
+    void setEngine(const EngineTotals& totals);
+
+    /// The whole in Prometheus' text format, with the process's own figures. Takes about a millisecond; whoever counts
+    /// does not wait for it.
     QByteArray render() const;
     static QByteArray contentType(); ///< of render()
 

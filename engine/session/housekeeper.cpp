@@ -142,15 +142,30 @@ void Housekeeper::look()
 void Housekeeper::lookNow()
 {
     const QDateTime now = m_clock.wallNow();
-    const QList<StoredSound> due = soundsToDelete(storedSounds(m_settings, now), m_settings, now);
+    const QList<StoredSound> all = storedSounds(m_settings, now);
+    const QList<StoredSound> due = soundsToDelete(all, m_settings, now);
+    qint64 recordings = 0, messages = 0;
+    for (const StoredSound& sound : all)
+        (sound.kind == StoredSound::Kind::Message ? messages : recordings) += sound.bytes;
     for (const StoredSound& sound : due) {
         if (sound.kind == StoredSound::Kind::AtTwilio) Q_EMIT
             dueAtTwilio(sound);
-        else if (QFile::remove(sound.path)) Q_EMIT
-            deleted(sound);
-        else
+        else if (QFile::remove(sound.path)) {
+            (sound.kind == StoredSound::Kind::Message ? messages : recordings) -= sound.bytes;
+            m_deleted.fetch_add(1, std::memory_order_relaxed);
+            Q_EMIT deleted(sound);
+        } else {
             qCWarning(lcSession).noquote() << sound.ref << "is due for deletion and cannot be deleted";
+        }
     }
+    m_recordingBytes.store(recordings, std::memory_order_relaxed);
+    m_messageBytes.store(messages, std::memory_order_relaxed);
+}
+
+Housekeeper::Stored Housekeeper::stored() const
+{
+    return {m_recordingBytes.load(std::memory_order_relaxed), m_messageBytes.load(std::memory_order_relaxed),
+        m_deleted.load(std::memory_order_relaxed)};
 }
 
 QString Housekeeper::writeNote(const QString& callId, const QString& sid) const

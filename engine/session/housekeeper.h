@@ -9,6 +9,7 @@
 #include <QString>
 #include <QThread>
 
+#include <atomic>
 #include <memory>
 
 namespace kav::session {
@@ -61,6 +62,15 @@ public:
     /// Any thread: Twilio has deleted it.
     void forget(const kav::session::StoredSound& sound);
 
+    /// What is on disk, as the last look has found it, and what was added since. Any thread.
+    struct Stored final {
+        qint64 recordings = 0, messages = 0; ///< bytes
+        quint64 deleted = 0; ///< sounds, in all
+    };
+    Stored stored() const;
+    /// Any thread: a recording of so many bytes was closed.
+    void noteRecording(qint64 bytes) { m_recordingBytes.fetch_add(bytes, std::memory_order_relaxed); }
+
 Q_SIGNALS:
     void deleted(const kav::session::StoredSound& sound);
     void dueAtTwilio(const kav::session::StoredSound& sound);
@@ -73,6 +83,8 @@ private:
     const Clock& m_clock;
     QThread m_thread;
     std::unique_ptr<QObject> m_anchor; // lives on the thread
+    std::atomic<qint64> m_recordingBytes{0}, m_messageBytes{0};
+    std::atomic<quint64> m_deleted{0};
 };
 
 } // namespace kav::session

@@ -86,9 +86,21 @@ void MediaWorker::beat()
     m_lastBeat.store(m_context.clock->now().time_since_epoch().count(), std::memory_order_relaxed);
 }
 
+void MediaWorker::post(std::function<void()> work)
+{
+    m_inbox.fetch_add(1, std::memory_order_relaxed);
+    QMetaObject::invokeMethod(
+        m_anchor.get(),
+        [this, work = std::move(work)] {
+            m_inbox.fetch_sub(1, std::memory_order_relaxed);
+            work();
+        },
+        Qt::QueuedConnection);
+}
+
 void MediaWorker::endAll(EndReason reason)
 {
-    QMetaObject::invokeMethod(m_anchor.get(), [this, reason] {
+    post([this, reason] {
         for (const auto& session : m_sessions)
             session->requestEnd(reason);
     });
@@ -96,7 +108,7 @@ void MediaWorker::endAll(EndReason reason)
 
 void MediaWorker::endWith(const QString& callId, EndReason reason, const QString& words)
 {
-    QMetaObject::invokeMethod(m_anchor.get(), [this, callId, reason, words] {
+    post([this, callId, reason, words] {
         for (size_t i = 0; i < m_sessions.size(); ++i) {
             if (m_sessions[i]->callId() == callId)
                 m_sessions[i]->endWith(reason, words);
@@ -106,13 +118,12 @@ void MediaWorker::endWith(const QString& callId, EndReason reason, const QString
 
 void MediaWorker::connectAhead(const providers::CallInfo& call)
 {
-    QMetaObject::invokeMethod(
-        m_anchor.get(), [this, call] { m_context.providers->connectAhead(call); }, Qt::QueuedConnection);
+    post([this, call] { m_context.providers->connectAhead(call); });
 }
 
 void MediaWorker::command(quint64 ticket, const QString& callId, OperatorCommand command)
 {
-    QMetaObject::invokeMethod(m_anchor.get(), [this, ticket, callId, command] {
+    post([this, ticket, callId, command] {
         CallSession* const session = sessionOf(callId);
         Q_EMIT commandDone(ticket, session ? session->command(command) : CommandOutcome::NoSuchCall);
     });
@@ -120,7 +131,7 @@ void MediaWorker::command(quint64 ticket, const QString& callId, OperatorCommand
 
 void MediaWorker::passOn(quint64 ticket, const QString& callId, const QString& targetName)
 {
-    QMetaObject::invokeMethod(m_anchor.get(), [this, ticket, callId, targetName] {
+    post([this, ticket, callId, targetName] {
         CallSession* const session = sessionOf(callId);
         Q_EMIT commandDone(ticket, session ? session->passOn(targetName) : CommandOutcome::NoSuchCall);
     });
@@ -128,13 +139,10 @@ void MediaWorker::passOn(quint64 ticket, const QString& callId, const QString& t
 
 void MediaWorker::release(const QString& callId)
 {
-    QMetaObject::invokeMethod(
-        m_anchor.get(),
-        [this, callId] {
-            if (CallSession* const session = sessionOf(callId))
-                session->release();
-        },
-        Qt::QueuedConnection);
+    post([this, callId] {
+        if (CallSession* const session = sessionOf(callId))
+            session->release();
+    });
 }
 
 /// One that has ended is still here for a turn of the loop; it answers that it is not.

@@ -10,6 +10,7 @@
 #include <QThread>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -35,6 +36,8 @@ public:
     net::WebSocketHost* host() const { return m_host.get(); }
     /// Streams accepted and not yet ended, those not yet started included. Any thread.
     int liveCalls() const { return m_live.load(std::memory_order_relaxed); }
+    /// What was asked of the thread and is not done yet. Any thread.
+    int inbox() const { return m_inbox.load(std::memory_order_relaxed); }
     /// The thread's loop has turned within the last `within`. Any thread: readiness asks it.
     bool isAlive(Instant now, Milliseconds within) const;
     /// Lateness of the tick, between start() and stop(); what it counts may be read from any thread.
@@ -67,6 +70,7 @@ Q_SIGNALS:
 private:
     void onConnected(net::WebSocket* socket);
     void beat();
+    void post(std::function<void()> work); ///< any thread
     CallSession* sessionOf(const QString& callId) const;
 
     const SessionContext m_context;
@@ -77,7 +81,7 @@ private:
     std::unique_ptr<media::WorkerTick> m_tick;
     std::unique_ptr<QTimer> m_beatTimer;
     std::vector<std::unique_ptr<CallSession>> m_sessions; // worker thread only
-    std::atomic<int> m_live{0};
+    std::atomic<int> m_live{0}, m_inbox{0};
     std::atomic<qint64> m_lastBeat{0}; // steady clock, ns
 };
 

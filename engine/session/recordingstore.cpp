@@ -137,8 +137,10 @@ void RecordingStore::finish(const QString& callId)
             return;
         close(callId, found->second);
         m_open.erase(found);
-        if (m_open.empty() && m_timer)
+        if (m_open.empty() && m_timer) {
             m_timer->stop();
+            m_fullest.store(0, std::memory_order_relaxed);
+        }
     });
 }
 
@@ -152,6 +154,11 @@ void RecordingStore::discard(const QString& callId)
 
 void RecordingStore::drainAll()
 {
+    quint32 fullest = 0;
+    for (const auto& [callId, open] : m_open)
+        fullest = std::max(fullest, open.pipe->m_written.load(std::memory_order_relaxed)
+                - open.pipe->m_read.load(std::memory_order_relaxed));
+    m_fullest.store(fullest, std::memory_order_relaxed);
     for (auto& [callId, open] : m_open)
         drain(callId, open);
 }

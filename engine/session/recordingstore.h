@@ -85,6 +85,9 @@ public:
     /// Nothing is kept of it, and kept() does not follow.
     void discard(const QString& callId);
 
+    /// Frames in the fullest pipe when they were last emptied. Any thread.
+    quint32 fullest() const { return m_fullest.load(std::memory_order_relaxed); }
+
     /// Waits until what the pipes hold is with the file system. Not for a thread that carries calls.
     void flush();
 
@@ -115,6 +118,7 @@ private:
     QThread m_thread;
     std::unique_ptr<QObject> m_anchor; // lives on the thread
     QTimer* m_timer = nullptr; // child of the anchor
+    std::atomic<quint32> m_fullest{0};
     // store's thread only
     std::map<QString, Open> m_open;
     std::function<void()> m_delay;

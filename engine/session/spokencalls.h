@@ -36,6 +36,7 @@ public:
     ~SpokenCalls() override; ///< stop()s
 
     bool hasRoom() const { return live() < m_settings.limit; }
+    int limit() const { return m_settings.limit; }
     int live() const { return int(m_calls.size()); }
     bool has(const QString& callId) const { return m_calls.contains(callId); }
     bool hasEnded(const QString& callId) const { return m_ended.contains(callId); }

@@ -44,6 +44,7 @@ void HangUps::callOver(const QString& callId)
 void HangUps::lastWordsSaid(const QString& callId)
 {
     if (m_rest == nullptr) {
+        ++m_counters.closed;
         m_hooks.releaseStream(callId);
         return;
     }

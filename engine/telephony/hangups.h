@@ -42,6 +42,7 @@ public:
     struct Counters final {
         quint64 ended = 0; ///< calls that had said their last words
         quint64 failed = 0; ///< the same, that REST could not end
+        quint64 closed = 0; ///< left to their stream's end: there is no REST
         quint64 overdue = 0; ///< that were older than any call may be
         quint64 interrupted = 0; ///< that a crash had cut, and which lived still
     };

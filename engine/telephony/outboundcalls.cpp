@@ -329,15 +329,16 @@ void OutboundCalls::heardOf(const QString& placing, const QString& callSid)
     });
 }
 
-void OutboundCalls::over(const QString& callSid)
+bool OutboundCalls::over(const QString& callSid)
 {
     const auto id = m_idBySid.constFind(callSid);
     if (id == m_idBySid.cend())
-        return;
+        return false;
     m_placings.remove(*id);
     m_idBySid.erase(id);
     if (!m_queue.empty())
         m_timer.start(LookEvery);
+    return true;
 }
 
 } // namespace kav::telephony

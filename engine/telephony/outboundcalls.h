@@ -89,7 +89,7 @@ public:
 
     /// A callback of Twilio's about a call that bears the placing's name.
     void heardOf(const QString& placing, const QString& callSid);
-    void over(const QString& callSid);
+    bool over(const QString& callSid); ///< false: it is none of these, or was over before
 
     int waiting() const { return int(m_queue.size()); }
     int live() const; ///< being placed, or placed and not over

@@ -303,7 +303,7 @@ struct TwilioRest::Private final {
     void send(quint64 id)
     {
         Asked& asked = all.at(id);
-        ++asked.tried;
+        counters.retries += asked.tried++ > 0;
         asked.answer.clear();
         const Milliseconds timeout = asked.request.timeout > Milliseconds(0)
             ? std::min(asked.request.timeout, settings.timeout)
@@ -373,6 +373,7 @@ struct TwilioRest::Private final {
 
     void finish(quint64 id, const Result<QJsonObject>& result)
     {
+        ++(result ? counters.done : counters.failed);
         // Out of the list first: `done` may ask for more, or delete the client.
         const auto node = all.extract(id);
         node.mapped().done(result);
@@ -490,6 +491,7 @@ struct TwilioRest::Private final {
     const Clock& clock;
     std::function<double()> random;
     std::map<quint64, Asked> all;
+    Counters counters;
     quint64 next = 1;
     QTimer waits;
 };
@@ -508,6 +510,11 @@ TwilioRest::~TwilioRest() = default;
 const RestSettings& TwilioRest::settings() const
 {
     return d->settings;
+}
+
+const TwilioRest::Counters& TwilioRest::counters() const
+{
+    return d->counters;
 }
 
 int TwilioRest::pending() const

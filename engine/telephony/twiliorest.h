@@ -135,6 +135,11 @@ public:
 
     /// Requests under way or waiting for their next try.
     int pending() const;
+    struct Counters final {
+        quint64 done = 0, failed = 0; ///< requests, with all their tries
+        quint64 retries = 0; ///< tries after the first
+    };
+    const Counters& counters() const;
 
 private:
     struct Private;

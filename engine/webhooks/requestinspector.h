@@ -69,6 +69,7 @@ public:
     /// All that are kept, newest first.
     QList<RequestRecord> recent() const;
     const Counters& counters() const { return m_counters; }
+    qsizetype unanswered() const { return m_pending.size(); }
 
 private:
     struct Pending final {

@@ -63,6 +63,7 @@ struct Transfers::Open final {
     TransferMachine machine;
     int number = 0; ///< 1.. of the call's transfers
     int redirects = 0;
+    bool beganWarm = false, wasAnswered = false;
     QString humanSid;
     CallSummary shown;
 };
@@ -116,7 +117,8 @@ void Transfers::begin(const session::PassedOn& call)
         m_numbers.clear();
     open.number = ++m_numbers[call.callId];
     m_open.insert(call.callId, made);
-    ++(open.machine.isWarm() ? m_counters.warm : m_counters.blind);
+    open.beganWarm = open.machine.isWarm();
+    ++(open.beganWarm ? m_counters.warm : m_counters.blind);
     note(open, QStringLiteral("TRANSFER_START"),
         {{QStringLiteral("way"), open.machine.isWarm() ? QStringLiteral("warm") : QStringLiteral("blind")},
             {QStringLiteral("by"), call.byOperator ? QStringLiteral("operator") : QStringLiteral("agent")}});
@@ -255,6 +257,7 @@ void Transfers::announce(Open& open, State before, std::size_t targetBefore, Eve
     const bool next = open.machine.target() != targetBefore;
     if (state == State::Talking && before != State::Talking) {
         ++m_counters.answered;
+        open.wasAnswered = true;
         note(open, QStringLiteral("TRANSFER_ANSWERED"));
     } else if (state == State::Asking) {
         note(open, QStringLiteral("TRANSFER_ASKED"));
@@ -266,6 +269,7 @@ void Transfers::announce(Open& open, State before, std::size_t targetBefore, Eve
                 {QStringLiteral("declined"), event == Event::HumanDeclined}});
     } else if (before == State::Ringing && event == Event::DialEndedAnswered) {
         ++m_counters.answered;
+        open.wasAnswered = true;
         note(open, QStringLiteral("TRANSFER_ANSWERED"));
     }
     if (state == State::Returning)
@@ -282,10 +286,25 @@ void Transfers::announce(Open& open, State before, std::size_t targetBefore, Eve
     m_hooks.show(open.shown);
 }
 
+void Transfers::countOutcome(const Open& open)
+{
+    Counters::Outcomes& outcomes = open.beganWarm ? m_counters.warmOver : m_counters.blindOver;
+    const EndReason reason = open.machine.reason();
+    if (open.wasAnswered)
+        ++outcomes.answered;
+    else if (!open.machine.isWithAgent() && reason == EndReason::OperatorEnded)
+        ++outcomes.operatorEnded;
+    else if (!open.machine.isWithAgent() && reason == EndReason::CallerHungUp)
+        ++outcomes.callerGone;
+    else
+        ++outcomes.unanswered;
+}
+
 /// The last of it.
 void Transfers::close(Open& open)
 {
     const OpenPointer kept = m_open.take(open.call.callId); // until we are through
+    countOutcome(open);
     if (open.machine.isWithAgent())
         return;
     const session::PassedOn& call = open.call;

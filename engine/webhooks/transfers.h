@@ -60,6 +60,11 @@ public:
         quint64 blind = 0, warm = 0; ///< begun
         quint64 answered = 0, unanswered = 0; ///< persons
         quint64 back = 0; ///< callers who came back to the agent
+        /// What became of those that are over, by the way they were begun.
+        struct Outcomes final {
+            quint64 answered = 0, unanswered = 0, callerGone = 0, operatorEnded = 0;
+        };
+        Outcomes blindOver, warmOver;
         quint64 withoutRest = 0; ///< that were to go by REST, and had to go another way
         int open = 0;
     };
@@ -112,6 +117,7 @@ private:
     void foundHuman(const QString& callId, int number, std::size_t target, const QString& humanSid);
     void verify(const QString& callId);
     void close(Open& open);
+    void countOutcome(const Open& open);
     std::vector<TwimlElement> document(Open& open, const PublicUrl& base);
     std::vector<TwimlElement> backToAgent(Open& open, const PublicUrl& base, bool takeMessage);
     void answer(const Reply& reply, const std::vector<TwimlElement>& verbs) const;

@@ -358,14 +358,14 @@ void tst_Engine::countersMoveAfterACall()
     QVERIFY(page.header("content-type").startsWith("text/plain; version=0.0.4"));
     QVERIFY(page.body.contains("# TYPE kav_calls_total counter"));
     QCOMPARE(kav.metric("kav_calls_total{end_reason=\"caller-hung-up\"}"), "0");
-    QCOMPARE(kav.metric("kav_calls_live"), "0");
+    QCOMPARE(kav.metric("kav_calls_active"), "0");
     Caller caller(kav);
     QVERIFY(caller.call());
-    QTRY_COMPARE(kav.metric("kav_calls_live"), "1");
+    QTRY_COMPARE(kav.metric("kav_calls_active"), "1");
     QTRY_VERIFY(caller.hasHeardOut());
     caller.hangUp();
     QTRY_COMPARE(kav.metric("kav_calls_total{end_reason=\"caller-hung-up\"}"), "1");
-    QCOMPARE(kav.metric("kav_calls_live"), "0");
+    QCOMPARE(kav.metric("kav_calls_active"), "0");
     QVERIFY(kav.metric("kav_media_frames_total{direction=\"inbound\"}").toInt() > 0);
     QCOMPARE(kav.metric("kav_media_frames_total{direction=\"outbound\"}").toInt(), caller.twilio.mediaMessages);
     QVERIFY(kav.metric("kav_pacing_lateness_seconds_count").toInt() > 0);

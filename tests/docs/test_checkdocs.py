@@ -147,8 +147,8 @@ class CheckDocs(unittest.TestCase):
         self.assert_found("`server.prot`\n", "there is no setting server.prot")
 
     def test_metrics(self):
-        self.write("engine/metrics/metrics.cpp", 'family("kav_calls_live", "Calls.");')
-        self.assertEqual(self.problems("`kav_calls_live_bucket{x=1}`\n", "docs/README.md"), [])
+        self.write("engine/metrics/metrics.cpp", 'family("kav_calls_active", "Calls.");')
+        self.assertEqual(self.problems("`kav_calls_active_bucket{x=1}`\n", "docs/README.md"), [])
         self.assertIn("there is no metric kav_calls", self.problems("`kav_calls`\n", "docs/README.md")[0])
 
     def test_presets_and_files(self):

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/metrics/metrics.h"
+#include "engine/metrics/processfigures.h"
 
+#include <QDateTime>
+#include <QFile>
 #include <QHash>
 #include <QRegularExpression>
 #include <QTest>
@@ -81,6 +84,11 @@ private Q_SLOTS:
     void labelsComeFromClosedSets();
     void aProviderIsInOneStateAtATime();
     void providersInUseAreCountedByTheNamesThatAreKnown();
+    void aProvidersErrorsAreCountedByTheirKind();
+    void recordingsReloadsAndTheConfigurationAreShown();
+    void whatThePartsHaveCountedIsShown();
+    void watchdogsAreCountedInOnePlace();
+    void theProcessIsTheOneThatRuns();
     void textInBuildInfoIsEscaped();
 };
 
@@ -93,7 +101,7 @@ void TestMetrics::everyFamilyHasHelpTypeAndTheRightForm()
     QCOMPARE(scrape.errors, QStringList());
     const QHash<QString, QString> expected{
         {QStringLiteral("kav_calls_total"), QStringLiteral("counter")},
-        {QStringLiteral("kav_calls_live"), QStringLiteral("gauge")},
+        {QStringLiteral("kav_calls_active"), QStringLiteral("gauge")},
         {QStringLiteral("kav_capacity"), QStringLiteral("gauge")},
         {QStringLiteral("kav_turns_total"), QStringLiteral("counter")},
         {QStringLiteral("kav_interruptions_total"), QStringLiteral("counter")},
@@ -127,6 +135,53 @@ void TestMetrics::everyFamilyHasHelpTypeAndTheRightForm()
         {QStringLiteral("kav_line_cache_bytes"), QStringLiteral("gauge")},
         {QStringLiteral("kav_line_cache_disk_bytes"), QStringLiteral("gauge")},
         {QStringLiteral("kav_build_info"), QStringLiteral("gauge")},
+        {QStringLiteral("kav_calllog_journal_limit_bytes"), QStringLiteral("gauge")},
+        {QStringLiteral("kav_calllog_queue_bytes"), QStringLiteral("gauge")},
+        {QStringLiteral("kav_calllog_queue_limit_bytes"), QStringLiteral("gauge")},
+        {QStringLiteral("kav_config_last_reload_success_timestamp_seconds"), QStringLiteral("gauge")},
+        {QStringLiteral("kav_config_last_reload_successful"), QStringLiteral("gauge")},
+        {QStringLiteral("kav_config_reloads_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_console_commands_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_console_cuts_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_draining"), QStringLiteral("gauge")},
+        {QStringLiteral("kav_hangups_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_hangups_watched"), QStringLiteral("gauge")},
+        {QStringLiteral("kav_http_accept_errors_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_http_connections_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_http_upgrades_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_inspector_requests_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_media_workers"), QStringLiteral("gauge")},
+        {QStringLiteral("kav_media_workers_alive"), QStringLiteral("gauge")},
+        {QStringLiteral("kav_outbound_calls_active"), QStringLiteral("gauge")},
+        {QStringLiteral("kav_outbound_calls_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_pacing_missed_ticks_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_queue_length"), QStringLiteral("gauge")},
+        {QStringLiteral("kav_queue_limit"), QStringLiteral("gauge")},
+        {QStringLiteral("kav_ready"), QStringLiteral("gauge")},
+        {QStringLiteral("kav_recorded_bytes_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_recorded_seconds_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_recording_lost_seconds_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_recordings_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_sound_deleted_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_sound_limit_bytes"), QStringLiteral("gauge")},
+        {QStringLiteral("kav_sound_stored_bytes"), QStringLiteral("gauge")},
+        {QStringLiteral("kav_spoken_calls_active"), QStringLiteral("gauge")},
+        {QStringLiteral("kav_spoken_calls_limit"), QStringLiteral("gauge")},
+        {QStringLiteral("kav_spoken_turns_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_transfers_active"), QStringLiteral("gauge")},
+        {QStringLiteral("kav_transfers_returned_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_transfers_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_transfers_without_rest_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_twilio_rest_requests_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_twilio_rest_retries_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_watchdog_firings_total"), QStringLiteral("counter")},
+        {QStringLiteral("process_cpu_seconds_total"), QStringLiteral("counter")},
+        {QStringLiteral("process_max_fds"), QStringLiteral("gauge")},
+        {QStringLiteral("process_open_fds"), QStringLiteral("gauge")},
+        {QStringLiteral("process_resident_memory_bytes"), QStringLiteral("gauge")},
+        {QStringLiteral("process_start_time_seconds"), QStringLiteral("gauge")},
+        {QStringLiteral("process_threads"), QStringLiteral("gauge")},
+        {QStringLiteral("process_virtual_memory_bytes"), QStringLiteral("gauge")},
     };
     QCOMPARE(scrape.types, expected);
     for (auto it = scrape.types.cbegin(); it != scrape.types.cend(); ++it)
@@ -156,6 +211,7 @@ void TestMetrics::whatIsCountedGrows()
     refused.webhooks.noSignature = 5;
     refused.streams.wrongSignature = 6;
     refused.badTokens = 7;
+    refused.consoles.origin = 8;
     metrics.setRefusals(refused);
     metrics.setLineCache({.hits = 5, .misses = 4, .evictions = 3, .loaded = 2, .damaged = 1, .bytes = 800, .lines = 6});
     const Scrape scrape(metrics.render());
@@ -163,10 +219,11 @@ void TestMetrics::whatIsCountedGrows()
     QCOMPARE(scrape("kav_refusals_total{request=\"webhook\",reason=\"wrong_signature\"}"), 0.0);
     QCOMPARE(scrape("kav_refusals_total{request=\"stream\",reason=\"wrong_signature\"}"), 6.0);
     QCOMPARE(scrape("kav_refusals_total{request=\"stream\",reason=\"bad_token\"}"), 7.0);
+    QCOMPARE(scrape("kav_refusals_total{request=\"console\",reason=\"origin\"}"), 8.0);
     QCOMPARE(scrape("kav_calls_total{end_reason=\"completed\"}"), 2.0);
     QCOMPARE(scrape("kav_calls_total{end_reason=\"caller-hung-up\"}"), 1.0);
     QVERIFY(!scrape.values.contains(QStringLiteral("kav_calls_total{end_reason=\"none\"}")));
-    QCOMPARE(scrape("kav_calls_live"), 7.0);
+    QCOMPARE(scrape("kav_calls_active"), 7.0);
     QCOMPARE(scrape("kav_capacity"), 400.0);
     QCOMPARE(scrape("kav_turns_total{input=\"keypad\"}"), 1.0);
     QCOMPARE(scrape("kav_answer_seconds_count"), 0.0); // a turn without an answer is no fast answer
@@ -320,6 +377,145 @@ void TestMetrics::providersInUseAreCountedByTheNamesThatAreKnown()
     QCOMPARE(scrape("kav_provider_seconds_count{measure=\"first_audio\",provider=\"google\",stage=\"tts\"}"), 1.0);
     QCOMPARE(scrape("kav_provider_seconds_count{measure=\"first_audio\",provider=\"other\",stage=\"tts\"}"), 100.0);
     QVERIFY(!metrics.render().contains("invented"));
+}
+
+void TestMetrics::aProvidersErrorsAreCountedByTheirKind()
+{
+    Metrics metrics(QStringLiteral("1"), QStringLiteral("a"));
+    metrics.providerFailed(Stage::Llm, QStringLiteral("openai"), Error::Code::Timeout);
+    metrics.providerFailed(Stage::Llm, QStringLiteral("openai"), Error::Code::Timeout);
+    metrics.providerFailed(Stage::Stt, QStringLiteral("invented"), Error::Code::Internal);
+    const Scrape scrape(metrics.render());
+    QCOMPARE(scrape.errors, QStringList());
+    QCOMPARE(scrape("kav_provider_errors_total{kind=\"timeout\",provider=\"openai\",stage=\"llm\"}"), 2.0);
+    QCOMPARE(scrape("kav_provider_errors_total{kind=\"internal\",provider=\"other\",stage=\"stt\"}"), 1.0);
+}
+
+void TestMetrics::recordingsReloadsAndTheConfigurationAreShown()
+{
+    Metrics metrics(QStringLiteral("1"), QStringLiteral("a"));
+    metrics.recordingKept(16'000, milliseconds(1000), milliseconds(40), true);
+    metrics.recordingKept(8'000, milliseconds(500), milliseconds(0), false);
+    metrics.spokenTurnEnded();
+    ConfigInfo info;
+    info.deployId = QStringLiteral("blue \"1\"");
+    info.stt = QStringLiteral("google,embedded");
+    info.hasRest = true;
+    metrics.setConfig(info);
+    Scrape scrape(metrics.render());
+    QCOMPARE(scrape.errors, QStringList());
+    QCOMPARE(scrape("kav_recordings_total{outcome=\"whole\"}"), 1.0);
+    QCOMPARE(scrape("kav_recordings_total{outcome=\"cut\"}"), 1.0);
+    QCOMPARE(scrape("kav_recorded_bytes_total"), 24'000.0);
+    QCOMPARE(scrape("kav_recorded_seconds_total"), 1.5);
+    QCOMPARE(scrape("kav_recording_lost_seconds_total"), 0.04);
+    QCOMPARE(scrape("kav_spoken_turns_total"), 1.0);
+    QCOMPARE(scrape("kav_turns_total{input=\"voice\"}"), 0.0); // counted by turnEnded()
+    QVERIFY(metrics.render().contains("deploy_id=\"blue \\\"1\\\"\""));
+    QVERIFY(metrics.render().contains("rest=\"yes\""));
+    QVERIFY(metrics.render().contains("stt=\"google,embedded\""));
+
+    QCOMPARE(scrape("kav_config_last_reload_successful"), 1.0);
+    const double started = scrape("kav_config_last_reload_success_timestamp_seconds");
+    QVERIFY(started > 1.7e9);
+    metrics.configReloaded(true);
+    metrics.configReloaded(false);
+    scrape = Scrape(metrics.render());
+    QCOMPARE(scrape("kav_config_reloads_total{result=\"taken\"}"), 1.0);
+    QCOMPARE(scrape("kav_config_reloads_total{result=\"refused\"}"), 1.0);
+    QCOMPARE(scrape("kav_config_last_reload_successful"), 0.0);
+    QVERIFY(scrape("kav_config_last_reload_success_timestamp_seconds") >= started);
+    metrics.configReloaded(true);
+    QCOMPARE(Scrape(metrics.render())("kav_config_last_reload_successful"), 1.0);
+}
+
+void TestMetrics::whatThePartsHaveCountedIsShown()
+{
+    Metrics metrics(QStringLiteral("1"), QStringLiteral("a"));
+    EngineTotals totals;
+    totals.ready = true;
+    totals.media = {4, 3, 17};
+    totals.queues.mediaInbox = {5, 0};
+    totals.queues.recordingPipe = {6, 256};
+    totals.callLogQueueBytes = 1000;
+    totals.journalLimit = 4096;
+    totals.consoles = {10, 4, 3, 2, 1};
+    totals.spoken = {7, 50};
+    totals.warm.answered = 8;
+    totals.blind.callerGone = 9;
+    totals.hangUps = {11, 12, 13, 14, 15, 16};
+    totals.rest = {21, 22, 23};
+    totals.outbound.busy = 24;
+    totals.outbound.notPlaced = 25;
+    totals.sounds = {100, 200, 300, 4};
+    metrics.setEngine(totals);
+    const Scrape scrape(metrics.render());
+    QCOMPARE(scrape.errors, QStringList());
+    QCOMPARE(scrape("kav_ready"), 1.0);
+    QCOMPARE(scrape("kav_draining"), 0.0);
+    QCOMPARE(scrape("kav_media_workers"), 4.0);
+    QCOMPARE(scrape("kav_media_workers_alive"), 3.0);
+    QCOMPARE(scrape("kav_pacing_missed_ticks_total"), 17.0);
+    QCOMPARE(scrape("kav_queue_length{queue=\"media_inbox\"}"), 5.0);
+    QVERIFY(!scrape.values.contains(QStringLiteral("kav_queue_limit{queue=\"media_inbox\"}"))); // it has none
+    QCOMPARE(scrape("kav_queue_length{queue=\"recording_pipe\"}"), 6.0);
+    QCOMPARE(scrape("kav_queue_limit{queue=\"recording_pipe\"}"), 256.0);
+    QCOMPARE(scrape("kav_calllog_queue_bytes"), 1000.0);
+    QCOMPARE(scrape("kav_calllog_journal_limit_bytes"), 4096.0);
+    QCOMPARE(scrape("kav_console_commands_total{outcome=\"done\"}"), 6.0);
+    QCOMPARE(scrape("kav_console_commands_total{outcome=\"error\"}"), 4.0);
+    QCOMPARE(scrape("kav_console_cuts_total{reason=\"slow\"}"), 2.0);
+    QCOMPARE(scrape("kav_spoken_calls_active"), 7.0);
+    QCOMPARE(scrape("kav_spoken_calls_limit"), 50.0);
+    QCOMPARE(scrape("kav_transfers_total{kind=\"warm\",outcome=\"answered\"}"), 8.0);
+    QCOMPARE(scrape("kav_transfers_total{kind=\"blind\",outcome=\"caller_gone\"}"), 9.0);
+    QCOMPARE(scrape("kav_hangups_total{how=\"rest\"}"), 11.0);
+    QCOMPARE(scrape("kav_hangups_total{how=\"rest_failed\"}"), 12.0);
+    QCOMPARE(scrape("kav_hangups_total{how=\"stream_closed\"}"), 13.0);
+    QCOMPARE(scrape("kav_hangups_total{how=\"interrupted\"}"), 15.0);
+    QCOMPARE(scrape("kav_hangups_watched"), 16.0);
+    QCOMPARE(scrape("kav_twilio_rest_requests_total{outcome=\"failed\"}"), 22.0);
+    QCOMPARE(scrape("kav_twilio_rest_retries_total"), 23.0);
+    QCOMPARE(scrape("kav_outbound_calls_total{outcome=\"busy\"}"), 24.0);
+    QCOMPARE(scrape("kav_outbound_calls_total{outcome=\"not_placed\"}"), 25.0);
+    QCOMPARE(scrape("kav_sound_stored_bytes{kind=\"message\"}"), 200.0);
+    QCOMPARE(scrape("kav_sound_deleted_total"), 4.0);
+}
+
+void TestMetrics::watchdogsAreCountedInOnePlace()
+{
+    Metrics metrics(QStringLiteral("1"), QStringLiteral("a"));
+    metrics.addWorker().countStreamError(StreamError::Silent);
+    metrics.addWorker().countStreamError(StreamError::Silent);
+    metrics.callEnded(EndReason::LongestCall);
+    EngineTotals totals;
+    totals.watchdogs = {3, 4, 5};
+    metrics.setEngine(totals);
+    const Scrape scrape(metrics.render());
+    QCOMPARE(scrape("kav_watchdog_firings_total{watch=\"media_worker\"}"), 3.0);
+    QCOMPARE(scrape("kav_watchdog_firings_total{watch=\"control_loop\"}"), 4.0);
+    QCOMPARE(scrape("kav_watchdog_firings_total{watch=\"overdue_call\"}"), 5.0);
+    QCOMPARE(scrape("kav_watchdog_firings_total{watch=\"silent_stream\"}"), 2.0);
+    QCOMPARE(scrape("kav_watchdog_firings_total{watch=\"longest_call\"}"), 1.0);
+}
+
+void TestMetrics::theProcessIsTheOneThatRuns()
+{
+    const ProcessFigures before = ProcessFigures::read();
+    QVERIFY(before.residentBytes > 1'000'000 && before.virtualBytes > before.residentBytes);
+    QVERIFY(before.threads >= 1);
+    QVERIFY(before.maxFiles == 0 || before.openFiles <= before.maxFiles);
+    const double now = double(QDateTime::currentMSecsSinceEpoch()) / 1000;
+    QVERIFY2(before.startedAt > now - 3600 && before.startedAt < now + 2, qPrintable(QString::number(before.startedAt)));
+    QFile one(QStringLiteral("/dev/null")), two(QStringLiteral("/dev/null"));
+    QVERIFY(one.open(QIODevice::ReadOnly) && two.open(QIODevice::ReadOnly));
+    QCOMPARE(ProcessFigures::read().openFiles, before.openFiles + 2);
+    while (ProcessFigures::read().cpuSeconds <= before.cpuSeconds) { } // else it would say so for ever
+    Metrics metrics(QStringLiteral("1"), QStringLiteral("a"));
+    const Scrape scrape(metrics.render());
+    QVERIFY(scrape("process_cpu_seconds_total") > before.cpuSeconds);
+    QCOMPARE(scrape("process_open_fds"), double(before.openFiles + 2));
+    QVERIFY(scrape("process_resident_memory_bytes") > 1e6);
 }
 
 void TestMetrics::textInBuildInfoIsEscaped()

@@ -555,7 +555,7 @@ BREAKS = [  # file, what stands there, what is put in its place, what must be sa
     ("overlays/example/ingress.yaml", "path: /webhook/", "path: /", "shows the world"),
     ("overlays/example/kustomization.yaml", "  - name: kav-engine", "  - name: engine", "no container has the image"),
     ("overlays/example/kustomization.yaml", "patches:", "patchesJson:", "unknown field patchesJson"),
-    ("overlays/fleet/horizontalpodautoscaler.yaml", "name: kav_calls_live", "name: kav_calls_active", "exports no kav_calls_active"),
+    ("overlays/fleet/horizontalpodautoscaler.yaml", "name: kav_calls_active", "name: kav_calls_live", "exports no kav_calls_live"),
     ("overlays/fleet/horizontalpodautoscaler.yaml", "    kind: Deployment", "    kind: StatefulSet", "which there is not"),
     ("overlays/example/deployment.yaml", "key: twilio-account-sid", "key: twilio-sid", "secret twilio-sid: README.md does not make it"),
     ("README.md", "--from-file=openai-api-key", "", "secret openai-api-key: README.md does not make it"),

@@ -334,7 +334,7 @@ void tst_Proxies::whoIsAllowedMayScrape()
     QVERIFY2(scraped.problem().isEmpty(), qPrintable(scraped.problem()));
     const Answer metrics = ask(scraped.port(), get("/metrics"));
     QCOMPARE(metrics.status, 200);
-    QVERIFY(metrics.body.contains("kav_calls_live"));
+    QVERIFY(metrics.body.contains("kav_calls_active"));
     QCOMPARE(ask(scraped.port(), get("/readyz")).status, 200);
     QCOMPARE(ask(scraped.port(), get("/version")).status, 404);
 }
