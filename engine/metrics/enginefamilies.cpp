@@ -95,8 +95,8 @@ void addEngine(FamilyList& families, const EngineTotals& totals)
     families.gauge("kav_spoken_calls_limit", "So many may be held without a stream at once.", totals.spoken.limit);
     addTransfers(families, totals);
     families.counters("kav_hangups_total",
-        "Telephone legs that the engine ended, by how: by REST, by closing the stream for want of it or after it "
-        "failed, because they were overdue, or because a crash had cut them.",
+        "Telephone legs that the engine ended, by how: by REST, in vain so that their stream's end had to do it, by "
+        "that alone for want of REST, overdue, or cut by a crash.",
         "how",
         {{"rest", double(totals.hangUps.rest)}, {"rest_failed", double(totals.hangUps.failed)},
             {"stream_closed", double(totals.hangUps.closed)}, {"overdue", double(totals.hangUps.overdue)},
@@ -105,7 +105,7 @@ void addEngine(FamilyList& families, const EngineTotals& totals)
         double(totals.hangUps.watched));
     families.counters("kav_twilio_rest_requests_total", "Requests to Twilio's REST service, by their outcome.", "outcome",
         {{"done", double(totals.rest.done)}, {"failed", double(totals.rest.failed)}});
-    families.counter("kav_twilio_rest_retries_total", "Tries after the first.", double(totals.rest.retries));
+    families.counter("kav_twilio_rest_retries_total", "Tries of requests to Twilio's REST service after the first.", double(totals.rest.retries));
     families.counters("kav_outbound_calls_total", "Calls that the engine made and that are over, by what became of them.",
         "outcome",
         {{"not_placed", double(totals.outbound.notPlaced)}, {"canceled", double(totals.outbound.canceled)},

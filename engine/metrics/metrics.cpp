@@ -185,10 +185,10 @@ Metrics::Private::Private(const QString& version, const QString& commit)
         "Recordings of calls that are closed: whole, or cut before the call's end because the disk failed.");
     for (size_t i = 0; i < RecordingNames.size(); ++i)
         recordings[i] = &recordingFamily.Add({{"outcome", RecordingNames[i]}});
-    recordedBytes = &build(registry, BuildCounter, "kav_recorded_bytes_total", "Size of those recordings.").Add({});
-    recordedSeconds = &build(registry, BuildCounter, "kav_recorded_seconds_total", "Length of those recordings.").Add({});
+    recordedBytes = &build(registry, BuildCounter, "kav_recorded_bytes_total", "Size of closed recordings of calls.").Add({});
+    recordedSeconds = &build(registry, BuildCounter, "kav_recorded_seconds_total", "Length of closed recordings of calls.").Add({});
     recordingLost = &build(registry, BuildCounter, "kav_recording_lost_seconds_total",
-        "Silence in recordings where the disk did not keep up.")
+        "Silence in closed recordings where the disk did not keep up.")
                          .Add({});
     auto& reloadFamily = build(registry, BuildCounter, "kav_config_reloads_total",
         "Reloads of the configuration (SIGHUP), by whether it was taken.");
@@ -334,7 +334,7 @@ std::vector<MetricFamily> Metrics::Private::collectOwn() const
     counter("kav_line_cache_loaded_total", "Rendered lines read from disk.", lineCache.loaded);
     counter("kav_line_cache_damaged_total", "Rendered lines on disk that were damaged, and dropped.", lineCache.damaged);
     families.gauge("kav_line_cache_lines", "Rendered lines in memory.", lineCache.lines);
-    families.gauge("kav_line_cache_bytes", "What they take.", double(lineCache.bytes));
+    families.gauge("kav_line_cache_bytes", "Memory that rendered lines take.", double(lineCache.bytes));
     families.gauge("kav_line_cache_disk_bytes", "What rendered lines take on disk.", double(lineCache.diskBytes));
     addEngine(families, engine);
     return families.take();

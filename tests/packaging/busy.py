@@ -81,7 +81,7 @@ def call(served, *more):
 
 @contextlib.contextmanager
 def busy(program):
-    """The engine, after a call in which a provider failed, a call without a stream, requests of every kind and reloads."""
+    """The engine, after a call in which a provider failed, requests that were refused, and a reload."""
     with broken_model() as model, Served(program, KAV_LLM="openai,embedded", OPENAI_BASE_URL=model) as served:
         call(served)
         upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",

@@ -5,7 +5,6 @@
     check_monitoring.py ENGINE DIRECTORY            prints what is wrong; 0: nothing
     check_monitoring.py ENGINE DIRECTORY --self-test  then breaks copies of them, each in one way: all must be found out
 """
-import http.server
 import json
 import pathlib
 import re
@@ -13,53 +12,20 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 
 import yaml
 
-from served import Served, environment
+from busy import busy
 
 HISTOGRAM = ("_bucket", "_sum", "_count")
 TARGET_LABELS = {"instance", "job"}  # Prometheus adds them
 
 
 # ---- what is exported ------------------------------------------------------------------------------------------------------
-class BrokenModel(http.server.BaseHTTPRequestHandler):
-    """A language model that looks well until it is asked something."""
-
-    def do_GET(self):
-        self.answer(200, b'{"object": "list", "data": []}')
-
-    def do_POST(self):
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.answer(500, b'{"error": {"message": "broken"}}')
-
-    def answer(self, code, body):
-        self.send_response(code)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-
 def exported(program):
     """Name -> label -> values, after a call in which a provider failed, so that what is counted by who did it is there."""
-    model = http.server.ThreadingHTTPServer(("127.0.0.1", 0), BrokenModel)
-    threading.Thread(target=model.serve_forever, daemon=True).start()
-    variables = {"KAV_LLM": "openai,embedded", "OPENAI_BASE_URL": f"http://127.0.0.1:{model.server_address[1]}/v1"}
-    try:
-        with Served(program, **variables) as served:
-            call = subprocess.run([program, "call", "--to", served.url + "/webhook/incoming_call", "--say", "hello"],
-                                  env=environment(), capture_output=True, text=True, timeout=120)
-            if call.returncode != 0:
-                sys.exit(f"the call failed: {call.stdout}{call.stderr}")
-            text = served.metrics()
-    finally:
-        model.shutdown()
-        model.server_close()
+    with busy(program) as served:
+        text = served.metrics()
     series = {}
     for name, labels in re.findall(r"^(\w+)(?:\{(.*)\})? \S+$", text, re.M):
         of = series.setdefault(name, {})
