@@ -119,6 +119,8 @@ void Engine::startCallLog()
 {
     m_callLog = std::make_unique<calllog::CallLog>(m_config.callLog, m_clock);
     connect(m_callLog.get(), &calllog::CallLog::callInterrupted, &m_phone, &PhoneLine::callInterrupted);
+    connect(m_callLog.get(), &calllog::CallLog::callInterrupted, this,
+        [this] { m_metrics->callEnded(EndReason::Interrupted); });
     connect(m_callLog.get(), &calllog::CallLog::durable, &m_phone, &PhoneLine::onDurable);
     connect(m_callLog.get(), &calllog::CallLog::statusChanged, &m_room, &ControlRoom::refresh);
     m_callLog->start();

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Holds alert rules and dashboard of packaging/monitoring against promtool and against what an engine really exports.
+"""Holds alert rules and dashboard of packaging/monitoring against promtool, the runbook, and what an engine really exports.
 
-    check_monitoring.py ENGINE DIRECTORY            prints what is wrong; 0: nothing
-    check_monitoring.py ENGINE DIRECTORY --self-test  then breaks copies of them, each in one way: all must be found out
+    check_monitoring.py ENGINE DIRECTORY RUNBOOK              prints what is wrong; 0: nothing
+    check_monitoring.py ENGINE DIRECTORY RUNBOOK --self-test  then breaks copies of them, each in one way: all must be found out
 """
 import json
 import pathlib
@@ -40,7 +40,7 @@ def exported(program):
 # ---- expressions -----------------------------------------------------------------------------------------------------------
 def check_expression(where, expression, series, wrong):
     """Every metric is exported, with these labels; a value that is asked for is one that can be."""
-    names = re.findall(r"\bkav_\w+", expression)
+    names = re.findall(r"\b(?:kav|process)_\w+", expression)
     if not names and "up{" not in expression:
         wrong.append(f"{where}: names no metric: {expression}")
     known_labels = set(TARGET_LABELS)
@@ -48,7 +48,9 @@ def check_expression(where, expression, series, wrong):
         if name not in series:
             wrong.append(f"{where}: the engine exports no {name}")
         known_labels |= series.get(name, {}).keys()
-    for name, matchers in re.findall(r"\b(kav_\w+)\{([^}]*)\}", expression):
+    for name in re.findall(r"\bprocess_\w+\b(?!\{(?:job|instance)=)", expression):
+        wrong.append(f"{where}: {name} is every program's: it needs a job")
+    for name, matchers in re.findall(r"\b((?:kav|process)_\w+)\{([^}]*)\}", expression):
         for label, operator, value in re.findall(r'(\w+)\s*(=~|!~|!=|=)\s*"([^"]*)"', matchers):
             of = series.get(name, {})
             if label in TARGET_LABELS or not of:
@@ -109,6 +111,15 @@ def check_rules(directory, series, wrong):
             wrong.append(f"{where}: no case in which it does not")
 
 
+def check_runbook(directory, page, wrong):
+    """Each alert has its row, and no row is left of one that is gone."""
+    alerts = set(re.findall(r"^ +- alert: (\w+)", (directory / "kav.rules.yml").read_text(), re.M))
+    rows = re.findall(r"^\| `(Kav\w+)` \|", page, re.M)
+    wrong += [f"the runbook does not know {each}" for each in sorted(alerts - set(rows))]
+    wrong += [f"the runbook has {each}, which is no alert" for each in sorted(set(rows) - alerts)]
+    wrong += [f"the runbook has {each} twice" for each in sorted(set(rows)) if rows.count(each) > 1]
+
+
 def check_dashboard(directory, series, wrong):
     file = directory / "kav-dashboard.json"
     try:
@@ -158,9 +169,10 @@ def check_dashboard(directory, series, wrong):
             wrong.append(f"{file.name}: {said}")
 
 
-def check_all(directory, series):
+def check_all(directory, page, series):
     wrong = []
     check_rules(directory, series, wrong)
+    check_runbook(directory, page, wrong)
     check_dashboard(directory, series, wrong)
     return wrong
 
@@ -173,6 +185,9 @@ BREAKS = [  # file, what stands there, what is put in its place, what must be sa
     (RULES, 'reason="full"', 'reson="full"', "has no label reson"),
     (RULES, "stream-lost|", "stream-los|", "has no end_reason=stream-los"),
     (RULES, "by (instance, stage, from)", "by (instance, stage, provider)", "groups by provider"),
+    (RULES, "alert: KavStalls", "alert: KavStops", "the runbook does not know KavStops"),
+    (RULES, "alert: KavStalls", "alert: KavStops", "the runbook has KavStalls, which is no alert"),
+    (RULES, 'changes(process_start_time_seconds{job="kav"}[30m])', "changes(process_start_time_seconds[30m])", "it needs a job"),
     (RULES, "by (instance, le)", "by (instance)", "promtool test rules"),
     (RULES, "> 0.8 * kav_capacity", "> 0.8 * * kav_capacity", "promtool check rules"),
     (RULES, "> 0.8 *", "> 0.9 *", "promtool test rules"),
@@ -191,7 +206,7 @@ BREAKS = [  # file, what stands there, what is put in its place, what must be sa
 ]
 
 
-def self_test(directory, series):
+def self_test(directory, page, series):
     failed = 0
     for file, old, new, saying in BREAKS:
         with tempfile.TemporaryDirectory() as scratch:
@@ -203,7 +218,7 @@ def self_test(directory, series):
                 failed += 1
                 continue
             (copy / file).write_text(text.replace(old, new, 1))
-            wrong = check_all(copy, series)
+            wrong = check_all(copy, page, series)
             if not any(saying in each for each in wrong):
                 print(f"FAILED: {file} with {new!r} was let pass; said: {wrong}")
                 failed += 1
@@ -214,9 +229,10 @@ def self_test(directory, series):
 def main():
     program, directory = sys.argv[1], pathlib.Path(sys.argv[2])
     series = exported(program)
-    wrong = check_all(directory, series)
+    page = pathlib.Path(sys.argv[3]).read_text(encoding="utf-8")
+    wrong = check_all(directory, page, series)
     print("\n".join(wrong) or "nothing is wrong")
-    failed = self_test(directory, series) if sys.argv[3:] == ["--self-test"] else 0
+    failed = self_test(directory, page, series) if sys.argv[4:] == ["--self-test"] else 0
     sys.exit(1 if wrong or failed else 0)
 
 
