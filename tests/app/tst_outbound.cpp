@@ -140,6 +140,8 @@ void tst_Outbound::aPersonAnswersAndTalks()
     QTRY_COMPARE(world.row().id, world.call(placed).id);
     QTRY_VERIFY(world.row().endedAt.isValid());
     QCOMPARE(world.row().direction, u"outbound-api"_s);
+    QTRY_COMPARE(world.kav->metric("kav_outbound_calls_total{outcome=\"completed\"}"), "1");
+    QCOMPARE(world.kav->metric("kav_outbound_calls_active"), "0");
     for (const QString& line : LogCatcher::lines())
         QVERIFY2(!line.contains(Callee), qPrintable(line));
 }
@@ -148,15 +150,17 @@ void tst_Outbound::whoIsNotReachedHasARecord_data()
 {
     QTest::addColumn<int>("answer");
     QTest::addColumn<EndReason>("reason");
-    QTest::newRow("busy") << int(Answer::Busy) << EndReason::Busy;
-    QTest::newRow("nobody answers") << int(Answer::NoAnswer) << EndReason::NoAnswer;
-    QTest::newRow("not put through") << int(Answer::Fails) << EndReason::Failed;
+    QTest::addColumn<QByteArray>("outcome");
+    QTest::newRow("busy") << int(Answer::Busy) << EndReason::Busy << QByteArray("busy");
+    QTest::newRow("nobody answers") << int(Answer::NoAnswer) << EndReason::NoAnswer << QByteArray("no_answer");
+    QTest::newRow("not put through") << int(Answer::Fails) << EndReason::Failed << QByteArray("failed");
 }
 
 void tst_Outbound::whoIsNotReachedHasARecord()
 {
     QFETCH(int, answer);
     QFETCH(EndReason, reason);
+    QFETCH(QByteArray, outcome);
     World world;
     world.kav.reset();
     world.twilio.people[Callee].answer = Answer(answer);
@@ -182,6 +186,7 @@ void tst_Outbound::whoIsNotReachedHasARecord()
     QTRY_VERIFY_WITH_TIMEOUT(callbacks() >= all, 10000);
     QTRY_VERIFY(world.isOver(placed));
     QCOMPARE(world.row().reason, reason); // one record, and it stays
+    QCOMPARE(world.kav->metric("kav_outbound_calls_total{outcome=\"" + outcome + "\"}"), "1"); // and is counted once
 }
 
 void tst_Outbound::aVoicemailGetsTheMessageAfterItsBeep()
@@ -194,6 +199,7 @@ void tst_Outbound::aVoicemailGetsTheMessageAfterItsBeep()
     QCOMPARE(world.call(placed).reason, EndReason::Voicemail);
     QTRY_COMPARE(world.row().reason, EndReason::Voicemail);
     QTRY_VERIFY(world.twilio.callTo(Callee)->isFinal()); // hung up
+    QTRY_COMPARE(world.kav->metric("kav_outbound_calls_total{outcome=\"voicemail\"}"), "1");
     const auto detail = calllog::Queries::open(world.kav->config.callLog).value()->call(world.call(placed).id);
     QVERIFY(detail.ok());
     QStringList tokens;

@@ -172,6 +172,10 @@ private Q_SLOTS:
             }
         }
         QTRY_VERIFY(tokens(kav, callId).contains(u"RECORDING_KEPT"_s));
+        QCOMPARE(kav.metric("kav_recordings_total{outcome=\"whole\"}"), "1");
+        const QByteArray size = QByteArray::number(QFileInfo(path).size());
+        QCOMPARE(kav.metric("kav_recorded_bytes_total"), size);
+        QCOMPARE(kav.metric("kav_sound_stored_bytes{kind=\"recording\"}"), size);
     }
 
     void twilioRecordsWhenItIsAsked()

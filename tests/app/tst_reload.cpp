@@ -99,6 +99,7 @@ private Q_SLOTS:
         QVERIFY(first.twilio.isOpen());
         Caller second(kav);
         QVERIFY(second.call());
+        QCOMPARE(kav.metric("kav_config_reloads_total{result=\"taken\"}"), "1");
         QTRY_COMPARE(m_seen->all(), (QStringList{u"day en-US"_s, u"night fr-FR"_s}));
     }
 
@@ -119,6 +120,8 @@ private Q_SLOTS:
         }
         Caller caller(kav);
         QVERIFY(caller.call());
+        QCOMPARE(kav.metric("kav_config_reloads_total{result=\"refused\"}"), "1");
+        QCOMPARE(kav.metric("kav_config_last_reload_successful"), "0");
         QTRY_COMPARE(m_seen->all(), QStringList{u"day en-US"_s});
     }
 

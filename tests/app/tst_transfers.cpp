@@ -96,6 +96,8 @@ private Q_SLOTS:
         QCOMPARE(m_kav->ends.first().reason, EndReason::Completed);
         QTRY_VERIFY(tokens().contains(u"HANGUP"_s));
         QCOMPARE(recordOf().reason, EndReason::Completed);
+        QCOMPARE(m_kav->metric("kav_hangups_total{how=\"rest\"}"), "1");
+        QCOMPARE(m_kav->metric("kav_twilio_rest_requests_total{outcome=\"done\"}"), "1");
     }
     void whereRestIsDownTheStreamIsClosedAndAfterStreamHangsUp()
     {
@@ -106,6 +108,9 @@ private Q_SLOTS:
         callIn("wait-end within 20s");
         QTRY_VERIFY_WITH_TIMEOUT(call().isFinal(), 15000);
         QVERIFY(asked("after_stream"));
+        // The stream does not wait for the last of its tries.
+        QTRY_COMPARE_WITH_TIMEOUT(m_kav->metric("kav_hangups_total{how=\"rest_failed\"}"), "1", 60000);
+        QVERIFY(m_kav->metric("kav_twilio_rest_retries_total").toInt() >= 7);
     }
     void aCallThatItsWorkerHangsOnIsEndedAllTheSame()
     {
@@ -132,6 +137,8 @@ private Q_SLOTS:
         const QStringList all = tokens();
         QVERIFY2(all.indexOf(u"TRANSFER_START"_s) < all.indexOf(u"TRANSFER_ANSWERED"_s), qPrintable(all.join(u' ')));
         QCOMPARE(recordOf().reason, EndReason::Completed);
+        QCOMPARE(m_kav->metric("kav_transfers_total{kind=\"blind\",outcome=\"answered\"}"), "1");
+        QCOMPARE(m_kav->metric("kav_transfers_active"), "0");
         noNumberIsLogged();
     }
     void whereNobodyAnswersTheCallerIsWithTheAgentAgain()
@@ -156,6 +163,8 @@ private Q_SLOTS:
         QCOMPARE(detail.turns[1].record.number, 2);
         QVERIFY(detail.turns[1].record.agentText.startsWith(u"Nobody is available"_s));
         QCOMPARE(rows(), 1);
+        QCOMPARE(m_kav->metric("kav_transfers_total{kind=\"blind\",outcome=\"unanswered\"}"), "1");
+        QCOMPARE(m_kav->metric("kav_transfers_returned_total"), "1");
         noNumberIsLogged();
     }
     void withoutRestTheStreamsEndDoesIt()
@@ -181,6 +190,7 @@ private Q_SLOTS:
         QVERIFY(asked("after_stream"));
         QTRY_VERIFY_WITH_TIMEOUT(call().isFinal(), 15000);
         QTRY_COMPARE(recordOf().reason, EndReason::CallerHungUp);
+        QCOMPARE(m_kav->metric("kav_transfers_without_rest_total"), "1");
     }
     void theNextOneIsTried()
     {
@@ -270,6 +280,7 @@ private Q_SLOTS:
         QCOMPARE(m_twilio->callTo(Sales)->from, Own); // an account's own number, not the caller's
         QTRY_VERIFY_WITH_TIMEOUT(call().isFinal(), 15000);
         QTRY_COMPARE(recordOf().reason, EndReason::Completed);
+        QCOMPARE(m_kav->metric("kav_transfers_total{kind=\"warm\",outcome=\"answered\"}"), "1");
         const QStringList all = tokens();
         for (const QString& token : {u"TRANSFER_START"_s, u"TRANSFER_ASKED"_s, u"TRANSFER_ANSWERED"_s})
             QVERIFY2(all.contains(token), qPrintable(all.join(u' ')));
@@ -315,6 +326,7 @@ private Q_SLOTS:
         QTRY_VERIFY_WITH_TIMEOUT(m_twilio->callTo(Sales)->isFinal(), 10000);
         QCOMPARE(m_twilio->callTo(Sales)->status, u"canceled"_s);
         QTRY_COMPARE(recordOf().reason, EndReason::CallerHungUp);
+        QCOMPARE(m_kav->metric("kav_transfers_total{kind=\"warm\",outcome=\"caller_gone\"}"), "1");
     }
     void aCreateWhoseAnswerIsLostIsLookedForAndNeverRepeated()
     {

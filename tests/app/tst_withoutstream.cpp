@@ -136,6 +136,8 @@ void TestWithoutStream::aHebrewCallerIsServedWithNoSpeechProvider()
         return detail && detail->row.reason == EndReason::Completed && detail->turns.size() == 6;
     };
     QTRY_VERIFY(logged());
+    QCOMPARE(kav.metric("kav_spoken_turns_total"), "6");
+    QCOMPARE(kav.metric("kav_spoken_calls_active"), "0");
 }
 
 void TestWithoutStream::aStreamThatTwilioCannotOpenIsNoEnd()
