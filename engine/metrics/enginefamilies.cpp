@@ -43,17 +43,18 @@ void addTransfers(FamilyList& families, const EngineTotals& totals)
     prometheus::MetricFamily& ended = families.family("kav_transfers_total",
         "Calls passed on to people, by the way that was begun and what became of it.", prometheus::MetricType::Counter);
     for (const auto& [kind, of] : {std::pair("blind", &totals.blind), {"warm", &totals.warm}}) {
-        for (const auto& [outcome, count] :
-            {std::pair("answered", of->answered), {"unanswered", of->unanswered}, {"caller_gone", of->callerGone},
-                {"operator_ended", of->operatorEnded}}) {
+        for (const auto& [outcome, count] : {std::pair("answered", of->answered), {"unanswered", of->unanswered},
+                 {"caller_gone", of->callerGone}, {"operator_ended", of->operatorEnded}}) {
             prometheus::ClientMetric metric;
             metric.label = {{"kind", kind}, {"outcome", outcome}};
             metric.counter.value = double(count);
             ended.metric.push_back(std::move(metric));
         }
     }
-    families.gauge("kav_transfers_active", "Calls that are passed on now, or are with a person.", totals.transfersActive);
-    families.counter("kav_transfers_returned_total", "Callers who came back to the agent.", double(totals.transfersBack));
+    families.gauge(
+        "kav_transfers_active", "Calls that are passed on now, or are with a person.", totals.transfersActive);
+    families.counter(
+        "kav_transfers_returned_total", "Callers who came back to the agent.", double(totals.transfersBack));
     families.counter("kav_transfers_without_rest_total",
         "Transfers that were to go by Twilio's REST service, and had to go another way.",
         double(totals.transfersWithoutRest));
@@ -103,11 +104,12 @@ void addEngine(FamilyList& families, const EngineTotals& totals)
             {"interrupted", double(totals.hangUps.interrupted)}});
     families.gauge("kav_hangups_watched", "Legs that will be ended should they outlive the longest call.",
         double(totals.hangUps.watched));
-    families.counters("kav_twilio_rest_requests_total", "Requests to Twilio's REST service, by their outcome.", "outcome",
-        {{"done", double(totals.rest.done)}, {"failed", double(totals.rest.failed)}});
-    families.counter("kav_twilio_rest_retries_total", "Tries of requests to Twilio's REST service after the first.", double(totals.rest.retries));
-    families.counters("kav_outbound_calls_total", "Calls that the engine made and that are over, by what became of them.",
-        "outcome",
+    families.counters("kav_twilio_rest_requests_total", "Requests to Twilio's REST service, by their outcome.",
+        "outcome", {{"done", double(totals.rest.done)}, {"failed", double(totals.rest.failed)}});
+    families.counter("kav_twilio_rest_retries_total", "Tries of requests to Twilio's REST service after the first.",
+        double(totals.rest.retries));
+    families.counters("kav_outbound_calls_total",
+        "Calls that the engine made and that are over, by what became of them.", "outcome",
         {{"not_placed", double(totals.outbound.notPlaced)}, {"canceled", double(totals.outbound.canceled)},
             {"completed", double(totals.outbound.completed)}, {"busy", double(totals.outbound.busy)},
             {"no_answer", double(totals.outbound.noAnswer)}, {"failed", double(totals.outbound.failed)},

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <prometheus/metric_family.h>
-
 #include <initializer_list>
+#include <prometheus/metric_family.h>
 #include <utility>
 #include <vector>
 

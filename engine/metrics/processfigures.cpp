@@ -18,7 +18,8 @@ QByteArray contentOf(const char* path)
     return file.open(QIODevice::ReadOnly | QIODevice::Unbuffered) ? file.readAll() : QByteArray();
 }
 
-/// When the machine was started, Unix time. It is reckoned anew by the kernel whenever the clock is set: once is enough.
+/// When the machine was started, Unix time. It is reckoned anew by the kernel whenever the clock is set: once is
+/// enough.
 double bootTime()
 {
     static const double time = [] {
