@@ -424,7 +424,7 @@ void PhoneLine::record(const webhooks::BookedCall& call)
         started.insert(QStringLiteral("persona"), about.persona);
     if (about.test)
         started.insert(QStringLiteral("test"), true);
-    m_hooks.log({calllog::Entry::Kind::CallStarted, about.callSid, call.startedAt, started});
+    m_hooks.log({calllog::Entry::Kind::CallStarted, about.callSid, call.startedAt, started, about.from, about.to});
     m_hooks.log({calllog::Entry::Kind::CallEnded, about.callSid, call.endedAt,
         {{QStringLiteral("reason"), endReasonName(call.reason)},
             {QStringLiteral("durationMs"), qint64(call.duration.count())}, {QStringLiteral("turns"), 0},

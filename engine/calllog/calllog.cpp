@@ -4,6 +4,8 @@
 #include "engine/calllog/database.h"
 #include "engine/calllog/disk.h"
 #include "engine/calllog/journal.h"
+#include "engine/calllog/logpurge.h"
+#include "engine/calllog/purge.h"
 #include "engine/calllog/schema.h"
 #include "shared/core/logging.h"
 #include "shared/core/masking.h"
@@ -28,6 +30,17 @@ constexpr Milliseconds DiskRetry{250};
 /// How long stop() gives a failing disk, and then a slow database.
 constexpr Milliseconds DiskFarewell{2000};
 constexpr Milliseconds DatabaseFarewell{3000};
+/// How often somebody's wish to purge is looked for, at most.
+constexpr Milliseconds PurgeLook{1000};
+/// How long a purge waits for what the journal and the database still owe one another.
+constexpr Milliseconds PurgePatience{5000};
+
+/// Where room is scarce, the journal is cut into pieces that can go one by one.
+qint64 segmentBytesOf(const Settings& settings)
+{
+    const qint64 room = settings.retention.logBytes;
+    return room > 0 ? qBound<qint64>(1, room / 16, settings.segmentBytes) : settings.segmentBytes;
+}
 
 void putMilliseconds(QJsonObject& json, QLatin1String key, const std::optional<std::chrono::milliseconds>& value)
 {
@@ -130,7 +143,7 @@ struct CallLog::Private final {
         : q(owner)
         , settings(given)
         , clock(theClock)
-        , journal(given.dataDir, given.segmentBytes, theClock, theDisk ? *theDisk : machineDisk)
+        , journal(given.dataDir, segmentBytesOf(given), theClock, theDisk ? *theDisk : machineDisk)
     {
     }
 
@@ -140,6 +153,14 @@ struct CallLog::Private final {
     void setDatabase(Status::Database database, const QString& reason);
     void recoverRuns();
     void closeInterrupted(const OpenCall& call);
+    /// What is durable now stands in closed segments when this returns.
+    void closeSegment();
+    void makeRoomInJournal();
+    /// What may be due beside what was asked for: by age, and for want of room.
+    std::optional<PurgeRequest> nextPurge(PurgeQueue& purges, Database& database);
+    void purgeWithoutDatabase(PurgeQueue& purges);
+    void refusePurges(PurgeQueue& purges, const QString& reason);
+    void endPurge(PurgeQueue& purges, const PurgeRequest& request, PurgeReport report);
     /// Waits on `wake` until stop() wants the writer to end; true when it does.
     bool writerShallEnd(std::chrono::milliseconds wait);
 
@@ -156,6 +177,7 @@ struct CallLog::Private final {
     qint64 queuedBytes = 0; ///< in `queue` and in the journal thread's hands
     bool journalIdle = false; ///< waits for the first entry, and needs waking
     bool journalOpen = false;
+    bool closeWanted = false; ///< the journal's segment is to be closed
     bool stopping = false; ///< no more entries
     bool finishing = false; ///< the journal's thread is done
     bool refusing = false;
@@ -229,14 +251,16 @@ quint64 CallLog::append(const Entry& entry)
     bool full = false;
     {
         const std::scoped_lock lock(d->mutex);
-        full = d->journal.bytes() + d->queuedBytes + size > d->settings.journalLimitBytes;
+        // Who wants the oldest to go at a limit has no entry refused for it.
+        full = d->settings.retention.logBytes == 0
+            && d->journal.bytes() + d->queuedBytes + size > d->settings.journalLimitBytes;
         if (d->stopping || full || d->queuedBytes + size > d->settings.queueLimitBytes) {
             ++d->status.refused;
             ++d->refusedInARow;
             firstRefusal = !std::exchange(d->refusing, true);
         } else {
             number = ++d->status.appended;
-            d->queue.push_back({number, std::move(payload)});
+            d->queue.push_back({number, std::move(payload), entry.from, entry.to});
             d->queuedBytes += size;
             if (std::exchange(d->refusing, false))
                 refusedBefore = std::exchange(d->refusedInARow, 0);
@@ -309,10 +333,14 @@ void CallLog::Private::journalLoop()
     for (;;) {
         {
             std::unique_lock lock(mutex);
+            if (open && std::exchange(closeWanted, false)) {
+                journal.closeSegment();
+                writerWake.notify_all();
+            }
             if (open && batch.empty()) {
                 if (queue.empty()) {
                     journalIdle = true;
-                    journalWake.wait(lock, [this] { return stopping || !queue.empty(); });
+                    journalWake.wait(lock, [this] { return stopping || closeWanted || !queue.empty(); });
                     journalIdle = false;
                 }
                 // Group commit: the first entry after a pause goes at once, those behind it share the next sync.
@@ -358,6 +386,7 @@ void CallLog::Private::journalLoop()
                 status.durable = durableNow;
                 writerWake.notify_one();
             }
+            makeRoomInJournal();
             Q_EMIT q.durable(durableNow);
         }
         if (result) {
@@ -384,6 +413,100 @@ void CallLog::Private::journalLoop()
         queue.clear();
         qCCritical(lcCallLog) << left << "entries could not be written before the end and are lost";
     }
+}
+
+void CallLog::Private::closeSegment()
+{
+    std::unique_lock lock(mutex);
+    closeWanted = true;
+    journalIdle = false;
+    journalWake.notify_all();
+    writerWake.wait_for(lock, PurgePatience, [this] { return !closeWanted || finishing; });
+}
+
+void CallLog::Private::makeRoomInJournal()
+{
+    if (settings.retention.logBytes == 0)
+        return;
+    qint64 most = settings.journalLimitBytes;
+    {
+        // While there is a database to move it to, the journal is only passed through.
+        const std::scoped_lock lock(mutex);
+        if (status.database != Status::Database::Ok)
+            most = qMin(most, settings.retention.logBytes);
+    }
+    if (const int files = journal.dropOldest(most); files > 0)
+        qCWarning(lcCallLog) << "the journal has reached its" << most << "bytes:" << files
+                             << "of its oldest files are deleted";
+}
+
+std::optional<PurgeRequest> CallLog::Private::nextPurge(PurgeQueue& purges, Database& database)
+{
+    if (auto request = purges.asked())
+        return request;
+    if (auto request = purges.due())
+        return request;
+    const qint64 room = settings.retention.logBytes;
+    if (room == 0)
+        return std::nullopt;
+    const auto used = database.usedBytes();
+    if (!used || *used + journal.bytes() <= room)
+        return std::nullopt;
+    PurgeRequest request;
+    request.logBytes = room;
+    return request;
+}
+
+void CallLog::Private::purgeWithoutDatabase(PurgeQueue& purges)
+{
+    auto request = purges.asked();
+    if (!request)
+        request = purges.due();
+    if (!request)
+        return;
+    closeSegment();
+    LogPurge purge(*request, journal, false, clock.wallNow());
+    while (purge.step(nullptr)) { }
+    endPurge(purges, purge.request(), purge.report());
+}
+
+void CallLog::Private::refusePurges(PurgeQueue& purges, const QString& reason)
+{
+    if (const auto request = purges.asked()) {
+        PurgeReport report;
+        report.error = QStringLiteral("the database cannot be used: ") + reason;
+        purges.answer(*request, report);
+    }
+}
+
+void CallLog::Private::endPurge(PurgeQueue& purges, const PurgeRequest& request, PurgeReport report)
+{
+    if (!request.dryRun && (request.isErasure() || !report.removed.isEmpty() || !report.error.isEmpty())) {
+        {
+            const std::scoped_lock lock(mutex);
+            status.removed += report.removed;
+        }
+        const Removed& gone = report.removed;
+        const QString why = request.isErasure() ? QStringLiteral("ERASED")
+            : request.logBytes > 0              ? QStringLiteral("LOG_FULL")
+                                                : QStringLiteral("RETENTION");
+        qCInfo(lcCallLog).noquote() << QStringLiteral("%1 transcripts=%2 numbers=%3 calls=%4 others=%5 journal=%6")
+                                           .arg(why)
+                                           .arg(gone.transcripts)
+                                           .arg(gone.numbers)
+                                           .arg(gone.calls)
+                                           .arg(gone.others)
+                                           .arg(gone.journal)
+                                    << report.error << report.remnants;
+        // That it was done stays on record; whose number it was does not.
+        QJsonObject data{{QStringLiteral("token"), why}, {QStringLiteral("transcripts"), qint64(gone.transcripts)},
+            {QStringLiteral("numbers"), qint64(gone.numbers)}, {QStringLiteral("calls"), qint64(gone.calls)},
+            {QStringLiteral("others"), qint64(gone.others)}, {QStringLiteral("journal"), qint64(gone.journal)}};
+        if (!report.error.isEmpty())
+            data.insert(QStringLiteral("error"), report.error);
+        q.append({Entry::Kind::Event, {}, clock.wallNow(), data});
+    }
+    purges.answer(request, report);
 }
 
 bool CallLog::Private::writerShallEnd(std::chrono::milliseconds wait)
@@ -503,16 +626,20 @@ void CallLog::Private::writerLoop()
     }
     recoverRuns();
 
+    PurgeQueue purges(settings, clock);
+    const Milliseconds look = qMin(PurgeLook, settings.retryEvery);
     const auto target = databaseTarget(settings);
     if (!target) {
         // Nothing but another configuration mends this.
         setDatabase(Status::Database::Down, target.error().message);
-        while (!writerShallEnd(std::chrono::hours(1))) { }
+        while (!writerShallEnd(look))
+            refusePurges(purges, target.error().message);
         return;
     }
     if (target->path.isEmpty()) {
         setDatabase(Status::Database::Off, {});
-        while (!writerShallEnd(std::chrono::hours(1))) { }
+        while (!writerShallEnd(look))
+            purgeWithoutDatabase(purges);
         return;
     }
 
@@ -520,10 +647,32 @@ void CallLog::Private::writerLoop()
     Database database(settings);
     JournalReader reader(journal);
     std::vector<JournalReader::Finished> finished;
+    const auto storedHere = [this] {
+        const std::scoped_lock lock(mutex);
+        return status.stored;
+    };
+    const auto durableHere = [this] {
+        const std::scoped_lock lock(mutex);
+        return status.durable;
+    };
     bool oldCallsClosed = false;
     std::optional<std::chrono::steady_clock::time_point> deadline;
+    std::optional<PurgeRequest> wanted; // waits until the database has what the journal's closed files have
+    std::chrono::steady_clock::time_point wantedUntil;
+    quint64 wantedFrom = 0;
+    std::unique_ptr<LogPurge> purge;
+    const auto endPurging = [&](const QString& reason) {
+        if (!purge && !wanted)
+            return;
+        PurgeReport report = purge ? purge->report() : PurgeReport{};
+        report.error = reason;
+        endPurge(purges, purge ? purge->request() : *wanted, report);
+        purge.reset();
+        wanted.reset();
+    };
     const auto goDown = [&](const QString& reason) {
         setDatabase(Status::Database::Down, reason);
+        endPurging(reason);
         database.close();
         finished.clear(); // all is read again when the database is back, and what it has by then is passed over
     };
@@ -562,7 +711,13 @@ void CallLog::Private::writerLoop()
                 goDown(opened.error().message);
                 if (ending)
                     break;
-                writerShallEnd(settings.retryEvery);
+                const auto again = std::chrono::steady_clock::now() + settings.retryEvery;
+                do {
+                    if (QFile::exists(target->path))
+                        refusePurges(purges, opened.error().message);
+                    else
+                        purgeWithoutDatabase(purges);
+                } while (!writerShallEnd(look) && std::chrono::steady_clock::now() < again);
                 continue;
             }
             setDatabase(Status::Database::Ok, {});
@@ -599,6 +754,36 @@ void CallLog::Private::writerLoop()
                     journal.remove(segment);
             }
         }
+        if (ending) {
+            endPurging(QStringLiteral("the engine is being stopped"));
+        } else if (purge) {
+            const bool more = purge->step(&database);
+            if (purge->takeJournalChanged()) {
+                if (auto stored = database.storedThrough()) {
+                    reader.rewind(*std::move(stored));
+                    finished.clear();
+                } else {
+                    goDown(stored.error().message);
+                    continue;
+                }
+            }
+            if (!more) {
+                const auto done = std::move(purge);
+                endPurge(purges, done->request(), done->report());
+            }
+            continue;
+        } else if (wanted) {
+            const bool isLevel = items.size() < static_cast<size_t>(batchSize) && finished.empty() && storedHere() >= wantedFrom;
+            if (isLevel || std::chrono::steady_clock::now() >= wantedUntil) {
+                purge = std::make_unique<LogPurge>(*std::exchange(wanted, std::nullopt), journal, true, clock.wallNow());
+                continue;
+            }
+        } else if ((wanted = nextPurge(purges, database))) {
+            closeSegment();
+            wantedFrom = durableHere();
+            wantedUntil = std::chrono::steady_clock::now() + PurgePatience;
+            continue;
+        }
         if (items.size() == static_cast<size_t>(batchSize))
             continue;
 
@@ -616,7 +801,7 @@ void CallLog::Private::writerLoop()
             break;
         std::unique_lock lock(mutex);
         if (items.empty())
-            writerWake.wait_for(lock, settings.retryEvery, [&] { return finishing || status.durable != durable; });
+            writerWake.wait_for(lock, look, [&] { return finishing || status.durable != durable; });
         writerWake.wait_for(lock, settings.databaseEvery, [this] { return finishing; });
     }
 }

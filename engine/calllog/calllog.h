@@ -29,10 +29,21 @@ struct Entry final {
     QString callId;
     QDateTime at; ///< UTC
     QJsonObject data;
+    /// Of CallStarted: the numbers of both ends in clear. They are never written: the journal puts a keyed digest of
+    /// each beside its masked form, by which one caller's calls can be found and erased.
+    QString from{}, to{};
 };
 
 QJsonObject turnToJson(const TurnRecord& turn);
 Result<TurnRecord> turnFromJson(const QJsonObject& json);
+
+/// How long the log keeps what; 0: for ever. What is due goes once a day, at a quiet hour.
+struct Retention final {
+    Milliseconds transcript{0}; ///< words of callers and agents, keys pressed, what was learned in the call
+    Milliseconds numbers{0}; ///< what is shown of telephone numbers, and what they can be found by
+    Milliseconds log{0}; ///< all the rest of a call
+    qint64 logBytes = 0; ///< of database and journal together; past it the oldest go
+};
 
 struct Settings final {
     QString dataDir; ///< the journal lives in dataDir/journal
@@ -47,6 +58,19 @@ struct Settings final {
     qint64 segmentBytes = 16ll * 1024 * 1024; ///< the journal goes on in a new file past this size
     qint64 queueLimitBytes =
         32ll * 1024 * 1024; ///< held in memory while the disk takes nothing; past it: refused, counted
+    Retention retention;
+};
+
+/// What has been taken out of the log.
+struct Removed final {
+    quint64 transcripts = 0; ///< turns and other entries whose words have gone
+    quint64 numbers = 0; ///< entries whose numbers have gone
+    quint64 calls = 0; ///< whole calls
+    quint64 others = 0; ///< requests, webhooks and events that belong to no call that is kept
+    quint64 journal = 0; ///< entries that were still in the journal
+
+    bool isEmpty() const { return transcripts + numbers + calls + others + journal == 0; }
+    Removed& operator+=(const Removed& more);
 };
 
 struct Status final {
@@ -61,6 +85,7 @@ struct Status final {
     qint64 queuedBytes = 0; ///< in memory, on the way to the journal
     QString journalReason; ///< why the journal takes nothing now (entries wait in memory); empty: it does
     quint64 damaged = 0; ///< acknowledged entries that the disk has not kept: missing between readable ones
+    Removed removed; ///< for its age, for want of room, or because somebody asked
 };
 
 class Disk;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/calllog/database.h"
 
+#include "engine/calllog/redaction.h"
 #include "engine/calllog/schema.h"
 #include "shared/core/logging.h"
 #include "shared/core/masking.h"
@@ -124,7 +125,8 @@ Result<void> Database::prepare()
 {
     QSqlQuery pragma(m_database);
     // NORMAL: a power cut may take back the last commits, never tear them; the journal still has those (settle()).
-    for (const char* text : {"PRAGMA foreign_keys=ON", "PRAGMA synchronous=NORMAL", "PRAGMA journal_mode=WAL"}) {
+    for (const char* text : {"PRAGMA foreign_keys=ON", "PRAGMA synchronous=NORMAL", "PRAGMA journal_mode=WAL",
+             "PRAGMA secure_delete=ON"}) {
         if (!pragma.exec(QLatin1String(text)))
             return Error{Error::Code::Unavailable,
                 QStringLiteral("cannot set up the database: ") + pragma.lastError().databaseText(), {}};
@@ -311,6 +313,8 @@ bool Database::storeOne(const JournalReader::Item& item)
         return storeUnstorable(item);
     const QString at = utcText(view->atMs);
     const QString callId = QString::fromUtf8(view->callId);
+    if (m_erasedCalls.contains(callId) || isPlaceholder(*view))
+        return true;
     const QVariant callOrNull = callId.isEmpty() ? QVariant() : QVariant(callId);
     const QString json = QString::fromUtf8(view->json);
     const auto number = qlonglong(item.number);
@@ -410,6 +414,46 @@ bool Database::settle()
         return false;
     // busy, frames in the log, frames moved into the database
     return query.value(0).toInt() == 0 && query.value(1).toLongLong() == query.value(2).toLongLong();
+}
+
+bool Database::settleWholly()
+{
+    // A reader may be at work; the connection waits for it as long as its busy timeout says.
+    for (int attempt = 0; attempt < 5; ++attempt) {
+        QSqlQuery query(m_database);
+        if (query.exec(QStringLiteral("PRAGMA wal_checkpoint(TRUNCATE)")) && query.next() && query.value(0).toInt() == 0)
+            return true;
+    }
+    return false;
+}
+
+Result<void> Database::compact()
+{
+    QSqlQuery query(m_database);
+    if (!query.exec(QStringLiteral("VACUUM")))
+        return Error{Error::Code::Unavailable,
+            QStringLiteral("cannot write the database anew: ") + query.lastError().databaseText(), {}};
+    return {};
+}
+
+Result<qint64> Database::usedBytes()
+{
+    qint64 values[3] = {};
+    int i = 0;
+    for (const char* const name : {"page_count", "freelist_count", "page_size"}) {
+        QSqlQuery query(m_database);
+        if (!query.exec(QStringLiteral("PRAGMA ") + QLatin1String(name)) || !query.next())
+            return Error{Error::Code::Unavailable,
+                QStringLiteral("cannot read the database: ") + query.lastError().databaseText(), {}};
+        values[i++] = query.value(0).toLongLong();
+    }
+    return (values[0] - values[1]) * values[2];
+}
+
+void Database::forgetCalls(const QStringList& callIds)
+{
+    m_erasedCalls.unite(QSet<QString>(callIds.begin(), callIds.end()));
+    m_knownCalls.subtract(m_erasedCalls);
 }
 
 Result<std::vector<OpenCall>> Database::openCalls(const QString& journalId, const QString& runningRun)

@@ -48,6 +48,16 @@ public:
     /// Everything committed is in the database's own file and synced, so that the journal may forget it. False: not
     /// yet, somebody is reading.
     bool settle();
+    /// The same, and nothing is left in the log beside the database's file; waits a little for readers.
+    bool settleWholly();
+    /// Writes the file anew: it is as small as it can be, and no page of it holds what was deleted.
+    Result<void> compact();
+    /// Bytes in use; free pages are not counted.
+    Result<qint64> usedBytes();
+    /// What comes of these calls from now on is not stored: they have been erased.
+    void forgetCalls(const QStringList& callIds);
+    QSqlDatabase& connection() { return m_database; }
+    QString path() const { return m_path; }
     /// Calls of this data directory's earlier runs that have no end.
     Result<std::vector<OpenCall>> openCalls(const QString& journalId, const QString& runningRun);
 
@@ -66,6 +76,7 @@ private:
     std::optional<QSqlQuery> m_journals, m_callStub, m_callStarted, m_callEnded, m_turn, m_event, m_webhook, m_act, m_request,
         m_oldRequests;
     QSet<QString> m_knownCalls; ///< have a row; a bounded shortcut
+    QSet<QString> m_erasedCalls;
     int m_newRequests = 0; ///< since the old ones were looked for
     QSqlError m_error; ///< of the statement that failed last
 };

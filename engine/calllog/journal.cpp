@@ -30,6 +30,16 @@ Error journalError(const QString& what, const QString& path, int negativeErrno)
     return {Error::Code::Io, what + QLatin1Char(' ') + path + QStringLiteral(": ") + errnoText(-negativeErrno), {}};
 }
 
+const QString NumberKeyFile = QStringLiteral("key"), NumberKeyForm = QStringLiteral("^[0-9a-f]{64}$");
+
+/// The text of a small file; empty where it is not there or not of that form.
+QString smallText(const QString& path, const QString& form)
+{
+    QFile file(path);
+    const QString text = file.open(QIODevice::ReadOnly) ? QString::fromLatin1(file.read(128)).trimmed() : QString();
+    return QRegularExpression(form).match(text).hasMatch() ? text : QString();
+}
+
 QString randomHex16()
 {
     return QString::number(QRandomGenerator::system()->generate64(), 16).rightJustified(16, QLatin1Char('0'));
@@ -93,30 +103,17 @@ Result<void> Journal::open()
         m_lock = lock;
     }
 
-    // The directory's identity ties the database's open calls to this journal. Written aside and renamed, so that it is
-    // there whole or not at all.
-    const QString idPath = m_directory + QStringLiteral("/id");
-    QString journalId;
-    if (QFile file(idPath); file.open(QIODevice::ReadOnly))
-        journalId = QString::fromLatin1(file.read(64)).trimmed();
-    static const QRegularExpression idForm(QStringLiteral("^[0-9a-f]{16}$"));
-    if (!idForm.match(journalId).hasMatch()) {
-        journalId = randomHex16();
-        const QString freshPath = idPath + QStringLiteral(".new");
-        QFile::remove(freshPath);
-        const int descriptor = m_disk.create(freshPath);
-        if (descriptor < 0)
-            return journalError(QStringLiteral("cannot make"), freshPath, descriptor);
-        const QByteArray text = journalId.toLatin1() + '\n';
-        const qint64 written = m_disk.write(descriptor, text);
-        int result = written == text.size() ? m_disk.sync(descriptor) : written < 0 ? int(written) : -ENOSPC;
-        ::close(descriptor);
-        if (result == 0
-            && ::rename(QFile::encodeName(freshPath).constData(), QFile::encodeName(idPath).constData()) != 0)
-            result = -errno;
-        if (result != 0)
-            return journalError(QStringLiteral("cannot write"), freshPath, result);
-    }
+    // The directory's identity ties the database's open calls to this journal.
+    const auto journalId = identityIn(QStringLiteral("id"), QStringLiteral("^[0-9a-f]{16}$"), [] { return randomHex16(); });
+    if (!journalId)
+        return journalId.error();
+    const auto numberKey = identityIn(NumberKeyFile, NumberKeyForm,
+        [] { return QString(randomHex16() + randomHex16() + randomHex16() + randomHex16()); });
+    if (!numberKey)
+        return numberKey.error();
+    // Of a rewriting that was cut short; the old file is whole.
+    for (const QString& left : QDir(m_directory).entryList({QStringLiteral("*.rewritten")}, QDir::Files))
+        QFile::remove(m_directory + QLatin1Char('/') + left);
 
     static const QRegularExpression name(QStringLiteral("^(\\d{13}-[0-9a-f]{16})\\.(\\d{6})\\.journal$"));
     std::vector<Segment> segments;
@@ -135,11 +132,44 @@ Result<void> Journal::open()
     std::sort(segments.begin(), segments.end(), [](const Segment& a, const Segment& b) { return a.isBefore(b); });
 
     const std::scoped_lock lock(m_mutex);
-    m_journalId = journalId;
+    m_journalId = *journalId;
+    m_numberKey = numberKey->toLatin1();
     m_run = QString::number(startMs).rightJustified(13, QLatin1Char('0')) + QLatin1Char('-') + randomHex16();
     m_segments = std::move(segments);
     m_bytes = bytes;
     return {};
+}
+
+Result<QString> Journal::identityIn(
+    const QString& name, const QString& form, const std::function<QString()>& make)
+{
+    const QString path = m_directory + QLatin1Char('/') + name;
+    if (const QString text = smallText(path, form); !text.isEmpty())
+        return text;
+    const QString made = make();
+    const QString freshPath = path + QStringLiteral(".new");
+    QFile::remove(freshPath);
+    const int descriptor = m_disk.create(freshPath);
+    if (descriptor < 0)
+        return journalError(QStringLiteral("cannot make"), freshPath, descriptor);
+    const QByteArray text = made.toLatin1() + '\n';
+    const qint64 written = m_disk.write(descriptor, text);
+    int result = written == text.size() ? m_disk.sync(descriptor) : written < 0 ? int(written) : -ENOSPC;
+    ::close(descriptor);
+    if (result == 0 && ::rename(QFile::encodeName(freshPath).constData(), QFile::encodeName(path).constData()) != 0)
+        result = -errno;
+    if (result != 0)
+        return journalError(QStringLiteral("cannot write"), freshPath, result);
+    return made;
+}
+
+Result<QByteArray> numberKeyOf(const QString& dataDir)
+{
+    const QString path = dataDir + QStringLiteral("/journal/") + NumberKeyFile;
+    const QString key = smallText(path, NumberKeyForm);
+    if (key.isEmpty())
+        return Error{Error::Code::NotFound, QStringLiteral("there is no number key in ") + path, {}};
+    return key.toLatin1();
 }
 
 Result<void> Journal::openSegment()
@@ -196,6 +226,14 @@ Result<void> Journal::write(std::deque<Pending>& batch, quint64& durable)
         size_t taken = 0;
         const qint64 room = qMin<qint64>(WriteBytes, m_segmentBytes - m_durableBytes);
         while (taken < batch.size() && (taken == 0 || chunk.size() + batch[taken].payload.size() < room)) {
+            Pending& next = batch[taken];
+            if (!next.from.isEmpty() || !next.to.isEmpty()) {
+                const auto id = [this](const QString& number) {
+                    return number.isEmpty() ? QByteArray() : numberId(m_numberKey, number);
+                };
+                stampNumberIds(next.payload, id(next.from), id(next.to));
+                next.from = next.to = QString();
+            }
             appendRecord(chunk, batch[taken].number, batch[taken].payload);
             ++taken;
         }
@@ -234,6 +272,25 @@ Result<void> Journal::write(std::deque<Pending>& batch, quint64& durable)
     return {};
 }
 
+void Journal::closeSegment()
+{
+    if (m_descriptor >= 0)
+        abandonSegment();
+}
+
+int Journal::dropOldest(qint64 bytes)
+{
+    int dropped = 0;
+    while (m_bytes > bytes) {
+        const std::vector<Segment> all = segments();
+        if (all.empty() || !all.front().closed)
+            break;
+        remove(all.front());
+        ++dropped;
+    }
+    return dropped;
+}
+
 QString Journal::journalId() const
 {
     const std::scoped_lock lock(m_mutex);
@@ -244,6 +301,12 @@ QString Journal::run() const
 {
     const std::scoped_lock lock(m_mutex);
     return m_run;
+}
+
+QByteArray Journal::numberKey() const
+{
+    const std::scoped_lock lock(m_mutex);
+    return m_numberKey;
 }
 
 std::vector<Segment> Journal::segments() const
@@ -265,6 +328,7 @@ bool Journal::forget(const Segment& segment)
 
 void Journal::remove(const Segment& segment)
 {
+    const std::scoped_lock rewriting(m_rewriting);
     if (!forget(segment))
         return;
     // A file that stays is read again at the next start, and the database knows its entries: nothing doubles.
@@ -290,6 +354,114 @@ void Journal::shrink(const Segment& segment, qint64 bytes)
         return;
     m_bytes -= it->bytes - bytes;
     it->bytes = bytes;
+}
+
+Result<quint64> Journal::rewrite(const Segment& segment, const Change& change, bool dropUnreadable)
+{
+    const std::scoped_lock rewriting(m_rewriting);
+    const std::vector<Segment> known = segments();
+    const auto it = std::find(known.begin(), known.end(), segment);
+    if (it == known.end() || !it->closed)
+        return quint64(0); // gone meanwhile
+    const auto changed = rewriteFile(segment.path, change, dropUnreadable);
+    if (changed)
+        shrink(segment, QFileInfo(segment.path).size());
+    return changed;
+}
+
+Result<quint64> Journal::rewriteSetAside(const Change& change, bool dropUnreadable)
+{
+    quint64 changed = 0;
+    for (const QString& path : setAsideFiles()) {
+        const auto rewritten = rewriteFile(path, change, dropUnreadable);
+        if (!rewritten)
+            return rewritten;
+        changed += *rewritten;
+    }
+    return changed;
+}
+
+void Journal::removeSetAside(const QDateTime& before)
+{
+    for (const QString& path : setAsideFiles()) {
+        if (QFileInfo(path).lastModified() < before)
+            m_disk.remove(path);
+    }
+}
+
+QStringList Journal::setAsideFiles() const
+{
+    QStringList paths;
+    for (const QString& name : QDir(m_directory).entryList({QStringLiteral("*.corrupt")}, QDir::Files))
+        paths += m_directory + QLatin1Char('/') + name;
+    return paths;
+}
+
+Result<quint64> Journal::rewriteFile(const QString& path, const Change& change, bool dropUnreadable)
+{
+    // Looked at first: most files have nothing to change, and those stay untouched.
+    quint64 changed = 0;
+    bool unreadable = false;
+    const auto walk = [&](const std::function<Result<void>(quint64, QByteArrayView)>& take) -> Result<void> {
+        SegmentCursor cursor(path);
+        SegmentCursor::Step step;
+        while ((step = cursor.next()) == SegmentCursor::Step::Record) {
+            unreadable = unreadable || cursor.skippedBytes() > 0;
+            const auto view = viewPayload(cursor.payload());
+            const auto other = view ? change(*view) : std::nullopt;
+            changed += other ? 1 : 0;
+            if (!take)
+                continue;
+            if (auto taken = take(cursor.number(), other ? QByteArrayView(*other) : cursor.payload()); !taken)
+                return taken;
+        }
+        unreadable = unreadable || cursor.unread() > 0;
+        if (step == SegmentCursor::Step::Error)
+            return Error{Error::Code::Io, QStringLiteral("cannot read ") + path, {}};
+        return {};
+    };
+    if (auto looked = walk({}); !looked)
+        return looked.error();
+    if (changed == 0 && !(unreadable && dropUnreadable))
+        return quint64(0);
+
+    const quint64 found = std::exchange(changed, 0);
+    const QString fresh = path + QStringLiteral(".rewritten");
+    QFile::remove(fresh);
+    const int descriptor = m_disk.create(fresh);
+    if (descriptor < 0)
+        return journalError(QStringLiteral("cannot make"), fresh, descriptor);
+    QByteArray chunk = SegmentMagic.toByteArray();
+    const auto flush = [&]() -> Result<void> {
+        for (qint64 done = 0; done < chunk.size();) {
+            const qint64 written = m_disk.write(descriptor, QByteArrayView(chunk).sliced(done));
+            if (written <= 0)
+                return journalError(QStringLiteral("cannot write"), fresh, written < 0 ? int(written) : -ENOSPC);
+            done += written;
+        }
+        chunk.clear();
+        return {};
+    };
+    auto result = walk([&](quint64 number, QByteArrayView payload) -> Result<void> {
+        appendRecord(chunk, number, payload);
+        return chunk.size() < WriteBytes ? Result<void>() : flush();
+    });
+    if (result)
+        result = flush();
+    int failure = result ? m_disk.sync(descriptor) : 0;
+    ::close(descriptor);
+    if (result && failure == 0
+        && ::rename(QFile::encodeName(fresh).constData(), QFile::encodeName(path).constData()) != 0)
+        failure = -errno;
+    if (result && failure == 0)
+        failure = m_disk.syncDirectory(m_directory);
+    if (result && failure != 0)
+        result = journalError(QStringLiteral("cannot write"), fresh, failure);
+    if (!result) {
+        m_disk.remove(fresh);
+        return result.error();
+    }
+    return found;
 }
 
 SegmentCursor::SegmentCursor(const QString& path)

@@ -12,8 +12,10 @@
 
 #include <atomic>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -35,6 +37,7 @@ struct Segment final {
 struct Pending final {
     quint64 number = 0;
     QByteArray payload;
+    QString from{}, to{}; ///< whose ids its payload has room for
 };
 
 /// The append side of the journal, and the catalogue of its files. Owned by CallLog; open() and write() belong to the
@@ -52,10 +55,16 @@ public:
     /// `durable`. After an error the rest stays in `batch`, and the next call tries again, in a new file where the old
     /// one is in doubt.
     Result<void> write(std::deque<Pending>& batch, quint64& durable);
+    /// The next write begins a new file: all that was written so far stands in closed ones.
+    void closeSegment();
+    /// Deletes the oldest closed segments until the journal has at most so many bytes, or no closed one is left. How
+    /// many went.
+    int dropOldest(qint64 bytes);
 
     QString directory() const { return m_directory; }
     QString journalId() const; ///< of the data directory, over all its runs; empty before open()
     QString run() const; ///< empty before open()
+    QByteArray numberKey() const; ///< of numberId(), over all runs of the data directory; empty before open()
     std::vector<Segment> segments() const; ///< in order
     qint64 bytes() const { return m_bytes; }
     /// Forgets a closed segment and deletes its file.
@@ -64,11 +73,25 @@ public:
     void setAside(const Segment& segment);
     /// A closed segment was cut to `bytes`.
     void shrink(const Segment& segment, qint64 bytes);
+    /// What to put in the place of a payload; nothing: it stays.
+    using Change = std::function<std::optional<QByteArray>(const PayloadView&)>;
+    /// Writes a closed segment anew where `change` wants another payload somewhere in it, or where bytes cannot be read
+    /// and `dropUnreadable` is set; the numbers stay. The number of payloads changed.
+    Result<quint64> rewrite(const Segment& segment, const Change& change, bool dropUnreadable);
+    /// The same of the files that were set aside.
+    Result<quint64> rewriteSetAside(const Change& change, bool dropUnreadable);
+    /// Files that were set aside, and hold nothing younger than `before`, go.
+    void removeSetAside(const QDateTime& before);
 
 private:
     Result<void> openSegment();
     void abandonSegment();
     bool forget(const Segment& segment);
+    Result<quint64> rewriteFile(const QString& path, const Change& change, bool dropUnreadable);
+    QStringList setAsideFiles() const;
+    /// A small file beside the segments, whose text is made once; written aside and renamed, so that it is there whole
+    /// or not at all.
+    Result<QString> identityIn(const QString& name, const QString& form, const std::function<QString()>& make);
 
     const QString m_directory;
     const qint64 m_segmentBytes;
@@ -82,9 +105,14 @@ private:
     mutable std::mutex m_mutex; // guards what follows
     QString m_journalId;
     QString m_run;
+    QByteArray m_numberKey;
     std::vector<Segment> m_segments;
     std::atomic<qint64> m_bytes{0};
+    std::mutex m_rewriting; // a file is either written anew or deleted
 };
+
+/// The key of a data directory's number ids; NotFound where no engine has made one.
+Result<QByteArray> numberKeyOf(const QString& dataDir);
 
 /// Walks the records of one file, and gets past what is damaged: after a bad place it searches for the next whole
 /// record. Holds at most a record and a read-ahead in memory.

@@ -181,6 +181,8 @@ Result<CallDetail> Queries::call(const QString& callId) const
     CallDetail detail;
     detail.call = rowOf(query);
     detail.started = object(query.value(10));
+    for (const char* const key : {"fromId", "toId"}) // for finding calls by number, and for nobody's eyes
+        detail.started.remove(QLatin1String(key));
     detail.ended = object(query.value(11));
 
     query.prepare(QStringLiteral(

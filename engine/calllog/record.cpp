@@ -5,6 +5,7 @@
 
 #include <QJsonArray>
 #include <QJsonDocument>
+#include <QMessageAuthenticationCode>
 #include <QtEndian>
 
 #include <cstring>
@@ -88,6 +89,15 @@ QJsonObject maskedData(const Entry& entry)
     Q_UNREACHABLE();
 }
 
+/// Where a payload's number ids stand; behind them is nothing but the end of the object.
+constexpr QByteArrayView FromIdBefore("\"fromId\":\""), ToIdBefore("\",\"toId\":\""), IdsAfter("\"}");
+
+QByteArray roomForNumberIds()
+{
+    const QByteArray none(NumberIdBytes, '0');
+    return FromIdBefore.toByteArray() + none + ToIdBefore.toByteArray() + none + IdsAfter.toByteArray();
+}
+
 } // namespace
 
 QByteArray encodeEntry(const Entry& entry)
@@ -99,16 +109,56 @@ QByteArray encodeEntry(const Entry& entry)
     if (PayloadHeaderBytes + callId.size() + json.size() > PayloadLimitBytes)
         json = QJsonDocument(QJsonObject{{QStringLiteral("oversize"), json.size()}}).toJson(QJsonDocument::Compact);
 
+    if (entry.kind == Entry::Kind::CallStarted && !(entry.from.isEmpty() && entry.to.isEmpty())) {
+        json.chop(1);
+        if (json.size() > 1)
+            json += ',';
+        json += roomForNumberIds();
+    }
+
+    return packPayload({entry.kind, entry.at.toMSecsSinceEpoch(), callId, json});
+}
+
+QByteArray packPayload(const PayloadView& view)
+{
     QByteArray payload(PayloadHeaderBytes, Qt::Uninitialized);
     char* p = payload.data();
     p[0] = PayloadLayout;
-    p[1] = static_cast<char>(entry.kind);
-    qToLittleEndian(static_cast<quint16>(callId.size()), p + 2);
-    qToLittleEndian(static_cast<qint64>(entry.at.toMSecsSinceEpoch()), p + 4);
-    payload.reserve(PayloadHeaderBytes + callId.size() + json.size());
-    payload += callId;
-    payload += json;
+    p[1] = static_cast<char>(view.kind);
+    qToLittleEndian(static_cast<quint16>(view.callId.size()), p + 2);
+    qToLittleEndian(view.atMs, p + 4);
+    payload.reserve(PayloadHeaderBytes + view.callId.size() + view.json.size());
+    payload += view.callId;
+    payload += view.json;
     return payload;
+}
+
+QByteArray numberId(const QByteArray& key, const QString& number)
+{
+    // As people write them: +972 50-123-4567. What is no number is an address, sip:ana@example.com.
+    QString plain;
+    for (const QChar c : number) {
+        if (c.isDigit())
+            plain += QString::number(c.digitValue());
+        else if (c.isLetter() || c == QLatin1Char('@')) {
+            plain = number.trimmed().toLower();
+            break;
+        }
+    }
+    return QMessageAuthenticationCode::hash(plain.toUtf8(), key, QCryptographicHash::Sha256)
+        .toHex()
+        .left(NumberIdBytes);
+}
+
+void stampNumberIds(QByteArray& payload, const QByteArray& fromId, const QByteArray& toId)
+{
+    const qsizetype at = payload.size() - roomForNumberIds().size();
+    const auto put = [&payload](qsizetype where, const QByteArray& id) {
+        if (id.size() == NumberIdBytes)
+            payload.replace(where, NumberIdBytes, id);
+    };
+    put(at + FromIdBefore.size(), fromId);
+    put(at + FromIdBefore.size() + NumberIdBytes + ToIdBefore.size(), toId);
 }
 
 std::optional<PayloadView> viewPayload(QByteArrayView payload)

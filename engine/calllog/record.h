@@ -27,6 +27,14 @@ inline constexpr char RecordMagic[4] = {'\xff', 'K', 'J', '\x01'};
 /// its kind, call and time, with {"oversize": bytes} for data: a bounded record is better than none.
 QByteArray encodeEntry(const Entry& entry);
 
+/// A number's keyed digest: the same number gives the same, whatever stands between its digits; without the key nobody
+/// can tell which number it is of.
+QByteArray numberId(const QByteArray& key, const QString& number);
+inline constexpr qsizetype NumberIdBytes = 16;
+/// encodeEntry() leaves room for the digests of Entry::from and Entry::to at the end of a payload that has them; this
+/// fills them in. Its size stays.
+void stampNumberIds(QByteArray& payload, const QByteArray& fromId, const QByteArray& toId);
+
 /// The parts of a payload; views into it.
 struct PayloadView final {
     Entry::Kind kind = Entry::Kind::Event;
@@ -35,6 +43,8 @@ struct PayloadView final {
     QByteArrayView json;
 };
 std::optional<PayloadView> viewPayload(QByteArrayView payload);
+/// The reverse.
+QByteArray packPayload(const PayloadView& view);
 
 /// Appends a whole record to `out`.
 void appendRecord(QByteArray& out, quint64 number, QByteArrayView payload);

@@ -111,7 +111,8 @@ void CallSession::onMessage(const media::StartMessage& message)
     if (m_comeBack) // one call, one record
         logEvent(QStringLiteral("CALL_RESUMED"), {{QStringLiteral("turns"), m_turnsDone}});
     else
-        m_context.log({calllog::Entry::Kind::CallStarted, m_callId, m_summary.startedAt, started});
+        m_context.log(
+            {calllog::Entry::Kind::CallStarted, m_callId, m_summary.startedAt, started, m_info.from, m_info.to});
     logEvent(QStringLiteral("WS_START"), {{QStringLiteral("stream"), message.streamSid}});
 
     // Provider connections are opened before the first word is due; the caller's audio is taken from the first frame.

@@ -125,7 +125,8 @@ void SpokenCall::begin()
             started.insert(QStringLiteral("persona"), m_info.persona->name);
         if (m_start.test)
             started.insert(QStringLiteral("test"), true);
-        m_context.log({calllog::Entry::Kind::CallStarted, m_info.callId, m_summary.startedAt, started});
+        m_context.log(
+            {calllog::Entry::Kind::CallStarted, m_info.callId, m_summary.startedAt, started, m_info.from, m_info.to});
     }
     m_shown = m_summary;
     Q_EMIT summaryChanged(m_shown);
