@@ -11,6 +11,7 @@
 #include "engine/app/inspectcommand.h"
 #include "engine/app/logsettings.h"
 #include "engine/app/phonecommand.h"
+#include "engine/app/privacycommands.h"
 #include "engine/app/remote.h"
 #include "engine/app/servicenotifier.h"
 #include "engine/app/stopsignals.h"
@@ -141,6 +142,17 @@ int call(const QStringList& args)
         [&speechPool](const QString& text) { return app::renderNow(speechPool, text); }, out, err);
 }
 
+bool agreed(QTextStream& out, const char* question)
+{
+    if (isatty(STDIN_FILENO) == 0) {
+        out << "nobody is at a terminal to agree: --yes does" << Qt::endl;
+        return false;
+    }
+    out << question << " [y/N] " << Qt::flush;
+    QTextStream in(stdin);
+    return in.readLine().trimmed().compare(QLatin1String("y"), Qt::CaseInsensitive) == 0;
+}
+
 /// A real call, through Twilio.
 int phoneCall(QStringList args)
 {
@@ -161,16 +173,42 @@ int phoneCall(QStringList args)
     }
     loaded.config.logLevel = QStringLiteral("error"); // what is printed says it all
     app::applyLogSettings(loaded.config);
-    const auto confirm = [&out] {
-        if (isatty(STDIN_FILENO) == 0) {
-            out << "nobody is at a terminal to agree: --yes does" << Qt::endl;
-            return false;
-        }
-        out << "Call? [y/N] " << Qt::flush;
-        QTextStream in(stdin);
-        return in.readLine().trimmed().compare(QLatin1String("y"), Qt::CaseInsensitive) == 0;
-    };
+    const auto confirm = [&out] { return agreed(out, "Call?"); };
     return app::runPhoneCommand(loaded.config, *command, confirm, processClock(), out, err);
+}
+
+/// What is kept of callers: deleted for its age, for one caller, or copied.
+int keepPrivate(app::Command command, QStringList args)
+{
+    QTextStream out(stdout), err(stderr);
+    const auto with = [&](const auto& query, const auto& run) -> int {
+        if (!query) {
+            printErrors({query.error().message});
+            return Usage;
+        }
+        app::LoadedConfig loaded = app::Config::load(args, app::Surroundings::ofThisProcess());
+        if (!loaded.ok()) {
+            printErrors(loaded.errors);
+            return Usage;
+        }
+        loaded.config.logLevel = QStringLiteral("error"); // what is printed says it all
+        app::applyLogSettings(loaded.config);
+        return run(loaded.config, *query);
+    };
+    if (command == app::Command::Purge) {
+        return with(app::takePurgeArguments(args), [&](const app::Config& config, const app::PurgeQuery& query) {
+            return app::runPurgeCommand(config, query, processClock(), out, err);
+        });
+    }
+    if (command == app::Command::Backup) {
+        return with(app::takeBackupArguments(args), [&](const app::Config& config, const app::BackupQuery& query) {
+            return app::runBackupCommand(config, query, out, err);
+        });
+    }
+    return with(app::takeEraseArguments(args), [&](const app::Config& config, const app::EraseQuery& query) {
+        return app::runEraseCommand(
+            config, query, [&out] { return agreed(out, "Erase?"); }, processClock(), out, err);
+    });
 }
 
 } // namespace
@@ -200,6 +238,10 @@ int main(int argc, char** argv)
         return Fine;
     case app::Command::Call:
         return app::isPhoneCall(line->args) ? phoneCall(line->args) : call(line->args);
+    case app::Command::Purge:
+    case app::Command::Erase:
+    case app::Command::Backup:
+        return keepPrivate(line->command, line->args);
     case app::Command::Serve:
     case app::Command::Migrate:
     case app::Command::Calls:

@@ -12,7 +12,7 @@ namespace {
 const QString& names()
 {
     static const QString all =
-        QStringLiteral("serve, migrate, call, calls, inspect, evidence, recordings, doctor, health, example-config, help, version");
+        QStringLiteral("serve, migrate, call, calls, inspect, evidence, recordings, purge, erase, backup, doctor, health, example-config, help, version");
     return all;
 }
 
@@ -32,6 +32,12 @@ std::optional<Command> commandOf(QStringView word)
         return Command::Evidence;
     if (word == QLatin1String("recordings"))
         return Command::Recordings;
+    if (word == QLatin1String("purge"))
+        return Command::Purge;
+    if (word == QLatin1String("erase"))
+        return Command::Erase;
+    if (word == QLatin1String("backup"))
+        return Command::Backup;
     if (word == QLatin1String("doctor"))
         return Command::Doctor;
     if (word == QLatin1String("health"))
@@ -65,6 +71,7 @@ Result<CommandLine> parseCommandLine(const QStringList& args)
     }
     if (line.command == Command::Serve || line.command == Command::Migrate || line.command == Command::Calls
         || line.command == Command::Evidence || line.command == Command::Recordings || line.command == Command::Inspect
+        || line.command == Command::Purge || line.command == Command::Erase || line.command == Command::Backup
         || line.command == Command::Doctor || line.command == Command::Health) {
         for (const QString& arg : std::as_const(line.args)) {
             const std::optional<Command> command = arg.startsWith(QLatin1Char('-')) ? commandOf(arg) : std::nullopt;

@@ -16,6 +16,9 @@ enum class Command {
     Inspect, ///< show the requests that came in
     Evidence, ///< one call as a pack of files
     Recordings, ///< what is kept of callers' voices; deletes it
+    Purge, ///< delete what has its age
+    Erase, ///< one caller's data
+    Backup, ///< copy the call log
     Doctor, ///< check everything, and say what to do
     Health, ///< ask the engine that runs with these settings whether it answers
     Help,

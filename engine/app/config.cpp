@@ -304,6 +304,12 @@ private:
         if (config.keep.recordingsDir.isEmpty())
             config.keep.recordingsDir = config.dataDir + QLatin1String("/recordings");
         config.keep.messagesDir = config.messagesDir;
+        if (config.retentionAudio.count() > 0) {
+            if (!m_loaded.sources.contains(QStringLiteral("recording.keep")))
+                config.keep.recordings = config.retentionAudio;
+            if (!m_loaded.sources.contains(QStringLiteral("recording.keep_messages")))
+                config.keep.messages = config.retentionAudio;
+        }
         if (config.dialogFile.isEmpty())
             config.dialogFile = defaultDialog();
         config.callLog.dataDir = config.dataDir;
@@ -484,6 +490,9 @@ private:
             config.whenFull == QLatin1String("forward") || config.whenDraining == QLatin1String("forward");
         check("calls.forward_to", (config.forwardTo.isEmpty() && !forwards) || matches(e164, config.forwardTo),
             QStringLiteral("a number like +97231234567 is wanted"));
+        const qint64 logBytes = config.callLog.retention.logBytes;
+        check("retention.log_size", logBytes == 0 || logBytes >= 64 * 1024 * 1024,
+            QStringLiteral("too little for a log; at least 64MiB, or 0 for no limit"));
         check("dialog.language", !config.language.isEmpty(), QStringLiteral("empty; a language is wanted, e.g. en-US"));
     }
 
@@ -628,6 +637,12 @@ QString helpText()
         "                                      show the call log: the newest calls, or one call turn by turn\n"
         "       kav-engine recordings [CALLID] [--delete] [--yes] [--json] [FLAGS]\n"
         "                                      show what is kept of callers' voices; delete a call's\n"
+        "       kav-engine purge [--dry-run] [--kind audio|transcript|numbers|log [--older-than AGE]]... [--compact]\n"
+        "                        [FLAGS]       delete now what has its age (retention.*), or is older than AGE (90d)\n"
+        "       kav-engine erase --caller NUMBER [--also-masked] [--dry-run] [--yes] [FLAGS]\n"
+        "                                      erase one caller: all calls of that number, in both directions\n"
+        "       kav-engine backup DIR [--audio] [FLAGS]\n"
+        "                                      copy the call log while the engine runs; recordings and messages too\n"
         "       kav-engine inspect [--call CALLID] [--refused] [--kind webhook|stream|console|page] [--text T]\n"
         "                          [--limit N] [--follow] [--json] [FLAGS]\n"
         "                                      show the requests that came in: verdict on the signature, status, times\n"
@@ -644,7 +659,7 @@ QString helpText()
         "Each setting is taken from its flag, else from its environment variable (the first named that is set), else\n"
         "from the TOML file (--config FILE, else $KAV_CONFIG, else %1 where there is one), else it has its\n"
         "default. Secrets are no flags; NAME_FILE names a file that holds one, and behind the variables come systemd's\n"
-        "credentials, kav.SECTION.NAME: kav.twilio.auth_token. Durations: 250ms, 4s, 30m, 2h; a bare number is\n"
+        "credentials, kav.SECTION.NAME: kav.twilio.auth_token. Durations: 250ms, 4s, 30m, 2h, 90d; a bare number is\n"
         "milliseconds. Sizes: 64KiB, 1MiB; a bare number is bytes.\n"
         "\n"
         "Providers: KAV_STT, KAV_LLM, KAV_TTS are lists in order of preference (openai,embedded). Without a list those\n"
@@ -671,7 +686,7 @@ QString exampleFile()
     QString text = QStringLiteral(
         "# Kav's settings, each with its default. This text is made by `kav-engine example-config`.\n"
         "# Flags and environment variables (kav-engine --help) go before this file.\n"
-        "# Durations: \"250ms\", \"4s\", \"30m\", \"2h\", or milliseconds. Sizes: \"64KiB\", \"1MiB\", or bytes.\n");
+        "# Durations: \"250ms\", \"4s\", \"30m\", \"2h\", \"90d\", or milliseconds. Sizes: \"64KiB\", \"1MiB\", or bytes.\n");
     const Config defaults;
     for (const auto& [section, about] : settingSections()) {
         text += QStringLiteral("\n# %1\n[%2]\n").arg(about, section);

@@ -85,6 +85,9 @@ struct Config final {
     // recording
     session::KeepSettings keep; ///< its directories are filled in
 
+    // retention; the call log's part is in callLog
+    Milliseconds retentionAudio{0}; ///< has been put into `keep`
+
     // tools
     QStringList toolHosts; ///< to which personas' HTTP tools may lead
     bool toolsMayBePrivate = false;

@@ -169,6 +169,16 @@ QList<Setting> makeTable()
             0, 3650 * Day, "the same of callers' messages"),
         size("recording.disk_bytes", [](C& c) -> qint64& { return c.keep.diskBytes; },
             0, 1024 * 1024 * GiB, "recordings and messages on disk together; past it the oldest go; 0: no limit"),
+        duration("retention.audio", [](C& c) -> Milliseconds& { return c.retentionAudio; },
+            0, 3650 * Day, "the same of both, unless recording.keep or recording.keep_messages is set; 0: those say it"),
+        duration("retention.transcript", [](C& c) -> Milliseconds& { return c.callLog.retention.transcript; },
+            0, 3650 * Day, "words of callers and agents, keys, what was learned: taken out of the log at this age; 0: never"),
+        duration("retention.numbers", [](C& c) -> Milliseconds& { return c.callLog.retention.numbers; },
+            0, 3650 * Day, "masked numbers and what a caller can be found by; 0: never"),
+        duration("retention.log", [](C& c) -> Milliseconds& { return c.callLog.retention.log; },
+            0, 3650 * Day, "all that the log has of a call, and requests; 0: never"),
+        size("retention.log_size", [](C& c) -> qint64& { return c.callLog.retention.logBytes; },
+            0, 1024 * 1024 * GiB, "database and journal together; past it the oldest calls go; 0: no limit, else at least 64MiB"),
         row("transfer.caller_id", Kind::Text, [](C& c) -> QString& { return c.transfer.callerId; },
             "whom the telephone of who is called shows: caller, called (the number that was called), or a number of the account"),
         duration("transfer.ring", [](C& c) -> Milliseconds& { return c.transfer.ring; },
@@ -442,7 +452,7 @@ std::optional<qint64> durationOf(QStringView text)
 {
     return withUnit(text,
         {{QLatin1String(""), 1}, {QLatin1String("ms"), 1}, {QLatin1String("s"), Second}, {QLatin1String("m"), Minute},
-            {QLatin1String("min"), Minute}, {QLatin1String("h"), Hour}});
+            {QLatin1String("min"), Minute}, {QLatin1String("h"), Hour}, {QLatin1String("d"), Day}});
 }
 
 std::optional<qint64> sizeOf(QStringView text)
@@ -679,6 +689,7 @@ QList<std::pair<QString, QString>> settingSections()
         {QStringLiteral("calls"), QStringLiteral("calls that cannot have their stream")},
         {QStringLiteral("dialog"), QStringLiteral("what is said")},
         {QStringLiteral("recording"), QStringLiteral("what is kept of it as sound, and for how long")},
+        {QStringLiteral("retention"), QStringLiteral("what goes at which age, once a day at night")},
         {QStringLiteral("transfer"), QStringLiteral("calls that are passed on to people; targets are personas'")},
         {QStringLiteral("media"), QStringLiteral("media streams and playout")},
         {QStringLiteral("console"), QStringLiteral("operators' consoles")},
@@ -825,6 +836,12 @@ QString shownKind(const Setting& setting)
         return QStringLiteral("one of ") + setting.choices.join(QLatin1String(", "));
     }
     Q_UNREACHABLE();
+}
+
+std::optional<Milliseconds> durationIn(const QString& text)
+{
+    const auto ms = durationOf(text);
+    return ms ? std::optional(Milliseconds(*ms)) : std::nullopt;
 }
 
 QString shownDuration(Milliseconds length)

@@ -5,6 +5,7 @@
 
 #include <QList>
 
+#include <optional>
 #include <variant>
 
 namespace kav::app {
@@ -13,7 +14,7 @@ namespace kav::app {
 enum class Kind {
     Bool,
     Int,
-    Duration, ///< 250ms, 4s, 30m, 2h; a bare number is milliseconds
+    Duration, ///< 250ms, 4s, 30m, 2h, 90d; a bare number is milliseconds
     Size, ///< 64KiB, 1MiB; a bare number is bytes
     Text,
     Path,
@@ -69,6 +70,8 @@ QString applyValue(const Setting& setting, const RawValue& raw, Config& config);
 QString shownValue(const Setting& setting, const Config& config);
 /// "duration, 0ms to 1h", "one of debug, info": what is taken.
 QString shownKind(const Setting& setting);
+/// "250ms", "12h", "90d"; nothing: it is no duration.
+std::optional<Milliseconds> durationIn(const QString& text);
 QString shownDuration(Milliseconds duration);
 QString shownSize(qint64 bytes);
 

@@ -26,6 +26,8 @@ namespace {
 
 constexpr int QuietHour = 3;
 constexpr Milliseconds AnswerLook{50};
+/// A request that lies untouched for so long is nobody's: an older engine's, or one whose database hangs.
+constexpr Milliseconds LongestTaking{60'000};
 const QString RequestSuffix = QStringLiteral(".request"), AnswerSuffix = QStringLiteral(".answer");
 
 QString requestsIn(const QString& dataDir)
@@ -186,10 +188,10 @@ Result<PurgeReport> askForPurge(
         own = std::make_unique<CallLog>(mine, clock);
         own->start();
     }
-    const QDeadlineTimer deadline(longest);
+    const QDeadlineTimer deadline(longest), taking(qMin(longest, LongestTaking));
     QFile answer(path + AnswerSuffix);
     while (!answer.open(QIODevice::ReadOnly)) {
-        if (deadline.hasExpired()) {
+        if (deadline.hasExpired() || (taking.hasExpired() && QFile::exists(path + RequestSuffix))) {
             QFile::remove(path + RequestSuffix);
             return Error{Error::Code::Timeout,
                 QStringLiteral("no answer from the engine that has %1; stop it, and ask again").arg(settings.dataDir),

@@ -54,7 +54,7 @@ private Q_SLOTS:
         QVERIFY(!parsed.ok());
         QCOMPARE(parsed.error().message,
             QStringLiteral("unknown command 'migrat'; did you mean 'migrate'? (serve, migrate, call, calls, "
-                           "inspect, evidence, recordings, doctor, health, example-config, help, version)"));
+                           "inspect, evidence, recordings, purge, erase, backup, doctor, health, example-config, help, version)"));
     }
 
     void suggestsOnlyWhatIsNear()

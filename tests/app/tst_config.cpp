@@ -640,6 +640,30 @@ database_url = "sqlite:///var/kav.db"
         }
     }
 
+    void oneAgeForSoundCountsWhereTheTwoOldOnesSayNothing()
+    {
+        using std::chrono::hours;
+        const auto keep = [](const char* toml) { return Machine::withFile(toml).loadFile().config.keep; };
+        QCOMPARE(keep("").recordings, Milliseconds(hours(30 * 24)));
+        QCOMPARE(keep("").messages, Milliseconds(0));
+        QCOMPARE(keep("[retention]\naudio='7d'").recordings, Milliseconds(hours(7 * 24)));
+        QCOMPARE(keep("[retention]\naudio='7d'").messages, Milliseconds(hours(7 * 24)));
+        QCOMPARE(keep("[recording]\nkeep='2d'\n[retention]\naudio='7d'").recordings, Milliseconds(hours(2 * 24)));
+        QCOMPARE(keep("[recording]\nkeep_messages=0\n[retention]\naudio='7d'").messages, Milliseconds(0));
+    }
+
+    void theLogStaysUnlessSomebodySaysForHowLong()
+    {
+        const auto log = [](const char* toml) { return Machine::withFile(toml).loadFile(); };
+        const calllog::Retention unset = log("").config.callLog.retention;
+        QVERIFY(unset.transcript.count() == 0 && unset.numbers.count() == 0 && unset.log.count() == 0 && unset.logBytes == 0);
+        QCOMPARE(log("[retention]\ntranscript='90d'").config.callLog.retention.transcript,
+            Milliseconds(std::chrono::hours(90 * 24)));
+        QVERIFY(log("[retention]\nlog_size='64MiB'").ok());
+        QVERIFY2(all(log("[retention]\nlog_size='1MiB'")).contains(QStringLiteral("at least 64MiB")),
+            qPrintable(all(log("[retention]\nlog_size='1MiB'"))));
+    }
+
     void theExampleFileIsTheTable()
     {
         QFile file(QStringLiteral(KAV_SOURCE_DIR "/resources/kav.example.toml"));
