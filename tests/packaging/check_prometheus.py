@@ -89,6 +89,8 @@ class Prometheus:
             with urllib.request.urlopen(address, timeout=30) as answer:
                 said = json.load(answer)
         except urllib.error.HTTPError as error:
+            if error.code == 503:  # it is starting
+                raise
             sys.exit(f"{address}: {error.read().decode()}")
         if said["status"] != "success":
             sys.exit(f"{address}: {said}")
