@@ -292,17 +292,30 @@ DoctorRow examineDatabase(const Config& config, const Clock& clock)
     row.took = watch.took();
     if (queries) {
         row.says = QStringLiteral("there, with its schema");
-    } else if (config.callLog.bootstrap) {
+        return row;
+    }
+    const Error& error = queries.error();
+    row.says = error.message;
+    const bool isMissing = error.code == Error::Code::NotFound; // or its schema, or a part of that
+    if (isMissing && config.callLog.bootstrap) {
         row.verdict = Verdict::Warn;
-        row.says = queries.error().message;
         row.toDo = QStringLiteral("nothing, if it is new: the engine makes it at its start (DB_BOOTSTRAP)");
-    } else {
-        // The readiness page says the same: a database that was asked for counts, the default's absence does not.
-        row.isNeeded = !config.callLog.databaseUrl.isEmpty();
-        row.verdict = row.isNeeded ? Verdict::Fail : Verdict::Warn;
-        row.says = queries.error().message;
+        return row;
+    }
+    // The readiness page says the same: a database that was asked for counts, the default's absence does not.
+    row.isNeeded = !config.callLog.databaseUrl.isEmpty();
+    row.verdict = row.isNeeded ? Verdict::Fail : Verdict::Warn;
+    if (isMissing) {
         row.toDo =
             QStringLiteral("run kav-engine migrate with the same settings; until then the journal keeps the log");
+    } else if (error.code == Error::Code::Io) {
+        row.toDo = QStringLiteral(
+            "move the file away, with its -wal and -shm, and put a backup there or run kav-engine migrate: the engine "
+            "adds what its journal still has; migrate does not mend a damaged file");
+    } else {
+        row.toDo = QStringLiteral(
+            "see that the engine's user may read and write it, or update the engine; until then the journal keeps the "
+            "log");
     }
     return row;
 }

@@ -88,17 +88,27 @@ Result<std::unique_ptr<Queries>> Queries::open(const Settings& settings)
     std::unique_ptr<Queries> queries(new Queries);
     queries->m_path = target->path;
     queries->m_file = fileIdentity(target->path);
-    queries->m_database = *std::move(opened);
+    queries->m_database = *opened;
+    *opened = QSqlDatabase(); // the last one that holds it closes it
     const auto version = schemaVersion(queries->m_database);
     if (!version)
         return version.error();
-    if (*version != migrations().last().number) {
-        return Error{Error::Code::Unavailable,
-            QStringLiteral("the database %1 has schema version %2, this program reads %3; %4, or update the program")
+    const int wanted = migrations().last().number;
+    if (*version < wanted) {
+        return Error{Error::Code::NotFound,
+            QStringLiteral("the database %1 has schema version %2 and needs %3; upgrade it with: %4")
                 .arg(target->path)
                 .arg(*version)
-                .arg(migrations().last().number)
+                .arg(wanted)
                 .arg(MigrateCommand),
+            {}};
+    }
+    if (*version > wanted) {
+        return Error{Error::Code::Unavailable,
+            QStringLiteral("the database %1 has schema version %2, newer than this program's %3: update the program")
+                .arg(target->path)
+                .arg(*version)
+                .arg(wanted),
             {}};
     }
     return queries;

@@ -26,8 +26,22 @@ namespace kav::calllog {
 
 namespace {
 
-Error sqlFault(const QString& what, const QSqlError& error)
+/// SQLITE_CORRUPT, SQLITE_NOTADB.
+bool isDamage(const QSqlError& error)
 {
+    const int primary = error.nativeErrorCode().toInt() & 0xff;
+    return primary == 11 || primary == 26;
+}
+
+Error sqlFault(const QString& what, const QSqlDatabase& database, const QSqlError& error)
+{
+    if (isDamage(error)) {
+        // Neither SQLite nor a migration mends the file.
+        return {Error::Code::Io,
+            QStringLiteral("the database %1 is damaged (%2): put a backup in its place, or move it away and make a new one with: %3")
+                .arg(database.databaseName(), error.databaseText(), MigrateCommand),
+            error.driverText()};
+    }
     return {Error::Code::Unavailable, what + QStringLiteral(": ") + error.databaseText(), error.driverText()};
 }
 
@@ -99,12 +113,12 @@ Result<int> schemaVersion(QSqlDatabase& database)
         // An unreadable file also lists no tables: ask something that cannot fail on a healthy one.
         QSqlQuery probe(database);
         if (!probe.exec(QStringLiteral("SELECT COUNT(*) FROM sqlite_master")))
-            return sqlFault(QStringLiteral("the database cannot be read"), probe.lastError());
+            return sqlFault(QStringLiteral("the database cannot be read"), database, probe.lastError());
         return 0;
     }
     QSqlQuery query(database);
     if (!query.exec(QStringLiteral("SELECT MAX(version) FROM schema_version")) || !query.next())
-        return sqlFault(QStringLiteral("the schema's version cannot be read"), query.lastError());
+        return sqlFault(QStringLiteral("the schema's version cannot be read"), database, query.lastError());
     return query.value(0).toInt();
 }
 
@@ -124,7 +138,7 @@ Result<QSqlDatabase> openSqlite(const QString& path, OpenMode mode)
         options += QStringLiteral(";QSQLITE_OPEN_READONLY");
     database.setConnectOptions(options);
     if (!database.open()) {
-        const Error error = sqlFault(QStringLiteral("cannot open the database ") + path, database.lastError());
+        const Error error = sqlFault(QStringLiteral("cannot open the database ") + path, database, database.lastError());
         closeSqlite(database);
         return error;
     }
@@ -156,7 +170,7 @@ Result<QString> migrateOpen(QSqlDatabase& database, const QString& path)
     const auto run = [&database](const QString& sql) -> Result<void> {
         QSqlQuery query(database);
         if (!query.exec(sql))
-            return sqlFault(QStringLiteral("migration failed"), query.lastError());
+            return sqlFault(QStringLiteral("migration failed"), database, query.lastError());
         return {};
     };
     // Once set, it stays with the file. Readers then never wait for the writer.
@@ -200,7 +214,7 @@ Result<QString> migrateOpen(QSqlDatabase& database, const QString& path)
             record.addBindValue(migration.title);
             record.addBindValue(QDateTime::currentDateTimeUtc().toString(Qt::ISODateWithMs));
             if (!record.exec())
-                return sqlFault(QStringLiteral("migration failed"), record.lastError());
+                return sqlFault(QStringLiteral("migration failed"), database, record.lastError());
             return true;
         };
         const Result<bool> applied = attempt();

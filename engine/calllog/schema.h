@@ -29,7 +29,7 @@ struct Migration final {
 const QList<Migration>& migrations();
 QList<Migration> parseMigrations(const QString& sql);
 
-/// The version of an open database: 0 when it has no schema.
+/// The version of an open database: 0 when it has no schema. Io: the file is damaged.
 Result<int> schemaVersion(QSqlDatabase& database);
 
 /// Opens `path` under a connection name of its own; the error's message is fit for Status::reason.

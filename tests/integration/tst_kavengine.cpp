@@ -240,6 +240,8 @@ private Q_SLOTS:
     void remoteProvidersAnswerTheCall();
     void theEmbeddedModelAnswersForOneThatFails();
     void theDoctorExaminesWithTheSameSettings();
+    void theDoctorsAdviceMendsADamagedDatabase_data();
+    void theDoctorsAdviceMendsADamagedDatabase();
     void withoutItsGrpcModuleGooglesStreamingSaysSo();
     void aStopLetsTheCallEnd();
     void theServiceManagerIsToldOfAWholeLife();
@@ -674,6 +676,69 @@ void tst_KavEngine::theDoctorExaminesWithTheSameSettings()
     QVERIFY2(ill.out.contains("401"), ill.out.constData());
     QVERIFY(!QByteArray(well.out + well.err + ill.out + ill.err).contains("canary"));
     QCOMPARE(examine({u"--port"_s, u"x"_s}, {}).code, 1);
+}
+
+void tst_KavEngine::theDoctorsAdviceMendsADamagedDatabase_data()
+{
+    QTest::addColumn<QString>("url");
+    QTest::addColumn<QByteArray>("content"); // of the damaged file
+    QTest::addColumn<QString>("bootstrap");
+    QByteArray header("SQLite format 3\0\x10\0\x01\x01\0\x40\x20\x20", 24);
+    header.append(QByteArray(5000, '\x7f'));
+    QTest::newRow("no database, by default") << QString() << QByteArray(5000, 'x') << u"false"_s;
+    QTest::newRow("no database, asked for") << u"sqlite://%1/calls.db"_s << QByteArray(5000, 'x') << u"false"_s;
+    QTest::newRow("no database, to be made") << QString() << QByteArray(5000, 'x') << u"true"_s;
+    QTest::newRow("malformed") << QString() << header << u"false"_s;
+}
+
+void tst_KavEngine::theDoctorsAdviceMendsADamagedDatabase()
+{
+    QFETCH(QString, url);
+    QFETCH(QByteArray, content);
+    QFETCH(QString, bootstrap);
+    QTemporaryDir directory;
+    const QString data = directory.path();
+    Environment environment{{u"DB_BOOTSTRAP"_s, bootstrap}, {u"KAV_CALL_LOG_RETRY_EVERY"_s, u"200ms"_s}};
+    if (!url.isEmpty())
+        environment += {u"DATABASE_URL"_s, url.arg(data)};
+    const QString path = directory.filePath(u"calls.db"_s);
+    QFile file(path);
+    QVERIFY(file.open(QIODevice::WriteOnly) && file.write(content) == content.size());
+    file.close();
+
+    const Finished finished = run({u"doctor"_s, u"--json"_s, u"--data-dir"_s, data}, environment);
+    QCOMPARE(finished.code, url.isEmpty() ? 0 : 1);
+    QVERIFY2(!finished.err.contains("QSqlDatabase"), finished.err.constData());
+    const QJsonArray rows = QJsonDocument::fromJson(finished.out).object().value(u"checks"_s).toArray();
+    const auto row = std::find_if(rows.begin(), rows.end(),
+        [](const QJsonValue& each) { return each.toObject().value(u"check"_s).toString() == u"database"_s; });
+    QVERIFY2(row != rows.end(), finished.out.constData());
+    QCOMPARE(row->toObject().value(u"status"_s).toString(), url.isEmpty() ? u"WARN"_s : u"FAIL"_s);
+    QVERIFY2(row->toObject().value(u"message"_s).toString().contains(path + u" is damaged"_s), finished.out.constData());
+    const QString advice = row->toObject().value(u"todo"_s).toString();
+    QVERIFY2(advice.startsWith(u"move the file away"_s), qPrintable(advice));
+    // As it says, migrate alone does not.
+    const Finished useless = run({u"migrate"_s, u"--data-dir"_s, data}, environment);
+    QCOMPARE(useless.code, 1);
+    QVERIFY2(useless.err.contains("is damaged"), useless.err.constData());
+    QVERIFY2(!useless.err.contains("QSqlDatabase"), useless.err.constData());
+
+    // An engine that is at work the while, with a call.
+    Served engine(data, {}, environment);
+    QVERIFY(engine.waitWarm());
+    QTRY_VERIFY_WITH_TIMEOUT(engine.readiness().value(u"db_reason"_s).toString().contains(u"is damaged"_s), Patience);
+    QCOMPARE(engine.get("/readyz").status, url.isEmpty() ? 200 : 503);
+    Calling call(engine, u"wait-agent-speaking within 12s\nhangup\n"_s);
+    QVERIFY2(call.exitCode() == 0, call.output.constData());
+    QVERIFY(QFile::rename(path, path + u".damaged"_s));
+    const Finished migrated = run({u"migrate"_s, u"--data-dir"_s, data}, environment);
+    QVERIFY2(migrated.code == 0, migrated.err.constData());
+    QTRY_COMPARE_WITH_TIMEOUT(engine.readiness().value(u"db"_s).toString(), u"ok"_s, Patience);
+    QTRY_COMPARE_WITH_TIMEOUT(newestCall(data).value(u"reason"_s).toString(), u"caller-hung-up"_s, Patience);
+    QCOMPARE(engine.get("/readyz").status, 200);
+    engine.signal(SIGTERM);
+    QCOMPARE(engine.exitCode(), 0);
+    QVERIFY(!engine.output.contains("QSqlDatabase"));
 }
 
 void tst_KavEngine::withoutItsGrpcModuleGooglesStreamingSaysSo()
