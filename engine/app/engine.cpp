@@ -555,8 +555,11 @@ Engine::Readiness Engine::readiness() const
     if (m_phone.liveCalls() >= m_capacity)
         now.missing += QStringLiteral("full");
     // The database counts where one was asked for; the embedded default's absence is shown, and the journal keeps the
-    // log.
-    if (now.database == QLatin1String("down") && !m_config.callLog.databaseUrl.isEmpty())
+    // log. Without the journal a crash would lose what happened: whoever can sends callers elsewhere, and those who
+    // come are answered.
+    now.journalReason = log.journalReason;
+    const bool isDown = now.database == QLatin1String("down") && !m_config.callLog.databaseUrl.isEmpty();
+    if (isDown || !now.journalReason.isEmpty())
         now.missing += QStringLiteral("store");
     if (!now.workers)
         now.missing += QStringLiteral("workers");
@@ -569,13 +572,17 @@ net::HttpResponse Engine::readinessPage() const
     const bool ready = now.missing.isEmpty();
     QJsonObject json{{QStringLiteral("ready"), ready},
         {QStringLiteral("ws"), now.workers ? QStringLiteral("ok") : QStringLiteral("down")},
-        {QStringLiteral("db"), now.database}, {QStringLiteral("stt"), stageState(providers::Stage::SpeechToText)},
+        {QStringLiteral("db"), now.database},
+        {QStringLiteral("journal"), now.journalReason.isEmpty() ? QStringLiteral("ok") : QStringLiteral("down")},
+        {QStringLiteral("stt"), stageState(providers::Stage::SpeechToText)},
         {QStringLiteral("tts"), stageState(providers::Stage::TextToSpeech)},
         {QStringLiteral("llm"), stageState(providers::Stage::LanguageModel)},
         {QStringLiteral("draining"), now.draining}, {QStringLiteral("calls"), now.calls},
         {QStringLiteral("capacity"), m_capacity}};
     if (!now.databaseReason.isEmpty())
         json.insert(QStringLiteral("db_reason"), now.databaseReason);
+    if (!now.journalReason.isEmpty())
+        json.insert(QStringLiteral("journal_reason"), now.journalReason);
     return net::HttpResponse::json(ready ? 200 : 503, QJsonDocument(json).toJson(QJsonDocument::Compact) + '\n');
 }
 

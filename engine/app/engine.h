@@ -90,6 +90,7 @@ private:
         bool workers = false;
         QString database; ///< "ok", "down", "off"
         QString databaseReason; ///< why "down", where that is known
+        QString journalReason; ///< why it cannot be written; empty: it can
         bool draining = false;
         int calls = 0;
         QStringList missing; ///< EngineStatus::notReady; empty: ready

@@ -56,6 +56,7 @@ private Q_SLOTS:
     void aMissingSchemaIsNamedAndMended();
     void aDatabaseThatWasAskedForMustBeThere();
     void withoutADatabaseTheLogIsOff();
+    void aJournalThatCannotBeWrittenIsNotReady();
 
     void aWholeCallLeavesItsTokensInOrder();
     void countersMoveAfterACall();
@@ -109,7 +110,7 @@ void tst_Engine::readinessNamesWhatItKnows()
     QCOMPARE(page.status, 200);
     QVERIFY(page.header("content-type").startsWith("application/json"));
     const QJsonObject json = QJsonDocument::fromJson(page.body).object();
-    const QJsonObject expected{{u"ready"_s, true}, {u"ws"_s, u"ok"_s}, {u"db"_s, u"ok"_s}, {u"stt"_s, u"ok"_s},
+    const QJsonObject expected{{u"ready"_s, true}, {u"ws"_s, u"ok"_s}, {u"db"_s, u"ok"_s}, {u"journal"_s, u"ok"_s}, {u"stt"_s, u"ok"_s},
         {u"tts"_s, u"ok"_s}, {u"llm"_s, u"ok"_s}, {u"draining"_s, false}, {u"calls"_s, 0}, {u"capacity"_s, 7}};
     QCOMPARE(json, expected);
 }
@@ -293,6 +294,38 @@ void tst_Engine::withoutADatabaseTheLogIsOff()
 }
 
 // ---- calls ----------------------------------------------------------------------------------------------------------
+
+void tst_Engine::aJournalThatCannotBeWrittenIsNotReady()
+{
+    EngineUnderTest kav;
+    QVERIFY(calllog::migrate(kav.config.callLog));
+    const QString journal = kav.directory() + u"/journal"_s;
+    QFile inItsPlace(journal);
+    QVERIFY(inItsPlace.open(QIODevice::WriteOnly));
+    kav.serve();
+    QTRY_COMPARE(kav.readiness().value(u"status"_s).toInt(), 503);
+    const QJsonObject ready = kav.readiness();
+    QCOMPARE(ready.value(u"ready"_s), QJsonValue(false));
+    QCOMPARE(ready.value(u"journal"_s).toString(), u"down"_s);
+    QVERIFY2(ready.value(u"journal_reason"_s).toString().contains(journal),
+        qPrintable(ready.value(u"journal_reason"_s).toString()));
+    // Who calls all the same is answered.
+    Caller caller(kav);
+    QVERIFY(caller.call());
+    QTRY_VERIFY(caller.hasHeardOut() && !caller.twilio.heard.isEmpty());
+    caller.hangUp();
+    QTRY_COMPARE(kav.ends.size(), 1);
+    QCOMPARE(kav.readiness().value(u"status"_s).toInt(), 503);
+
+    QVERIFY(inItsPlace.remove());
+    QTRY_COMPARE_WITH_TIMEOUT(kav.readiness().value(u"status"_s).toInt(), 200, 10000);
+    QCOMPARE(kav.readiness().value(u"journal"_s).toString(), u"ok"_s);
+    QVERIFY(!kav.readiness().contains(u"journal_reason"_s));
+    // Nothing of the call is missing.
+    const QString callId = caller.twilio.ids().callSid;
+    QTRY_VERIFY_WITH_TIMEOUT((*calllog::Queries::open(kav.config.callLog))->call(callId).ok(), 10000);
+    QTRY_COMPARE((*calllog::Queries::open(kav.config.callLog))->call(callId)->call.reason, EndReason::CallerHungUp);
+}
 
 void tst_Engine::aWholeCallLeavesItsTokensInOrder()
 {

@@ -22,6 +22,7 @@
 #include <algorithm>
 #include <cmath>
 #include <csignal>
+#include <sys/resource.h>
 
 using namespace Qt::StringLiterals;
 using namespace kav;
@@ -79,6 +80,7 @@ public:
     {
         m_process.setProcessEnvironment(environmentWith(extra));
         m_process.setProcessChannelMode(QProcess::MergedChannels); // one pipe: what came first stands first
+        m_process.setChildProcessModifier([] { ::signal(SIGXFSZ, SIG_IGN); }); // see limitFiles()
         QObject::connect(&m_process, &QProcess::readyRead, &m_process, [this] { output += m_process.readAll(); });
         m_process.start(Program,
             QStringList{u"--port"_s, u"0"_s, u"--address"_s, u"127.0.0.1"_s, u"--data-dir"_s, directory} + args);
@@ -101,6 +103,12 @@ public:
     }
     /// All three providers and the rendered lines.
     bool waitWarm() { return waitFor("WARMUP_STT_OK") && waitFor("WARMUP_LLM_OK") && waitFor("lines rendered"); }
+    /// How large a file of its may get: past that a write fails, as on a full disk.
+    bool limitFiles(rlim_t bytes)
+    {
+        const rlimit limit{bytes, RLIM_INFINITY};
+        return ::prlimit(pid_t(m_process.processId()), RLIMIT_FSIZE, &limit, nullptr) == 0;
+    }
     void signal(int number) { ::kill(pid_t(m_process.processId()), number); }
     bool isRunning() const { return m_process.state() == QProcess::Running; }
     /// Its exit code; -2 for a crash or a kill, -3 when it does not end.
@@ -242,6 +250,7 @@ private Q_SLOTS:
     void theDoctorExaminesWithTheSameSettings();
     void theDoctorsAdviceMendsADamagedDatabase_data();
     void theDoctorsAdviceMendsADamagedDatabase();
+    void aFullDiskIsNotReadyAndAnswers();
     void withoutItsGrpcModuleGooglesStreamingSaysSo();
     void aStopLetsTheCallEnd();
     void theServiceManagerIsToldOfAWholeLife();
@@ -739,6 +748,39 @@ void tst_KavEngine::theDoctorsAdviceMendsADamagedDatabase()
     engine.signal(SIGTERM);
     QCOMPARE(engine.exitCode(), 0);
     QVERIFY(!engine.output.contains("QSqlDatabase"));
+}
+
+/// Of the engine's files; what it prints goes through a pipe.
+void tst_KavEngine::aFullDiskIsNotReadyAndAnswers()
+{
+    QTemporaryDir directory;
+    Served engine(directory.path(), {}, {{u"DB_BOOTSTRAP"_s, u"true"_s}});
+    QVERIFY(engine.waitWarm());
+    QTRY_COMPARE_WITH_TIMEOUT(engine.readiness().value(u"db"_s).toString(), u"ok"_s, Patience);
+    QCOMPARE(engine.get("/readyz").status, 200);
+
+    QVERIFY(engine.limitFiles(1));
+    Calling first(engine, u"wait-agent-speaking within 12s\nhangup\n"_s);
+    QVERIFY2(first.exitCode() == 0, first.output.constData());
+    QVERIFY(engine.waitFor("the journal cannot be written, entries wait in memory"));
+    QTRY_COMPARE_WITH_TIMEOUT(engine.get("/readyz").status, 503, Patience);
+    QJsonObject ready = engine.readiness();
+    QCOMPARE(ready.value(u"journal"_s).toString(), u"down"_s);
+    QVERIFY2(ready.value(u"journal_reason"_s).toString().contains(directory.path() + u"/journal/"_s),
+        qPrintable(ready.value(u"journal_reason"_s).toString()));
+    QCOMPARE(engine.get("/healthz").status, 200);
+    Calling second(engine, u"wait-agent-speaking within 12s\nhangup\n"_s);
+    QVERIFY2(second.exitCode() == 0, second.output.constData());
+
+    QVERIFY(engine.limitFiles(RLIM_INFINITY));
+    QTRY_COMPARE_WITH_TIMEOUT(engine.get("/readyz").status, 200, Patience);
+    QVERIFY(engine.waitFor("the journal is written again"));
+    const auto calls = [&directory] {
+        return run({u"calls"_s, u"--json"_s, u"--data-dir"_s, directory.path()}).out.count("caller-hung-up");
+    };
+    QTRY_COMPARE_WITH_TIMEOUT(calls(), 2, Patience);
+    engine.signal(SIGTERM);
+    QCOMPARE(engine.exitCode(), 0);
 }
 
 void tst_KavEngine::withoutItsGrpcModuleGooglesStreamingSaysSo()
