@@ -58,8 +58,6 @@ app::Engine::MakersSource makersOf(const app::Config& config, const std::shared_
         config.remote, config.providers.deadline, app::embeddedMakers(speechPool, processClock()), processClock());
 }
 
-// Beyond server.drain: the goodbye, and writing down what there is.
-constexpr Milliseconds LongestEnd{60 * 1000};
 constexpr Milliseconds HealthWait{3000};
 
 int serve(const app::Config& config, const QStringList& args)
@@ -85,8 +83,8 @@ int serve(const app::Config& config, const QStringList& args)
             ? QStringLiteral("consoles: no token is set, so only those on this machine are let in (KAV_CONSOLE_TOKENS)")
             : QStringLiteral("consoles: let in with a token"));
 
-    QObject::connect(&signalsToStop, &app::StopSignals::stopRequested, &engine, [&engine, &manager, &config] {
-        manager.stopping(config.drain + LongestEnd);
+    QObject::connect(&signalsToStop, &app::StopSignals::stopRequested, &engine, [&engine, &manager] {
+        manager.stopping();
         engine.drain();
     });
     QObject::connect(&signalsToStop, &app::StopSignals::reloadRequested, &engine, [&engine, &manager, args] {
@@ -94,6 +92,7 @@ int serve(const app::Config& config, const QStringList& args)
         engine.reload(app::Config::load(args, app::Surroundings::ofThisProcess()));
         manager.ready(); // also where the file was refused: the configuration from before serves on
     });
+    QObject::connect(&engine, &app::Engine::drained, &manager, &app::ServiceNotifier::drained);
     QObject::connect(
         &engine, &app::Engine::drained, QCoreApplication::instance(), &QCoreApplication::quit, Qt::QueuedConnection);
     // The port is taken; what follows may be slow or fail, and requests are answered all the while.

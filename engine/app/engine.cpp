@@ -20,7 +20,7 @@ namespace kav::app {
 namespace {
 // A worker that has not turned its loop for so long is not ready for calls.
 constexpr Milliseconds WorkerSilence{3000};
-// Between the spoken goodbye of a drain's deadline and the end.
+// From a drain's goodbyes to the end, however many have not been heard out.
 constexpr Milliseconds GoodbyeTime{20000};
 // For Twilio's REST service to end a leg whose last words have been heard: the caller hears nothing meanwhile.
 constexpr Milliseconds LeaveWait{2500};
@@ -61,13 +61,16 @@ Engine::~Engine()
     m_room.shutDown();
     for (const auto& worker : m_workers)
         worker->stop();
-    m_phone.spoken().stop();
+    m_phone.close();
     // Whole before the log closes: it says what was kept.
     m_recordings.reset();
     m_twilioRecordings.reset();
     m_housekeeper.reset();
-    if (m_callLog)
+    if (m_callLog) {
         m_callLog->stop();
+        m_callLog->disconnect(this);
+        m_callLog->disconnect(&m_room); // what still has something to log goes with the line, and is refused
+    }
 }
 
 Result<QString> Engine::listen()
@@ -131,6 +134,7 @@ PhoneLine::Hooks Engine::phoneHooks()
     PhoneLine::Hooks hooks;
     hooks.hasRoom = [this] { return hasRoom(); };
     hooks.isDraining = [this] { return m_drain != DrainStep::No; };
+    hooks.isLeaving = [this] { return m_drain > DrainStep::Waiting; };
     hooks.leastLoaded = [this] { return chooseWorker(); };
     hooks.personaFor = [this](const QString& number) { return m_personas.get()->personaFor(number); };
     hooks.log = [this](const calllog::Entry& entry) { return m_callLog ? m_callLog->append(entry) : 0; };
@@ -433,7 +437,7 @@ void Engine::onCallEnded(const session::CallEnd& end)
     m_room.callEnded(end);
     Q_EMIT callEnded(end);
     if (m_drain != DrainStep::No)
-        continueDrain();
+        m_room.refresh();
 }
 
 int Engine::liveCalls() const
@@ -443,7 +447,7 @@ int Engine::liveCalls() const
 
 bool Engine::hasRoom() const
 {
-    return !m_workers.empty() && m_phone.liveCalls() < m_capacity;
+    return !m_workers.empty() && m_phone.liveCalls() < m_capacity && m_drain <= DrainStep::Waiting;
 }
 
 std::optional<PhoneLine::Worker> Engine::chooseWorker() const
@@ -581,6 +585,10 @@ net::HttpResponse Engine::readinessPage() const
         {QStringLiteral("capacity"), m_capacity}};
     if (!now.databaseReason.isEmpty())
         json.insert(QStringLiteral("db_reason"), now.databaseReason);
+    if (now.draining)
+        json.insert(QStringLiteral("remaining"), m_phone.unfinished());
+    if (m_goodbyeAt.isValid())
+        json.insert(QStringLiteral("goodbye_at"), m_goodbyeAt.toString(Qt::ISODate));
     if (!now.journalReason.isEmpty())
         json.insert(QStringLiteral("journal_reason"), now.journalReason);
     return net::HttpResponse::json(ready ? 200 : 503, QJsonDocument(json).toJson(QJsonDocument::Compact) + '\n');
@@ -673,6 +681,10 @@ ControlRoom::Hooks Engine::roomHooks()
         status.ready = now.missing.isEmpty();
         status.notReady = now.missing;
         status.draining = now.draining;
+        if (now.draining) {
+            status.remaining = m_phone.unfinished();
+            status.goodbyeAt = m_goodbyeAt;
+        }
         status.calls = now.calls;
         status.capacity = m_capacity;
         if (!m_config.outbound.allow.isEmpty()) {
@@ -703,7 +715,7 @@ ControlRoom::Hooks Engine::roomHooks()
         return m_phone.place(request);
     };
     hooks.endPlaced = [this](const QString& id, const telephony::OutboundCalls::Done& done) {
-        return m_phone.endPlaced(id, done);
+        return m_phone.endPlaced(id, EndReason::OperatorEnded, done);
     };
     hooks.refusal = [this] { return whyNoCall(); };
     hooks.warm = [this](const QString& service) { return warmService(service); };
@@ -809,18 +821,44 @@ QString Engine::warmService(const QString& service)
 
 // ---- the end --------------------------------------------------------------------------------------------------------
 
+/// Each time a step further.
 void Engine::drain()
 {
-    if (m_drain == DrainStep::No) {
+    switch (++m_stops) {
+    case 1: {
         m_drain = DrainStep::Waiting;
-        qCInfo(lcApp) << "draining: no more calls are taken," << liveCalls() << "live";
         m_drainDeadline = m_clock.now() + m_config.drain;
+        m_goodbyeAt = m_clock.wallNow().addMSecs(m_config.drain.count());
+        m_phone.beginDrain();
+        const int left = m_phone.unfinished();
+        qCInfo(lcApp) << "draining: no more calls are taken," << left << "left";
+        if (left == 0 && !m_phone.hasUnanswered()) {
+            finishDrain();
+            return;
+        }
         m_drainTimer.start(DrainCheck);
         m_room.refresh();
-        continueDrain();
         return;
     }
-    finishDrain();
+    case 2:
+        if (m_drain == DrainStep::Waiting)
+            sayGoodbye("asked to stop again");
+        return;
+    default:
+        if (m_drain != DrainStep::Done)
+            qCWarning(lcApp) << "asked to stop a third time:" << m_phone.unfinished() << "calls are cut off";
+        finishDrain();
+    }
+}
+
+void Engine::sayGoodbye(const char* why)
+{
+    m_drain = DrainStep::SayingGoodbye;
+    m_drainDeadline = m_clock.now() + GoodbyeTime;
+    m_goodbyeAt = {};
+    qCInfo(lcApp).noquote() << why << "- saying goodbye to" << m_phone.unfinished() << "calls";
+    m_phone.sayGoodbye();
+    continueDrain();
 }
 
 void Engine::finishDrain()
@@ -836,22 +874,27 @@ void Engine::continueDrain()
 {
     if (m_drain == DrainStep::Done)
         return;
-    if (liveCalls() == 0) {
+    m_room.refresh();
+    // Twice in a row: what Twilio was answered last is to be on its way.
+    const bool isOver = m_phone.unfinished() == 0 && !m_phone.hasUnanswered();
+    if (std::exchange(m_isQuiet, isOver) && isOver) {
         finishDrain();
         return;
     }
-    if (m_clock.now() < m_drainDeadline)
-        return;
-    if (m_drain == DrainStep::Waiting) {
-        m_drain = DrainStep::SayingGoodbye;
-        qCInfo(lcApp) << "drain deadline: saying goodbye to" << liveCalls() << "calls";
+    const bool isDue = m_clock.now() >= m_drainDeadline;
+    if (m_drain == DrainStep::SayingGoodbye) {
+        if (isDue) {
+            qCWarning(lcApp) << m_phone.unfinished() << "calls have not ended with the goodbye and are cut off";
+            finishDrain();
+            return;
+        }
+        // Again and again: one whose handshake was under way has a session only now.
         for (const auto& worker : m_workers)
             worker->endAll(EndReason::Shutdown);
-        m_phone.spoken().endAll(EndReason::Shutdown);
-        m_drainDeadline = m_clock.now() + GoodbyeTime;
-        return;
+        m_phone.endLatecomers();
+    } else if (isDue && !isOver) {
+        sayGoodbye("the drain is at its limit");
     }
-    finishDrain();
 }
 
 } // namespace kav::app

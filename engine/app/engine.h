@@ -61,7 +61,7 @@ public:
     /// in progress keep theirs. One with errors is refused whole; what needs a new start is named in the log.
     void reload(const LoadedConfig& loaded);
     /// Takes no more calls, lets the live ones end (until the drain deadline, then with a goodbye), then emits
-    /// drained(). A second time: live calls are ended at once.
+    /// drained(). A second time: all hear their goodbye now. A third time: drained() at once.
     void drain();
 
     /// Streams let in and not over, those included whose handshake is still under way.
@@ -128,6 +128,7 @@ private:
     void onTurnEnded(const QString& callId, const TurnRecord& turn);
     void onProviderUsed(const providers::FailoverNews& news);
     void onCallEnded(const session::CallEnd& end);
+    void sayGoodbye(const char* why);
     void continueDrain();
     void finishDrain();
     std::optional<PhoneLine::Worker> chooseWorker() const;
@@ -181,8 +182,11 @@ private:
     PhoneLine m_phone; // last made, first gone: answers that are still due are counted by what is above
 
     DrainStep m_drain = DrainStep::No;
+    int m_stops = 0; // asked for
     QTimer m_drainTimer;
     Instant m_drainDeadline; // of the step in hand
+    QDateTime m_goodbyeAt; // while Waiting: when whoever is left hears one
+    bool m_isQuiet = false; // at the last look
 };
 
 } // namespace kav::app

@@ -19,6 +19,11 @@ constexpr Milliseconds LongestKeepWait{250};
 // How often calls are looked for of which nothing is heard any more.
 constexpr Milliseconds BookCheck{1000};
 
+// From the TwiML that offers a stream to the stream; Twilio needs well under a second.
+constexpr Milliseconds StreamComes{15'000};
+// From a stream's end to after_stream.
+constexpr Milliseconds AfterStreamComes{5'000};
+
 // Twilio asks how to go on as soon as a stream is over; calls that it never asks about are forgotten.
 constexpr size_t MostHandovers = 256;
 
@@ -97,7 +102,11 @@ PhoneLine::PhoneLine(const Config& config, const session::SessionContext& sessio
     , m_tokens(streamTokens(config))
     , m_rest(makeRest(config, http))
     , m_hangUps(m_rest.get(), clock, {.longestCall = config.turn.longestCall},
-          {[this](const calllog::Entry& entry) { m_hooks.log(entry); }, m_hooks.releaseStream})
+          {[this](const calllog::Entry& entry) { m_hooks.log(entry); }, m_hooks.releaseStream,
+              [this](const QString& callId) {
+                  if (m_awaited.remove(callId) == 0 && m_streams.workerOf(callId))
+                      m_legsOver.insert(callId);
+              }})
     , m_router(m_guard, clock, webhooks::WebhookRouter::Settings{},
           {[this](const calllog::Entry& entry) { return m_hooks.log(entry); },
               [this](const net::Responder& responder, quint64 entry, const net::HttpResponse& response) {
@@ -118,7 +127,11 @@ PhoneLine::PhoneLine(const Config& config, const session::SessionContext& sessio
     m_router.add(TwilioRecordings::route(m_hooks.recordingStatus));
     m_unkeptTimer.setSingleShot(true);
     connect(&m_unkeptTimer, &QTimer::timeout, this, &PhoneLine::releaseOverdue);
-    connect(&m_bookTimer, &QTimer::timeout, this, [this] { m_book.expire(); });
+    connect(&m_bookTimer, &QTimer::timeout, this, [this] {
+        m_book.expire();
+        const Instant now = m_clock.now();
+        m_awaited.removeIf([now](QHash<QString, Instant>::iterator each) { return now >= each.value(); });
+    });
     m_bookTimer.start(BookCheck);
     connect(&m_outbound, &telephony::OutboundCalls::changed, this, &PhoneLine::onPlaced);
 }
@@ -171,10 +184,12 @@ webhooks::CallWebhooks::Hooks PhoneLine::callHooks()
         if (!call.test)
             m_hangUps.callCame(call.callSid);
         m_book.rings(call);
+        await(call.callSid, StreamComes);
         m_hooks.ringing(call);
     };
     hooks.turnedAway = [this](const webhooks::IncomingCall& call) { m_book.turnedAway(call); };
     hooks.passedOn = [this](const webhooks::Webhook& webhook, const webhooks::WebhookRouter::Reply& reply) {
+        m_awaited.remove(webhook.callSid);
         m_hangUps.callCame(webhook.callSid); // one from before this engine's start is here again
         return m_transfers.afterStream(webhook, reply);
     };
@@ -188,6 +203,7 @@ webhooks::CallWebhooks::Hooks PhoneLine::callHooks()
         m_book.progress(status);
         if (!status.isFinal())
             return;
+        m_awaited.remove(status.callSid);
         m_hangUps.callOver(status.callSid);
         m_transfers.callOver(status.callSid);
         m_spoken.hungUp(status.callSid);
@@ -253,7 +269,7 @@ bool PhoneLine::goOn(webhooks::Obstacle obstacle, const webhooks::IncomingCall& 
 bool PhoneLine::holdWithoutStream(
     const webhooks::IncomingCall& call, const QString& why, const webhooks::Webhook& webhook, const Reply& reply)
 {
-    if (!m_config.withoutStream || !m_sessions.providers || !m_spoken.hasRoom())
+    if (!m_config.withoutStream || !m_sessions.providers || !m_spoken.hasRoom() || m_hooks.isLeaving())
         return false;
     qCWarning(lcWebhook).noquote() << call.callSid << "goes on without a stream:" << why;
     m_book.rings(call); // it may be the first that is heard of it
@@ -359,6 +375,7 @@ webhooks::MediaGate::Hooks PhoneLine::gateHooks()
         m_streams.admitted(claims, m_chosen, m_clock.now(), m_clock.wallNow());
         m_calls.noteStreamAdmitted(claims.callSid);
         m_book.streamAdmitted(claims.callSid);
+        m_awaited.remove(claims.callSid);
         m_hooks.admitted(claims.callSid);
     };
     hooks.isTaken = [this](const webhooks::StreamClaims& claims) {
@@ -401,6 +418,7 @@ webhooks::OutboundWebhooks::Hooks PhoneLine::outboundHooks()
         if (!call.test)
             m_hangUps.callCame(call.callSid);
         m_book.answered(call);
+        await(call.callSid, StreamComes);
         m_hooks.ringing(call);
     };
     hooks.answeredBy = [this](const webhooks::AnsweredBy& answer) { onAnsweredBy(answer); };
@@ -490,7 +508,7 @@ void PhoneLine::countOutbound(EndReason reason)
     }
 }
 
-bool PhoneLine::endPlaced(const QString& id, const telephony::OutboundCalls::Done& done)
+bool PhoneLine::endPlaced(const QString& id, EndReason reason, const telephony::OutboundCalls::Done& done)
 {
     if (!m_outbound.end(id, done)) {
         // Placed by an engine before this one.
@@ -499,7 +517,7 @@ bool PhoneLine::endPlaced(const QString& id, const telephony::OutboundCalls::Don
             return false;
         m_outbound.endAtTwilio(id, done);
     }
-    m_book.endsBecause(id, EndReason::OperatorEnded);
+    m_book.endsBecause(id, reason);
     return true;
 }
 
@@ -602,8 +620,67 @@ void PhoneLine::callEnded(const session::CallEnd& end)
     if (!end.passedOn) // else it goes on without the agent: see Transfers
         m_book.conversationEnded(end.callId, end.reason);
     m_calls.noteStreamEnded(end.callId, !fault);
+    const bool isLegOver = m_legsOver.remove(end.callId) || end.reason == EndReason::CallerHungUp;
+    if (!end.passedOn && !isLegOver)
+        await(end.callId, AfterStreamComes);
     if (end.reason == EndReason::CallerHungUp && !end.passedOn)
         m_hangUps.callOver(end.callId);
+}
+
+// ---- the engine's end -----------------------------------------------------------------------------------------------
+
+void PhoneLine::await(const QString& callId, Milliseconds atMost)
+{
+    m_awaited.insert(callId, m_clock.now() + atMost);
+}
+
+int PhoneLine::unfinished() const
+{
+    const Instant now = m_clock.now();
+    QSet<QString> calls; // one may be of several kinds
+    const auto add = [&calls](const QStringList& more) {
+        for (const QString& call : more)
+            calls.insert(call);
+    };
+    add(m_streams.calls(now));
+    add(m_spoken.calls());
+    add(m_transfers.calls());
+    add(m_outbound.creating());
+    add(m_book.ringingOut());
+    for (auto it = m_awaited.cbegin(); it != m_awaited.cend(); ++it) {
+        if (now < *it)
+            calls.insert(it.key());
+    }
+    return int(calls.size());
+}
+
+void PhoneLine::beginDrain()
+{
+    m_outbound.cancelWaiting(QStringLiteral("the engine is stopping"));
+}
+
+void PhoneLine::sayGoodbye()
+{
+    const QStringList ringing = m_book.ringingOut() + m_outbound.creating();
+    for (const QString& id : ringing) {
+        endPlaced(id, EndReason::Shutdown, [id](const Result<void>& done) {
+            if (!done)
+                qCWarning(lcApp).noquote() << id << "rings on:" << done.error().message;
+        });
+    }
+    endLatecomers();
+}
+
+void PhoneLine::endLatecomers()
+{
+    m_spoken.endAll(EndReason::Shutdown);
+    m_transfers.endAll();
+}
+
+void PhoneLine::close()
+{
+    m_spoken.stop();
+    m_book.close();
 }
 
 void PhoneLine::respondWhenKept(const net::Responder& responder, quint64 entry, const net::HttpResponse& response)

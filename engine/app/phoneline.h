@@ -21,7 +21,9 @@
 #include "engine/webhooks/transfers.h"
 #include "engine/webhooks/webhookrouter.h"
 
+#include <QHash>
 #include <QObject>
+#include <QSet>
 #include <QTimer>
 
 #include <deque>
@@ -46,6 +48,7 @@ public:
     struct Hooks final {
         std::function<bool()> hasRoom; ///< one more call can be taken
         std::function<bool()> isDraining;
+        std::function<bool()> isLeaving; ///< the drain has come to its goodbyes: nothing is begun any more
         std::function<std::optional<Worker>()> leastLoaded; ///< nothing: there is none
         std::function<dialog::PersonaBook::PersonaPointer(const QString& calledNumber)> personaFor;
         std::function<quint64(const calllog::Entry&)> log; ///< the entry's number; 0: it is not kept
@@ -95,7 +98,21 @@ public:
     dialog::PersonaBook::PersonaPointer personaOf(const webhooks::IncomingCall& call) const;
     /// Calls somebody; see OutboundCalls.
     Result<QString> place(const telephony::OutboundRequest& request) { return m_outbound.place(request); }
-    bool endPlaced(const QString& id, const telephony::OutboundCalls::Done& done);
+    bool endPlaced(const QString& id, EndReason reason, const telephony::OutboundCalls::Done& done);
+
+    // The engine's end.
+    /// No call is placed any more; those that wait for their turn are given up.
+    void beginDrain();
+    /// Whoever rings, waits for a person or has no stream: is ended, with a goodbye where somebody can hear it. Once.
+    void sayGoodbye();
+    /// The same for those that were on their way then; called again and again.
+    void endLatecomers();
+    /// The last of all: what no conversation will write is written.
+    void close();
+    /// Calls that the engine is not through with: streams, calls without one, passed on, being placed or ringing, and
+    /// those for which Twilio is about to come (with the stream it was offered, or to ask what follows on one).
+    int unfinished() const;
+    bool hasUnanswered() const { return !m_unkept.empty(); }
 
     /// Streams let in and not over, those included whose handshake is still under way: of all workers, or of one.
     int liveCalls(std::optional<int> worker = {}) const { return m_streams.open(m_clock.now(), worker); }
@@ -152,6 +169,7 @@ private:
     void countOutbound(EndReason reason);
     void respondWhenKept(const net::Responder& responder, quint64 entry, const net::HttpResponse& response);
     void releaseOverdue();
+    void await(const QString& callId, Milliseconds atMost);
 
     const Config& m_config;
     const session::SessionContext& m_sessions;
@@ -178,6 +196,8 @@ private:
     webhooks::MediaGate m_gate;
     int m_chosen = 0; // worker of the stream that the gate is just letting in
     std::deque<Unkept> m_unkept; // by entry
+    QHash<QString, Instant> m_awaited; // calls that Twilio is to come back for at once, and until when that is believed
+    QSet<QString> m_legsOver; // ended by REST, and the stream's end is yet to be heard of
     QTimer m_unkeptTimer;
 };
 

@@ -20,8 +20,13 @@ using Microseconds = std::chrono::microseconds;
 QString shownStatus(const EngineStatus& status)
 {
     const QString calls = QStringLiteral("%1 of %2 calls").arg(status.calls).arg(status.capacity);
-    if (status.draining)
-        return QStringLiteral("Draining: %1 left").arg(calls);
+    if (status.draining) {
+        return status.goodbyeAt.isValid()
+            ? QStringLiteral("Draining: %1 left, goodbye at %2 UTC")
+                  .arg(status.remaining.value_or(status.calls))
+                  .arg(status.goodbyeAt.toString(QStringLiteral("HH:mm:ss")))
+            : QStringLiteral("Saying goodbye: %1 left").arg(status.remaining.value_or(status.calls));
+    }
     return status.notReady.isEmpty()
         ? QStringLiteral("Answering: ") + calls
         : QStringLiteral("Not ready (%1): %2").arg(status.notReady.join(QLatin1String(", ")), calls);
@@ -45,6 +50,7 @@ ServiceNotifier::ServiceNotifier(const Settings& settings, const Clock& clock)
     : m_settings(settings)
     , m_clock(clock)
 {
+    connect(&m_extendTimer, &QTimer::timeout, this, [this] { send(extension()); });
     connect(&m_watchdogTimer, &QTimer::timeout, this, [this] {
         if (m_waiting.empty())
             send("WATCHDOG=1");
@@ -91,12 +97,28 @@ void ServiceNotifier::reloading()
     send("RELOADING=1\nMONOTONIC_USEC=" + QByteArray::number(qint64(now.count())));
 }
 
-void ServiceNotifier::stopping(Milliseconds atMost)
+QByteArray ServiceNotifier::extension() const
+{
+    return "EXTEND_TIMEOUT_USEC=" + QByteArray::number(qint64(Microseconds(m_settings.extendBy).count()));
+}
+
+void ServiceNotifier::stopping()
 {
     if (std::exchange(m_stopping, true))
         return;
-    // The drain is the engine's own setting: without this a unit's TimeoutStopSec would cut it short.
-    send("STOPPING=1\nEXTEND_TIMEOUT_USEC=" + QByteArray::number(qint64(Microseconds(atMost).count())));
+    // The drain is the engine's own setting: without this a unit's TimeoutStopSec would cut it short. A little at a time,
+    // and from the loop: an engine that hangs in its drain is ended soon, not when the drain would have been over.
+    send("STOPPING=1\n" + extension());
+    if (isOn())
+        m_extendTimer.start(m_settings.extendEvery);
+}
+
+void ServiceNotifier::drained()
+{
+    if (!m_stopping)
+        return;
+    m_extendTimer.stop();
+    send("STATUS=Writing what there is\n" + extension());
 }
 
 void ServiceNotifier::showStatus(const QString& status)

@@ -30,6 +30,7 @@ public:
         QByteArray socket; ///< "/path", or "@name" in the abstract namespace; empty: nobody is told anything
         Milliseconds watchdogEvery{0}; ///< 0: nobody watches
         Milliseconds statusEvery{1000}; ///< a status at most so often; the manager shows each on its bus
+        Milliseconds extendEvery{15'000}, extendBy{90'000}; ///< while stopping: more time is asked for
         Milliseconds againAfter{100}; ///< from a full socket to the next attempt
 
         /// NOTIFY_SOCKET, WATCHDOG_USEC (half of it), WATCHDOG_PID (another's watchdog is not fed).
@@ -44,8 +45,10 @@ public:
     void ready();
     /// A reload has begun; ready() ends it.
     void reloading();
-    /// The end has begun, and may last for so long. Once.
-    void stopping(Milliseconds atMost);
+    /// The end has begun, and lasts until drained(): however long that is, the manager is asked to wait.
+    void stopping();
+    /// What is left takes no longer than Settings::extendBy.
+    void drained();
     /// One line, for people.
     void showStatus(const QString& status);
 
@@ -53,6 +56,7 @@ private:
     void send(const QByteArray& message);
     void sendWaiting();
     void sendStatus();
+    QByteArray extension() const;
 
     const Settings m_settings;
     const Clock& m_clock;
@@ -62,7 +66,7 @@ private:
     std::deque<QByteArray> m_waiting; // in their order; of each kind a few at most
     QByteArray m_status, m_statusSent;
     bool m_stopping = false, m_complained = false;
-    QTimer m_watchdogTimer, m_statusTimer, m_againTimer;
+    QTimer m_watchdogTimer, m_statusTimer, m_extendTimer, m_againTimer;
 };
 
 } // namespace kav::app

@@ -24,12 +24,18 @@ void SpokenCalls::tick()
     forEach([](SpokenCall& call) { call.tick(); });
 }
 
-void SpokenCalls::forEach(const std::function<void(SpokenCall&)>& act)
+QStringList SpokenCalls::calls() const
 {
-    QStringList ids; // one may end, and leave the map, while it is looked at
+    QStringList ids;
     for (const auto& [id, call] : m_calls)
         ids += id;
-    for (const QString& id : std::as_const(ids)) {
+    return ids;
+}
+
+void SpokenCalls::forEach(const std::function<void(SpokenCall&)>& act)
+{
+    const QStringList ids = calls(); // one may end, and leave the map, while it is looked at
+    for (const QString& id : ids) {
         if (SpokenCall* const call = find(id))
             act(*call);
     }

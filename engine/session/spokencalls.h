@@ -38,6 +38,7 @@ public:
     bool hasRoom() const { return live() < m_settings.limit; }
     int limit() const { return m_settings.limit; }
     int live() const { return int(m_calls.size()); }
+    QStringList calls() const; ///< their ids
     bool has(const QString& callId) const { return m_calls.contains(callId); }
     bool hasEnded(const QString& callId) const { return m_ended.contains(callId); }
 

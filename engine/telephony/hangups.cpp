@@ -57,6 +57,8 @@ void HangUps::lastWordsSaid(const QString& callId)
             ++m_counters.ended;
             note(callId, QStringLiteral("HANGUP"), {{QStringLiteral("ms"), ms}});
             callOver(callId);
+            if (m_hooks.ended)
+                m_hooks.ended(callId);
             return;
         }
         ++m_counters.failed;

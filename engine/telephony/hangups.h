@@ -38,6 +38,7 @@ public:
     struct Hooks final {
         std::function<void(const calllog::Entry&)> log;
         std::function<void(const QString& callId)> releaseStream; ///< it has to be closed: the leg is not ended here
+        std::function<void(const QString& callId)> ended{}; ///< the leg, after its last words
     };
     struct Counters final {
         quint64 ended = 0; ///< calls that had said their last words

@@ -299,6 +299,28 @@ bool OutboundCalls::end(const QString& named, const Done& done)
     return false;
 }
 
+void OutboundCalls::cancelWaiting(const QString& why)
+{
+    while (!m_queue.empty()) {
+        PlacedCall call = m_placings.take(m_queue.front()).call;
+        m_queue.pop_front();
+        call.state = PlacedCall::State::Canceled;
+        call.problem = why;
+        qCInfo(lcApp).noquote() << call.id << "the call to" << maskNumber(call.request.to) << "is not made:" << why;
+        Q_EMIT changed(call);
+    }
+}
+
+QStringList OutboundCalls::creating() const
+{
+    QStringList ids;
+    for (auto it = m_placings.cbegin(); it != m_placings.cend(); ++it) {
+        if (it->call.state == PlacedCall::State::Creating)
+            ids += it.key();
+    }
+    return ids;
+}
+
 void OutboundCalls::endAtTwilio(const QString& callSid, const Done& done)
 {
     m_rest->cancel(callSid, [this, callSid, done, self = QPointer<OutboundCalls>(this)](const Result<void>& result) {

@@ -84,6 +84,11 @@ public:
     /// By the placing's id or by CallSid: not placed if it can be helped, else ended. False: it is none of these.
     bool end(const QString& id, const Done& done);
 
+    /// The engine stops: what waits for its turn is not placed.
+    void cancelWaiting(const QString& why);
+    /// Being asked for at Twilio, by their placings' ids.
+    QStringList creating() const;
+
     /// Any call of the account's that is not answered, or is.
     void endAtTwilio(const QString& callSid, const Done& done);
 

@@ -276,6 +276,30 @@ void CallBook::expire()
     }
 }
 
+QStringList CallBook::ringingOut() const
+{
+    QStringList calls;
+    for (std::list<Entry>::const_iterator it = m_firstLive; it != m_calls.cend(); ++it) {
+        const CallState state = it->call.state;
+        const bool isRinging =
+            state == CallState::Queued || state == CallState::Dialling || state == CallState::Ringing;
+        if (isRinging && !it->isFinal && !it->hadConversation && !it->call.about.placed.isEmpty())
+            calls += it->call.about.callSid;
+    }
+    return calls;
+}
+
+void CallBook::close()
+{
+    for (auto it = m_firstLive; it != m_calls.end();) {
+        Entry& known = *it++;
+        if (known.isFinal || known.hadConversation)
+            continue;
+        known.isFinal = true;
+        end(known, known.because != EndReason::None ? known.because : EndReason::Shutdown, m_clock.wallNow(), {});
+    }
+}
+
 void CallBook::end(Entry& entry, EndReason reason, const QDateTime& at, std::chrono::milliseconds duration)
 {
     const bool wasLive = entry.call.state != CallState::Ended;

@@ -8,6 +8,7 @@
 #include <QDateTime>
 #include <QHash>
 #include <QString>
+#include <QStringList>
 
 #include <functional>
 #include <list>
@@ -82,6 +83,10 @@ public:
     void expire();
 
     const BookedCall* find(const QString& callSid) const;
+    /// Calls that were placed and nobody has answered yet.
+    QStringList ringingOut() const;
+    /// The engine goes: what has no record by now gets it. Who was turned away keeps that for a reason.
+    void close();
     /// It is over for good: no stream may come.
     bool isOver(const QString& callSid) const;
     std::size_t size() const { return m_calls.size(); }

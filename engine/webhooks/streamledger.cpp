@@ -50,6 +50,16 @@ int StreamLedger::open(Instant now, std::optional<int> worker) const
     return count;
 }
 
+QStringList StreamLedger::calls(Instant now) const
+{
+    QStringList calls;
+    for (auto it = m_open.cbegin(); it != m_open.cend(); ++it) {
+        if (!isOver(*it, now))
+            calls += it.key();
+    }
+    return calls;
+}
+
 std::optional<int> StreamLedger::workerOf(const QString& callSid) const
 {
     const auto open = m_open.constFind(callSid);

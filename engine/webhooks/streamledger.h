@@ -7,6 +7,7 @@
 #include <QDateTime>
 #include <QHash>
 #include <QString>
+#include <QStringList>
 
 #include <deque>
 #include <optional>
@@ -37,6 +38,8 @@ public:
 
     /// Streams let in and not over, of one worker or of all.
     int open(Instant now, std::optional<int> worker = {}) const;
+    /// The same as CallSids, of all.
+    QStringList calls(Instant now) const;
     /// The worker that has the call's stream, those still in their handshake included.
     std::optional<int> workerOf(const QString& callSid) const;
 

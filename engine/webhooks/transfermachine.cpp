@@ -56,7 +56,7 @@ TransferMachine::Actions TransferMachine::on(Event event, Instant now)
             add(Action::ReleaseStream);
         } else if (m_state == State::Returning) {
             add(Action::EndCaller);
-            over(EndReason::StreamLost);
+            over(m_goodbyeReason == EndReason::Shutdown ? EndReason::Shutdown : EndReason::StreamLost);
         }
         break;
     case Event::DocumentAsked:
@@ -118,12 +118,12 @@ TransferMachine::Actions TransferMachine::on(Event event, Instant now)
             add(Action::EndHuman);
             goBack(Document::Agent, true);
         } else if (m_state == State::Returning && m_return == Document::Goodbye) {
-            over(EndReason::Completed);
+            over(m_goodbyeReason);
         }
         break;
     case Event::BackAsked:
         if (m_state == State::Returning && m_return == Document::Goodbye)
-            over(EndReason::Completed);
+            over(m_goodbyeReason);
         break;
     case Event::StreamBack:
         if (m_state == State::Returning) {
@@ -139,6 +139,16 @@ TransferMachine::Actions TransferMachine::on(Event event, Instant now)
         add(Action::EndHuman);
         add(Action::EndCaller);
         over(EndReason::OperatorEnded);
+        break;
+    case Event::EngineEnds:
+        if (m_state == State::Talking && !m_humanLeft) {
+            over(EndReason::Shutdown);
+        } else if (m_goodbyeReason != EndReason::Shutdown) {
+            m_goodbyeReason = EndReason::Shutdown;
+            if (m_warm && (m_state == State::Calling || m_state == State::Asking))
+                add(Action::EndHuman);
+            goBack(Document::Goodbye, false);
+        }
         break;
     }
     return std::exchange(m_actions, {});
@@ -156,8 +166,9 @@ TransferDocument TransferMachine::document() const
     case State::Returning:
         return m_return;
     case State::Over:
-        return m_reason == EndReason::Completed && m_return == Document::Goodbye ? Document::Goodbye
-                                                                                   : Document::HangUp;
+        return m_return == Document::Goodbye && (m_reason == EndReason::Completed || m_reason == EndReason::Shutdown)
+            ? Document::Goodbye
+            : Document::HangUp;
     }
     Q_UNREACHABLE();
 }

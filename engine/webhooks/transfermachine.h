@@ -39,6 +39,7 @@ enum class TransferEvent {
     StreamBack, ///< the agent has the call
     CallerGone,
     OperatorEnds,
+    EngineEnds, ///< who talks is left alone, who waits hears a goodbye
 };
 
 enum class TransferAction {
@@ -60,6 +61,7 @@ enum class TransferDocument { Dial, Hold, Agent, TakeMessage, Goodbye, HangUp };
 ///     Fetching -> Ringing -> Talking -> Over                       blind
 ///     Fetching -> Calling -> Asking -> Talking -> Over             warm
 ///     any but Talking, nobody takes it -> Returning -> Over, or the next target
+///     any but Talking, the engine ends -> Returning -> Over
 ///
 /// Plain, owned by Transfers, control thread.
 class TransferMachine final {
@@ -112,6 +114,7 @@ private:
     bool m_humanLeft = false; // in Talking: the caller's leg is yet to hear of it
     bool m_answered = false, m_withAgent = false;
     TransferDocument m_return = TransferDocument::Agent;
+    EndReason m_goodbyeReason = EndReason::Completed;
     EndReason m_reason = EndReason::None;
     Actions m_actions; // of the event in hand
 };

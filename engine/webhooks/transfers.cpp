@@ -164,6 +164,15 @@ bool Transfers::end(const QString& callId)
     return true;
 }
 
+void Transfers::endAll()
+{
+    const QStringList ids = m_open.keys();
+    for (const QString& id : ids) {
+        if (const OpenPointer open = find(id))
+            apply(*open, Event::EngineEnds);
+    }
+}
+
 std::optional<session::TakenUp> Transfers::takeUp(const QString& callId)
 {
     const std::lock_guard lock(m_mutex);

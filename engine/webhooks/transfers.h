@@ -83,6 +83,9 @@ public:
     /// An operator ends it. False: it is not with anybody, or nothing can end it, for there is no REST.
     bool end(const QString& callId);
     bool holds(const QString& callId) const { return m_open.contains(callId); }
+    QStringList calls() const { return m_open.keys(); }
+    /// The engine ends: who waits hears a goodbye, who talks with a person goes on without it.
+    void endAll();
     /// Any thread: what the agent of a call that comes back has to know. Once.
     std::optional<session::TakenUp> takeUp(const QString& callId);
 

@@ -60,6 +60,8 @@ struct EngineStatus final {
     int capacity = 0;
     int consoles = 0; ///< connected, this one included
     QStringList personas{}; ///< by name: who may speak in a call that is placed; empty where none can be
+    std::optional<int> remaining{}; ///< while draining: calls that the end waits for; some of them only ring, or are with a person
+    QDateTime goodbyeAt{}; ///< UTC; while draining: when those that are left hear a goodbye; not valid: they hear it now
 
     bool operator==(const EngineStatus&) const = default;
 };

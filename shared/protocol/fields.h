@@ -70,6 +70,8 @@ template <typename A> void fields(A& a, typename A::template Ref<EngineStatus> s
     a.field("capacity", s.capacity);
     a.field("consoles", s.consoles);
     a.optional("personas", s.personas);
+    a.optional("remaining", s.remaining);
+    a.optional("goodbyeAt", s.goodbyeAt);
 }
 
 template <typename A> void fields(A& a, typename A::template Ref<ServiceUse> u)

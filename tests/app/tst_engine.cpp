@@ -72,7 +72,6 @@ private Q_SLOTS:
 
     void aDrainLetsTheLiveCallEnd();
     void anIdleEngineIsDrainedAtOnce();
-    void aSecondDrainDoesNotWait();
     void aDrainPastItsDeadlineSaysGoodbye();
     void stoppingWithLiveCallsClosesThemInTheLog();
     void aBrokenDialogFileIsReplacedByTheBuiltInOne();
@@ -645,20 +644,6 @@ void tst_Engine::anIdleEngineIsDrainedAtOnce()
     QSignalSpy drainedEarly(&early.engine(), &app::Engine::drained);
     early.engine().drain(); // before begin()
     QCOMPARE(drainedEarly.size(), 1);
-}
-
-void tst_Engine::aSecondDrainDoesNotWait()
-{
-    EngineUnderTest kav;
-    kav.serve();
-    Caller caller(kav);
-    QVERIFY(caller.call());
-    QTRY_VERIFY(caller.hasHeardOut());
-    QSignalSpy drained(&kav.engine(), &app::Engine::drained);
-    kav.engine().drain();
-    QVERIFY(drained.isEmpty());
-    kav.engine().drain();
-    QCOMPARE(drained.size(), 1);
 }
 
 void tst_Engine::aDrainPastItsDeadlineSaysGoodbye()

@@ -39,11 +39,14 @@ private Q_SLOTS:
         notifier.ready();
         notifier.reloading();
         notifier.ready();
-        notifier.stopping(Milliseconds(1860000));
-        notifier.stopping(Milliseconds(1860000)); // a second SIGTERM
+        notifier.drained(); // of what has not begun
+        notifier.stopping();
+        notifier.stopping(); // a second SIGTERM
+        notifier.drained();
         QCOMPARE(manager.heard(),
             (QList<QByteArray>{"STATUS=Not ready (workers): 0 of 400 calls", "READY=1",
-                "RELOADING=1\nMONOTONIC_USEC=1000000000", "READY=1", "STOPPING=1\nEXTEND_TIMEOUT_USEC=1860000000"}));
+                "RELOADING=1\nMONOTONIC_USEC=1000000000", "READY=1", "STOPPING=1\nEXTEND_TIMEOUT_USEC=90000000",
+                "STATUS=Writing what there is\nEXTEND_TIMEOUT_USEC=90000000"}));
     }
 
     void theTimeOfAReloadIsTheMonotonicClocks()
@@ -71,7 +74,28 @@ private Q_SLOTS:
         notifier.ready();
         notifier.showStatus(u"Answering: 0 of 400 calls"_s);
         notifier.reloading();
-        notifier.stopping(Milliseconds(1));
+        notifier.stopping();
+        notifier.drained();
+    }
+
+    void aStopAsksForMoreTimeAsLongAsItsLoopTurns()
+    {
+        const QByteArray name = abstractName("stop");
+        ManagerSocket manager(name);
+        ServiceNotifier::Settings often = settings(name);
+        often.extendEvery = Milliseconds(1);
+        often.extendBy = Milliseconds(7);
+        often.watchdogEvery = Milliseconds(1);
+        ServiceNotifier notifier(often, m_clock);
+        notifier.ready();
+        notifier.stopping();
+        QCOMPARE(manager.heard(), (QList<QByteArray>{"READY=1", "STOPPING=1\nEXTEND_TIMEOUT_USEC=7000"}));
+        QTRY_VERIFY(manager.heard().count("EXTEND_TIMEOUT_USEC=7000") >= 3);
+        notifier.drained();
+        QCOMPARE(manager.heard().constLast(), "STATUS=Writing what there is\nEXTEND_TIMEOUT_USEC=7000");
+        manager.forget();
+        QTRY_VERIFY(manager.heard().count("WATCHDOG=1") >= 5);
+        QVERIFY(!manager.heard().contains("EXTEND_TIMEOUT_USEC=7000"));
     }
 
     void theWatchdogIsFedFromTheLoopOnceReady()
@@ -190,7 +214,11 @@ private Q_SLOTS:
         status.notReady = QStringList{u"store"_s, u"workers"_s};
         QCOMPARE(shownStatus(status), u"Not ready (store, workers): 3 of 400 calls"_s);
         status.draining = true;
-        QCOMPARE(shownStatus(status), u"Draining: 3 of 400 calls left"_s);
+        status.remaining = 4; // one rings yet
+        status.goodbyeAt = QDateTime(QDate(2026, 3, 1), QTime(16, 5, 30), Qt::UTC);
+        QCOMPARE(shownStatus(status), u"Draining: 4 left, goodbye at 16:05:30 UTC"_s);
+        status.goodbyeAt = {};
+        QCOMPARE(shownStatus(status), u"Saying goodbye: 4 left"_s);
     }
 
 private:

@@ -254,7 +254,9 @@ private Q_SLOTS:
     void withoutItsGrpcModuleGooglesStreamingSaysSo();
     void aStopLetsTheCallEnd();
     void theServiceManagerIsToldOfAWholeLife();
-    void aSecondStopDoesNotWait();
+    void aSecondStopSaysGoodbye_data();
+    void aSecondStopSaysGoodbye();
+    void aThirdStopDoesNotWait();
     void aStopDuringWarmUpIsAnOrdinaryEnd();
     void aKilledEngineClosesTheCallAtItsNextStart();
 };
@@ -843,16 +845,72 @@ void tst_KavEngine::theServiceManagerIsToldOfAWholeLife()
     Calling call(engine, u"wait-end within 60s\n"_s);
     QVERIFY(manager.waitFor("STATUS=Answering: 1 of 7 calls"));
     engine.signal(SIGTERM);
-    QVERIFY(manager.waitFor("STOPPING=1\nEXTEND_TIMEOUT_USEC=180000000"));
-    QVERIFY(manager.waitFor("STATUS=Draining: 1 of 7 calls left"));
+    QVERIFY(manager.waitFor("STOPPING=1\nEXTEND_TIMEOUT_USEC=90000000"));
+    const auto isToldOfTheDrain = [&manager] {
+        const QList<QByteArray> told = manager.heard();
+        return std::any_of(told.begin(), told.end(),
+            [](const QByteArray& message) { return message.startsWith("STATUS=Draining: 1 left, goodbye at "); });
+    };
+    QTRY_VERIFY_WITH_TIMEOUT(isToldOfTheDrain(), Patience);
     manager.forget();
     QVERIFY(manager.waitFor("WATCHDOG=1")); // a draining engine is alive
     engine.signal(SIGTERM);
+    QVERIFY(manager.waitFor("STATUS=Saying goodbye: 1 left"));
+    QVERIFY(manager.waitFor("STATUS=Writing what there is\nEXTEND_TIMEOUT_USEC=90000000"));
     QCOMPARE(engine.exitCode(), 0);
     QVERIFY(!engine.output.contains("service manager"));
 }
 
-void tst_KavEngine::aSecondStopDoesNotWait()
+void tst_KavEngine::aSecondStopSaysGoodbye_data()
+{
+    QTest::addColumn<int>("first");
+    QTest::addColumn<int>("second");
+    QTest::newRow("SIGTERM") << SIGTERM << SIGTERM;
+    QTest::newRow("SIGINT") << SIGINT << SIGINT;
+    QTest::newRow("one of each") << SIGINT << SIGTERM;
+}
+
+void tst_KavEngine::aSecondStopSaysGoodbye()
+{
+    QFETCH(int, first);
+    QFETCH(int, second);
+    QTemporaryDir directory;
+    Served engine(directory.path(), {}, {{u"DB_BOOTSTRAP"_s, u"true"_s}});
+    QVERIFY(engine.waitWarm());
+    Calling call(engine, u"wait-agent-speaking within 12s\nwait-agent-silent for 500ms\nwait-end within 60s\n"_s);
+    QVERIFY(engine.waitFor("TTS_LEN_ms"));
+    engine.signal(first);
+    QVERIFY(engine.waitFor("draining"));
+    // A new caller is told that the lines are busy.
+    Calling turnedAway(engine, u"wait-end within 60s\n"_s);
+    (void)turnedAway.exitCode(); // nobody spoke with it
+    QVERIFY2(turnedAway.output.contains("All our lines are busy"), turnedAway.output.constData());
+    QVERIFY(engine.isRunning());
+    engine.signal(second);
+    QVERIFY2(call.exitCode() == 0, call.output.constData());
+    QCOMPARE(engine.exitCode(), 0);
+    QVERIFY2(engine.output.contains("saying goodbye to 1 calls"), engine.output.constData());
+    QVERIFY2(!engine.output.contains("cut off"), engine.output.constData());
+    // Its last speech is the goodbye, whose three sentences were heard out before the stream was closed.
+    QStringList marks;
+    for (const QJsonObject& event : call.timeline()) {
+        const QString detail = event.value(u"detail"_s).toString();
+        if (event.value(u"event"_s).toString() == u"mark"_s) {
+            if (!marks.isEmpty() && marks.last().section(u'.', 0, 0) != detail.section(u'.', 0, 0))
+                marks.clear();
+            marks += detail;
+        }
+    }
+    QVERIFY2(marks.size() == 3, call.output.constData());
+    QVERIFY(call.first(u"line"_s, u"stream-stopped"_s) > 0);
+    QVERIFY2(call.output.lastIndexOf("mark ") < call.output.indexOf("stream-stopped"), call.output.constData());
+    QVERIFY2(call.output.contains("/webhook/after_stream"), call.output.constData());
+    const Finished calls = run({u"calls"_s, u"--json"_s, u"--data-dir"_s, directory.path()});
+    QCOMPARE(calls.out.count("\"shutdown\""), 1);
+    QCOMPARE(calls.out.count("\"refused\""), 1);
+}
+
+void tst_KavEngine::aThirdStopDoesNotWait()
 {
     QTemporaryDir directory;
     Served engine(directory.path(), {}, {{u"DB_BOOTSTRAP"_s, u"true"_s}});
@@ -863,8 +921,13 @@ void tst_KavEngine::aSecondStopDoesNotWait()
     QVERIFY(engine.waitFor("draining"));
     QVERIFY(engine.isRunning());
     engine.signal(SIGTERM);
+    QVERIFY(engine.waitFor("saying goodbye to 1 calls"));
+    engine.signal(SIGTERM);
     QCOMPARE(engine.exitCode(), 0);
-    QCOMPARE(newestCall(directory.path()).value(u"reason"_s).toString(), u"shutdown"_s);
+    QVERIFY2(engine.output.contains("asked to stop a third time: 1 calls are cut off"), engine.output.constData());
+    const QJsonObject logged = newestCall(directory.path());
+    QCOMPARE(logged.value(u"reason"_s).toString(), u"shutdown"_s);
+    (void)call.exitCode();
 }
 
 void tst_KavEngine::aStopDuringWarmUpIsAnOrdinaryEnd()

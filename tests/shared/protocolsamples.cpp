@@ -17,7 +17,7 @@ QDateTime at(double seconds)
 EngineStatus engineStatus()
 {
     return {false, {QStringLiteral("draining"), QStringLiteral("full")}, true, 12, 12, 3,
-        {QStringLiteral("default"), QStringLiteral("night")}};
+        {QStringLiteral("default"), QStringLiteral("night")}, 12, at(1800)};
 }
 
 ServiceStatus failedService()

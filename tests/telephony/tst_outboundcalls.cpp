@@ -59,6 +59,7 @@ private Q_SLOTS:
     void aCallThatWasNotMadeIsReportedAndEndedShouldItTurnUp();
     void tooManyRequestsAreWaitedFor();
     void aCallIsGivenUpWhileItWaits();
+    void aStopGivesUpWhatWaitsAndNothingElse();
     void aCallIsGivenUpWhileTwilioIsAsked();
     void aCallIsGivenUpWhileItRings();
 
@@ -352,6 +353,22 @@ void tst_OutboundCalls::aCallIsGivenUpWhileItWaits()
     QVERIFY(until([&] { return elapsed(then, m_clock->now()) > 3s; }));
     QCOMPARE(creates(), 0);
     QVERIFY(!m_calls->end(id, {}));
+}
+
+void tst_OutboundCalls::aStopGivesUpWhatWaitsAndNothingElse()
+{
+    const QString first = place();
+    QVERIFY(until([&] { return m_calls->waiting() == 0; })); // Twilio is being asked, or has said it
+    const QString second = place(Other);
+    m_calls->cancelWaiting(u"it stops"_s);
+    QCOMPARE(stateOf(second), State::Canceled);
+    QCOMPARE(m_last.value(second).problem, u"it stops"_s);
+    QCOMPARE(m_calls->waiting(), 0);
+    QVERIFY(until([&] { return stateOf(first) == State::Placed; }));
+    QCOMPARE(m_calls->creating(), QStringList());
+    const Instant then = m_clock->now();
+    QVERIFY(until([&] { return elapsed(then, m_clock->now()) > 3s; }));
+    QCOMPARE(creates(), 1);
 }
 
 void tst_OutboundCalls::aCallIsGivenUpWhileTwilioIsAsked()

@@ -2,6 +2,7 @@
 #include "engine/webhooks/callbook.h"
 #include "tests/support/fakeclock.h"
 
+#include <QMap>
 #include <QTest>
 
 #include <algorithm>
@@ -90,6 +91,8 @@ private Q_SLOTS:
     void aStreamThatFailedIsNotTheEndAtOnce();
     void silenceIsTakenForTheEnd();
     void aCallThatWasTurnedAwayHasARecord();
+    void whoIsCalledRingsUntilHeAnswers();
+    void closingGivesEachItsRecord();
     void whatTwilioSaysInTimesToComeIsPassedOver();
     void endedCallsAreForgottenInTheOrderOfTheirEnds();
 };
@@ -325,6 +328,46 @@ void tst_CallBook::aCallThatWasTurnedAwayHasARecord()
     desk.book.progress(status(u"completed"_s, 0, 4));
     QCOMPARE(desk.records.size(), 1);
     QCOMPARE(desk.records[0].reason, EndReason::Refused);
+}
+
+void tst_CallBook::whoIsCalledRingsUntilHeAnswers()
+{
+    Desk desk;
+    IncomingCall placed = callOf(), ended = callOf(u"CA2"_s), unanswered = callOf(u"CA3"_s);
+    placed.placed = ended.placed = unanswered.placed = u"OUT1"_s;
+    desk.book.rings(callOf(u"CA4"_s, u"inbound"_s)); // comes in: nobody is called
+    desk.book.placed(ended);
+    desk.book.progress(status(u"no-answer"_s, 0, {}, u"CA2"_s));
+    QCOMPARE(desk.book.ringingOut(), QStringList());
+    desk.book.placed(placed);
+    desk.book.placed(unanswered);
+    desk.book.progress(status(u"ringing"_s, 1));
+    QCOMPARE(desk.book.ringingOut(), (QStringList{Sid, u"CA3"_s}));
+    desk.book.answered(placed);
+    QCOMPARE(desk.book.ringingOut(), QStringList{u"CA3"_s});
+    desk.book.progress(status(u"canceled"_s, 2, {}, u"CA3"_s));
+    QCOMPARE(desk.book.ringingOut(), QStringList());
+}
+
+void tst_CallBook::closingGivesEachItsRecord()
+{
+    Desk desk;
+    desk.book.rings(callOf(u"CA1"_s, u"inbound"_s));
+    desk.book.turnedAway(callOf(u"CA2"_s, u"inbound"_s));
+    desk.book.rings(callOf(u"CA3"_s, u"inbound"_s));
+    desk.book.conversationBegan(u"CA3"_s); // which has its own
+    desk.book.rings(callOf(u"CA4"_s, u"inbound"_s));
+    desk.book.progress(status(u"completed"_s, 0, 3, u"CA4"_s));
+    desk.records.clear();
+    for (int i = 0; i < 2; ++i) {
+        desk.book.close();
+        QCOMPARE(desk.records.size(), 2);
+    }
+    QMap<QString, EndReason> reasons;
+    for (const BookedCall& record : std::as_const(desk.records))
+        reasons.insert(record.about.callSid, record.reason);
+    QCOMPARE(reasons.value(u"CA1"_s), EndReason::Shutdown);
+    QCOMPARE(reasons.value(u"CA2"_s), EndReason::Refused);
 }
 
 void tst_CallBook::whatTwilioSaysInTimesToComeIsPassedOver()

@@ -19,13 +19,13 @@ namespace {
 constexpr Event AllEvents[]{Event::Tick, Event::RedirectFailed, Event::DocumentAsked, Event::HumanRefused,
     Event::HumanUnknown, Event::HumanNotFound, Event::HumanAnswered, Event::HumanAccepted, Event::HumanDeclined,
     Event::HumanGone, Event::DialAnswered, Event::DialEnded, Event::DialEndedAnswered, Event::HoldEnded,
-    Event::BackAsked, Event::StreamBack, Event::CallerGone, Event::OperatorEnds};
+    Event::BackAsked, Event::StreamBack, Event::CallerGone, Event::OperatorEnds, Event::EngineEnds};
 
 QString nameOf(Event event)
 {
     static const char* const Names[]{"tick", "redirect-failed", "document", "refused", "unknown", "not-found", "human",
         "accepted", "declined", "human-gone", "dial-answered", "dial-ended", "dial-over", "hold-ended", "back",
-        "stream", "caller-gone", "operator"};
+        "stream", "caller-gone", "operator", "engine"};
     return QString::fromLatin1(Names[int(event)]);
 }
 QString nameOf(Action action)
@@ -216,6 +216,22 @@ private Q_SLOTS:
             u"take-first call-human end-human take-back end-caller"_s, u"over stream-lost"_s, u"hang-up"_s);
         row("warm, they talk too long", Warm, u"document human accepted +3630s"_s,
             u"take-first call-human end-human end-caller"_s, u"over longest-call"_s, u"hang-up"_s);
+        row("the engine ends: who talks is left alone", Blind, u"document dial-answered engine"_s, u"take-first"_s,
+            u"over shutdown"_s, u"hang-up"_s);
+        row("the engine ends: it rings", Blind, u"document engine"_s, u"take-first take-back"_s, u"returning"_s,
+            u"goodbye"_s);
+        row("the engine ends: the goodbye is fetched", Blind, u"document engine back"_s, u"take-first take-back"_s,
+            u"over shutdown"_s, u"goodbye"_s);
+        row("the engine ends: on the way", Warm, u"engine document back"_s, u"take-first take-back"_s,
+            u"over shutdown"_s, u"goodbye"_s);
+        row("the engine ends: on hold, told again and again", Warm, u"document human engine engine back engine"_s,
+            u"take-first call-human end-human take-back"_s, u"over shutdown"_s, u"goodbye"_s);
+        row("the engine ends: the person has left", Warm, u"document human accepted human-gone engine"_s,
+            u"take-first call-human take-back"_s, u"returning"_s, u"goodbye"_s);
+        row("the engine ends: the way back to the agent", Blind, u"document dial-ended engine back"_s,
+            u"take-first take-back"_s, u"over shutdown"_s, u"goodbye"_s);
+        row("the engine ends, and REST is down", Blind, u"document engine redirect-failed"_s,
+            u"take-first take-back end-caller"_s, u"over shutdown"_s, u"goodbye"_s);
         row("an operator ends it", Warm, u"document human operator"_s,
             u"take-first call-human end-human end-caller"_s, u"over operator-ended"_s, u"hang-up"_s);
     }
