@@ -9,6 +9,7 @@
 #include "console/views/calllogpane.h"
 #include "console/views/callpane.h"
 #include "console/views/linkbanner.h"
+#include "console/views/stopbanner.h"
 #include "console/views/livecallspane.h"
 #include "console/views/requestspane.h"
 #include "console/views/servicebar.h"
@@ -182,6 +183,7 @@ void MainWindow::makePanes()
     column->setContentsMargins({});
     column->setSpacing(0);
     column->addWidget(m_banner);
+    column->addWidget(new StopBanner(m_desk, this));
     column->addWidget(m_strip);
     column->addWidget(m_panes, 1);
     setCentralWidget(all);

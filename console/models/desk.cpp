@@ -220,6 +220,12 @@ bool Desk::isLive() const
     return m_synchronizer->phase() == Synchronizer::Phase::Live && m_connection->state() != LinkState::Stale;
 }
 
+QString Desk::stoppingSentence() const
+{
+    const EngineStatus engine = m_services->engine();
+    return isLive() && engine.draining ? drainSentence(engine, d->clock.wallNow()) : QString();
+}
+
 QString Desk::linkSentence() const
 {
     if (isLive())

@@ -51,6 +51,8 @@ public:
     /// The banner's whole sentence for the state of the line, with the countdown and the age of what is shown; empty
     /// when Live.
     QString linkSentence() const;
+    /// How far an engine is that stops; empty for any other, and when not Live.
+    QString stoppingSentence() const;
 
     /// The call whose transcript is shown: a live one is watched, any other is fetched from the log. Empty: none.
     void selectCall(const QString& callId);

@@ -428,6 +428,19 @@ QString notReadySentence(const QString& word)
     return word;
 }
 
+QString drainSentence(const EngineStatus& engine, const QDateTime& today)
+{
+    if (!engine.remaining) // an engine from before it told
+        return notReadySentence(QStringLiteral("draining"));
+    if (!engine.goodbyeAt.isValid())
+        return Words::tr("The engine is stopping; %n call(s) hear a goodbye now.", nullptr, *engine.remaining);
+    //: %1: a time of day
+    return Words::tr("The engine is stopping and takes no new calls; it waits for %n call(s). At %1 those that are left "
+                     "hear a goodbye.",
+        nullptr, *engine.remaining)
+        .arg(timeText(engine.goodbyeAt, today));
+}
+
 QString durationText(std::chrono::milliseconds length)
 {
     const qint64 seconds = std::max<qint64>(0, std::chrono::floor<std::chrono::seconds>(length).count());

@@ -30,6 +30,9 @@ QString refusalSentence(const protocol::Refusal& refusal);
 /// Why the engine takes no calls, for a word of EngineStatus::notReady: a sentence; an unknown word as it is.
 QString notReadySentence(const QString& word);
 
+/// Of an engine that is draining: how many calls it has, and until when they may go on. `today`: see timeText().
+QString drainSentence(const EngineStatus& engine, const QDateTime& today);
+
 QString requestKindWord(RequestKind kind); ///< "Webhook"
 QString signatureWord(SignatureState state); ///< "Valid"
 /// What a signature that did not hold means, and what can be done; empty: there is nothing to do. Whole sentences.

@@ -169,4 +169,22 @@
         </translation>
     </message>
 </context>
+<context>
+    <name>kav::console::Words</name>
+    <message numerus="yes">
+        <source>The engine is stopping; %n call(s) hear a goodbye now.</source>
+        <translation>
+            <numerusform>The engine is stopping; one call hears a goodbye now.</numerusform>
+            <numerusform>The engine is stopping; %n calls hear a goodbye now.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>The engine is stopping and takes no new calls; it waits for %n call(s). At %1 those that are left hear a goodbye.</source>
+        <extracomment>%1: a time of day</extracomment>
+        <translation>
+            <numerusform>The engine is stopping and takes no new calls; it waits for one call. At %1 it hears a goodbye if it is left.</numerusform>
+            <numerusform>The engine is stopping and takes no new calls; it waits for %n calls. At %1 those that are left hear a goodbye.</numerusform>
+        </translation>
+    </message>
+</context>
 </TS>

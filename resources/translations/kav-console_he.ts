@@ -1920,6 +1920,13 @@ Apache-2.0. Uses Qt %1 under the LGPL.</source>
     </message>
 </context>
 <context>
+    <name>kav::console::StopBanner</name>
+    <message>
+        <source>The engine is stopping</source>
+        <translation>המנוע נעצר</translation>
+    </message>
+</context>
+<context>
     <name>kav::console::TestCallDialog</name>
     <message>
         <source>Choose a WAV file</source>
@@ -2693,6 +2700,21 @@ State of the line to the engine</extracomment>
     <message>
         <source>The engine is finishing its calls and takes no new ones.</source>
         <translation>המנוע מסיים את שיחותיו ואינו מקבל חדשות.</translation>
+    </message>
+    <message numerus="yes">
+        <source>The engine is stopping; %n call(s) hear a goodbye now.</source>
+        <translation>
+            <numerusform>המנוע נעצר; בשיחה אחת נשמעת עכשיו פרידה.</numerusform>
+            <numerusform>המנוע נעצר; ב־%n שיחות נשמעת עכשיו פרידה.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>The engine is stopping and takes no new calls; it waits for %n call(s). At %1 those that are left hear a goodbye.</source>
+        <extracomment>%1: a time of day</extracomment>
+        <translation>
+            <numerusform>המנוע נעצר ואינו מקבל שיחות חדשות; הוא ממתין לשיחה אחת. אם תימשך, בשעה %1 תישמע בה פרידה.</numerusform>
+            <numerusform>המנוע נעצר ואינו מקבל שיחות חדשות; הוא ממתין ל־%n שיחות. בשעה %1 תישמע פרידה באלה שיישארו.</numerusform>
+        </translation>
     </message>
     <message>
         <source>The engine has as many calls as it can hold.</source>

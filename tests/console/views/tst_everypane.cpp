@@ -3,6 +3,7 @@
 #include "console/views/callpane.h"
 #include "console/views/connectdialog.h"
 #include "console/views/linkbanner.h"
+#include "console/views/stopbanner.h"
 #include "console/views/livecallspane.h"
 #include "console/views/servicebar.h"
 #include "console/views/placecalldialog.h"
@@ -44,7 +45,10 @@ public:
 struct AllPanes final {
     AllPanes()
     {
-        bench.goLive(bench.busy());
+        auto snapshot = bench.busy();
+        snapshot.engine.draining = true; // else its banner would be empty
+        snapshot.engine.remaining = 7;
+        bench.goLive(snapshot);
         bench.desk.selectCall(QStringLiteral("CA%1").arg(1, 32, 16, QLatin1Char('0')));
         panes.push_back(std::make_unique<LiveCallsPane>(bench.desk));
         panes.push_back(std::make_unique<CallPane>(bench.desk));
@@ -54,6 +58,7 @@ struct AllPanes final {
         panes.push_back(std::make_unique<PlaceCallDialog>(bench.desk));
         panes.push_back(std::make_unique<ConnectDialog>(ConnectDialog::Values(), QStringList()));
         panes.push_back(std::make_unique<LinkBanner>(bench.desk));
+        panes.push_back(std::make_unique<StopBanner>(bench.desk));
         for (const auto& pane : panes)
             pane->show();
     }
