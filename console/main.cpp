@@ -45,13 +45,13 @@ int main(int argc, char** argv)
 {
     if (answeredWithoutScreen(argc, argv))
         return Fine;
+    const Logging logging(LogForm::Human);
     QApplication::setStyle(new DeskStyle);
     QApplication application(argc, argv);
     QCoreApplication::setApplicationName(QStringLiteral("kav-console"));
     QCoreApplication::setApplicationVersion(QStringLiteral(KAV_VERSION));
     QApplication::setWindowIcon(QIcon(QStringLiteral(":/app/kav-console.svg")));
     QGuiApplication::setDesktopFileName(QStringLiteral("kav-console"));
-    installLogging();
 
     const auto line = parseCommandLine(QCoreApplication::arguments().mid(1), QProcessEnvironment::systemEnvironment());
     if (!line) {

@@ -39,6 +39,17 @@ void printErrors(const QStringList& errors)
         std::fprintf(stderr, "kav-engine: %s\n", qPrintable(error));
 }
 
+/// The same of the engine itself, whose standard error others may read: as lines of its log, where that is for them.
+void sayErrors(const QStringList& errors, const Logging& logging)
+{
+    if (logging.form() == LogForm::Human) {
+        printErrors(errors);
+        return;
+    }
+    for (const QString& error : errors)
+        qCCritical(lcApp).noquote() << error;
+}
+
 const Clock& processClock()
 {
     static const SystemClock clock; // goes with no frame: a maker may be at work when the process has had its end
@@ -60,7 +71,7 @@ app::Engine::MakersSource makersOf(const app::Config& config, const std::shared_
 
 constexpr Milliseconds HealthWait{3000};
 
-int serve(const app::Config& config, const QStringList& args)
+int serve(const app::Config& config, const QStringList& args, const Logging& logging)
 {
     const auto speechPool = speechPoolFor(config);
     app::Engine engine(config, processClock(), makersOf(config, speechPool));
@@ -74,7 +85,7 @@ int serve(const app::Config& config, const QStringList& args)
 
     const auto address = engine.listen();
     if (!address) {
-        std::fprintf(stderr, "kav-engine: cannot listen on %s\n", qPrintable(address.error().message));
+        sayErrors({QStringLiteral("cannot listen on ") + address.error().message}, logging);
         return Failed;
     }
     std::printf("LISTENING %s\n", qPrintable(*address));
@@ -153,7 +164,7 @@ bool agreed(QTextStream& out, const char* question)
 }
 
 /// A real call, through Twilio.
-int phoneCall(QStringList args)
+int phoneCall(QStringList args, Logging& logging)
 {
     QTextStream out(stdout), err(stderr);
     const auto command = app::takePhoneArguments(args);
@@ -171,13 +182,13 @@ int phoneCall(QStringList args)
         return Usage;
     }
     loaded.config.logLevel = QStringLiteral("error"); // what is printed says it all
-    app::applyLogSettings(loaded.config);
+    app::applyLogSettings(loaded.config, logging);
     const auto confirm = [&out] { return agreed(out, "Call?"); };
     return app::runPhoneCommand(loaded.config, *command, confirm, processClock(), out, err);
 }
 
 /// What is kept of callers: deleted for its age, for one caller, or copied.
-int keepPrivate(app::Command command, QStringList args)
+int keepPrivate(app::Command command, QStringList args, Logging& logging)
 {
     QTextStream out(stdout), err(stderr);
     const auto with = [&](const auto& query, const auto& run) -> int {
@@ -191,7 +202,7 @@ int keepPrivate(app::Command command, QStringList args)
             return Usage;
         }
         loaded.config.logLevel = QStringLiteral("error"); // what is printed says it all
-        app::applyLogSettings(loaded.config);
+        app::applyLogSettings(loaded.config, logging);
         return run(loaded.config, *query);
     };
     if (command == app::Command::Purge) {
@@ -216,9 +227,9 @@ int main(int argc, char** argv)
 {
     // Qt's own dispatcher: two system calls less per message than GLib's.
     qputenv("QT_NO_GLIB", "1");
+    Logging logging(LogForm::Json);
     QCoreApplication application(argc, argv);
     QCoreApplication::setApplicationName(QStringLiteral("kav-engine"));
-    installLogging();
 
     const auto line = app::parseCommandLine(QCoreApplication::arguments().mid(1));
     if (!line) {
@@ -236,11 +247,11 @@ int main(int argc, char** argv)
         std::printf("%s", qPrintable(app::exampleFile()));
         return Fine;
     case app::Command::Call:
-        return app::isPhoneCall(line->args) ? phoneCall(line->args) : call(line->args);
+        return app::isPhoneCall(line->args) ? phoneCall(line->args, logging) : call(line->args);
     case app::Command::Purge:
     case app::Command::Erase:
     case app::Command::Backup:
-        return keepPrivate(line->command, line->args);
+        return keepPrivate(line->command, line->args, logging);
     case app::Command::Serve:
     case app::Command::Migrate:
     case app::Command::Calls:
@@ -293,17 +304,18 @@ int main(int argc, char** argv)
     app::LoadedConfig loaded = app::Config::load(args, app::Surroundings::ofThisProcess());
     if (line->command == app::Command::Doctor) {
         loaded.config.logLevel = QStringLiteral("error"); // the table says it all
-        app::applyLogSettings(loaded.config);
+        app::applyLogSettings(loaded.config, logging);
         return doctor(loaded, json);
     }
     if (!loaded.ok()) {
-        printErrors(loaded.errors);
+        app::applyLogSettings(loaded.config, logging);
+        line->command == app::Command::Serve ? sayErrors(loaded.errors, logging) : printErrors(loaded.errors);
         return Usage;
     }
     if (line->command == app::Command::Health)
         return health(loaded.config);
     loaded.config.ensureMediaKey();
-    app::applyLogSettings(loaded.config);
+    app::applyLogSettings(loaded.config, logging);
     switch (line->command) {
     case app::Command::Migrate:
         return migrate(loaded.config);
@@ -318,6 +330,6 @@ int main(int argc, char** argv)
     default:
         for (const QString& warning : std::as_const(loaded.warnings))
             qCWarning(lcApp).noquote() << warning;
-        return serve(loaded.config, args);
+        return serve(loaded.config, args, logging);
     }
 }

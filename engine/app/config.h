@@ -58,6 +58,7 @@ struct Config final {
     Milliseconds drain{30 * 60 * 1000};
     QString logLevel = QStringLiteral("info"); ///< debug, info, warning, error
     QStringList logRules; ///< as QLoggingCategory::setFilterRules() takes them, one a line
+    QString logFormat = QStringLiteral("auto"); ///< auto, human, json, journald
 
     // twilio
     QString twilioAuthToken; ///< empty: signatures are not checked, and only loopback peers are served

@@ -408,6 +408,7 @@ void ControlRoom::startTestCall(const protocol::StartTestCall& command, const co
 
 void ControlRoom::onTestCallFinished(const QString& callId, bool ok, const QString& reason)
 {
+    const LogCall logged(callId);
     qCInfo(lcApp).noquote() << callId << "test call"
                             << (ok ? QStringLiteral("went through") : QString(u"failed: " + logSafe(reason)));
     m_hooks.testCallOver(callId);

@@ -2,11 +2,16 @@
 #include "engine/app/logsettings.h"
 
 #include <QLoggingCategory>
+#include <QMap>
 
 namespace kav::app {
 
-void applyLogSettings(const Config& config)
+void applyLogSettings(const Config& config, Logging& logging)
 {
+    static const QMap<QString, LogForm> forms{{QStringLiteral("human"), LogForm::Human},
+        {QStringLiteral("json"), LogForm::Json}, {QStringLiteral("journald"), LogForm::Journald}};
+    const auto form = forms.constFind(config.logFormat);
+    logging.setForm(form == forms.cend() ? std::nullopt : std::optional(*form)); // "auto" is none of them
     static const QStringList levels{QStringLiteral("debug"), QStringLiteral("info"), QStringLiteral("warning")};
     const qsizetype least = levels.indexOf(config.logLevel); // -1 for "error": none of these
     QStringList rules;

@@ -269,6 +269,7 @@ bool PhoneLine::goOn(webhooks::Obstacle obstacle, const webhooks::IncomingCall& 
 bool PhoneLine::holdWithoutStream(
     const webhooks::IncomingCall& call, const QString& why, const webhooks::Webhook& webhook, const Reply& reply)
 {
+    const LogCall logged(call.callSid);
     if (!m_config.withoutStream || !m_sessions.providers || !m_spoken.hasRoom() || m_hooks.isLeaving())
         return false;
     qCWarning(lcWebhook).noquote() << call.callSid << "goes on without a stream:" << why;
@@ -306,6 +307,7 @@ bool PhoneLine::holdWithoutStream(
 
 bool PhoneLine::forward(const webhooks::IncomingCall& call, const webhooks::Webhook& webhook, const Reply& reply)
 {
+    const LogCall logged(call.callSid);
     qCWarning(lcWebhook).noquote() << call.callSid << "is forwarded to" << maskNumber(m_config.forwardTo);
     m_book.turnedAway(call); // nobody holds it here
     webhooks::twiml::Dial dial;
@@ -334,6 +336,7 @@ bool PhoneLine::keepWaiting(const webhooks::IncomingCall& call, const webhooks::
 
 void PhoneLine::interrupt(const QString& callId, const session::SpokenStep& step, std::function<void(bool)> done)
 {
+    const LogCall logged(callId);
     if (!m_rest) {
         if (!std::exchange(m_restMissed, true))
             qCInfo(lcWebhook) << "without Twilio's REST service a call that has no stream ends when it asks next";
@@ -559,6 +562,7 @@ void PhoneLine::endAnswered(const webhooks::IncomingCall& call, EndReason reason
     }
     if (!m_rest || m_book.isOver(call.callSid))
         return;
+    const LogCall logged(call.callSid);
     // Its stream is not there yet, or never will be: Twilio's voice says it.
     const auto done = [callId = call.callSid](const auto& result) {
         if (!result)

@@ -109,6 +109,9 @@ QList<Setting> makeTable()
             "least severe messages that are logged"), "debug info warning error"), "log-level"),
         named(row("server.log_rules", Kind::List, [](C& c) -> QStringList& { return c.logRules; },
             "Qt logging rules, e.g. kav.turn.debug=true"), "log-rules"),
+        named(choosing(row("log.format", Kind::Choice, [](C& c) -> QString& { return c.logFormat; },
+            "how lines are written; auto: journald where standard error is the journal, human on a terminal, else json"),
+            "auto human json journald"), "log-format"),
 
         secret("twilio.auth_token", [](C& c) -> QString& { return c.twilioAuthToken; },
             "TWILIO_AUTH_TOKEN", "proves that requests are Twilio's; without it only loopback peers are served"),
@@ -684,6 +687,7 @@ QList<std::pair<QString, QString>> settingSections()
 {
     return {
         {QStringLiteral("server"), QStringLiteral("the process as a whole")},
+        {QStringLiteral("log"), QStringLiteral("what the engine says of itself: docs/logging.md")},
         {QStringLiteral("twilio"), QStringLiteral("the telephone company")},
         {QStringLiteral("outbound"), QStringLiteral("calls that the engine makes")},
         {QStringLiteral("calls"), QStringLiteral("calls that cannot have their stream")},

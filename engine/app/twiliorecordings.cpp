@@ -90,6 +90,7 @@ void TwilioRecordings::next(const QString& callId)
 
 void TwilioRecordings::done(const QString& callId, const Error* error)
 {
+    const LogCall logged(callId);
     const auto call = m_calls.find(callId);
     if (call == m_calls.end())
         return;
@@ -111,6 +112,7 @@ void TwilioRecordings::done(const QString& callId, const Error* error)
 
 void TwilioRecordings::remove(const session::StoredSound& sound)
 {
+    const LogCall logged(sound.callId);
     if (m_rest == nullptr)
         return;
     m_rest->deleteRecording(sound.sid, whileHere<void>([this, sound](const Result<void>& deleted) {

@@ -533,6 +533,7 @@ void CallLog::Private::closeInterrupted(const OpenCall& call)
     if (q.append(entry) == 0)
         return;
     closedHere.insert(call.callId);
+    const LogCall logged(call.callId);
     Q_EMIT q.callInterrupted(call.callId, entry.at);
     qCInfo(lcCallLog).noquote() << "call" << logSafe(call.callId) << "was cut by a crash and is closed as interrupted";
 }

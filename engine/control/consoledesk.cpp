@@ -349,6 +349,7 @@ void ConsoleDesk::finish(quint64 ticket, const Outcome& outcome)
 
 void ConsoleDesk::record(const Operator& who, const Act& act, const QString& outcome)
 {
+    const LogCall logged(act.call);
     QJsonObject data = act.more;
     data.insert(QStringLiteral("operator"), who.name);
     data.insert(QStringLiteral("act"), act.name);

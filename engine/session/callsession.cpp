@@ -22,6 +22,7 @@ CallSession::CallSession(std::unique_ptr<MediaChannel> channel, StreamClaims cla
 {
     connect(m_channel.get(), &MediaChannel::received, this, &CallSession::onText);
     connect(m_channel.get(), &MediaChannel::binaryReceived, this, [this] {
+        const Entered entered(*this);
         countError(metrics::StreamError::Malformed, QStringLiteral("a binary frame; only text is spoken here"));
     });
     connect(m_channel.get(), &MediaChannel::closed, this, &CallSession::onClosed);
@@ -39,7 +40,7 @@ void CallSession::onText(const QString& text)
     KAV_ASSERT_THREAD(this);
     if (m_phase == Phase::Ended)
         return;
-    m_now = m_context.clock->now();
+    const Entered entered(*this);
     const auto message = m_parser.parse(text);
     if (!message) {
         ++m_badMessages;
@@ -80,6 +81,7 @@ void CallSession::onMessage(const media::StartMessage& message)
     }
     m_phase = Phase::Live;
     m_callId = message.callSid;
+    const LogCall call(m_callId); // not known before, where no token has said it
     m_started = m_now;
     m_writer = std::make_unique<media::TwilioWriter>(message.streamSid);
     m_parser.setStream(message.streamSid);
@@ -200,7 +202,7 @@ void CallSession::onClosed(bool, const QString& reason)
 {
     if (m_phase == Phase::Ended)
         return;
-    m_now = m_context.clock->now();
+    const Entered entered(*this);
     logEvent(QStringLiteral("STREAM_CLOSED"), {{QStringLiteral("reason"), reason}});
     if (m_phase == Phase::AwaitingStart)
         finish(EndReason::StreamLost, 1000, {});
@@ -286,7 +288,7 @@ void CallSession::sendClear()
 void CallSession::onTick(Instant now)
 {
     KAV_ASSERT_THREAD(this);
-    m_now = now;
+    const Entered entered(*this, now);
     if (m_phase == Phase::Ended)
         return;
     if (m_phase == Phase::AwaitingStart) {
@@ -331,7 +333,7 @@ void CallSession::requestEnd(EndReason reason)
     KAV_ASSERT_THREAD(this);
     if (m_phase == Phase::Ended || m_phase == Phase::Leaving)
         return;
-    m_now = m_context.clock->now();
+    const Entered entered(*this);
     if (m_phase == Phase::AwaitingStart)
         finish(reason, 1001, QStringLiteral("going away"));
     else
@@ -345,7 +347,7 @@ void CallSession::endWith(EndReason reason, const QString& words)
         m_lastWords = words;
         requestEnd(reason);
     } else if (m_phase != Phase::Ended) {
-        m_now = m_context.clock->now();
+        const Entered entered(*this);
         finish(reason, 1000, QStringLiteral("call ended"));
     }
 }
@@ -353,14 +355,14 @@ void CallSession::endWith(EndReason reason, const QString& words)
 void CallSession::endNow(EndReason reason)
 {
     KAV_ASSERT_THREAD(this);
-    m_now = m_context.clock->now();
+    const Entered entered(*this);
     finish(m_phase == Phase::Leaving ? m_leaving : reason, 1001, QStringLiteral("engine stopped"));
 }
 
 void CallSession::release()
 {
     KAV_ASSERT_THREAD(this);
-    m_now = m_context.clock->now();
+    const Entered entered(*this);
     if (m_phase == Phase::Leaving)
         finish(m_leaving, 1000, QStringLiteral("call ended"));
 }
@@ -377,7 +379,7 @@ CommandOutcome CallSession::passOn(const QString& targetName)
     for (const providers::TransferTarget& target : targets) {
         if (target.name != targetName)
             continue;
-        m_now = m_context.clock->now();
+        const Entered entered(*this);
         logTransfer(target);
         m_passTo = PassTo{target, {}, true};
         dispatch(turn::event::OperatorEnd{});
@@ -393,7 +395,7 @@ CommandOutcome CallSession::command(OperatorCommand command)
         return CommandOutcome::NoSuchCall;
     if (m_phase == Phase::Leaving)
         return CommandOutcome::NothingToDo;
-    m_now = m_context.clock->now();
+    const Entered entered(*this);
     switch (command) {
     case OperatorCommand::Interrupt:
         if (!m_machine.agentHasFloor())

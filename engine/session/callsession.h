@@ -17,6 +17,7 @@
 #include "engine/session/turnlatency.h"
 #include "engine/turn/turnmachine.h"
 #include "engine/turn/voicedetector.h"
+#include "shared/core/logcall.h"
 
 #include <QJsonObject>
 #include <QMap>
@@ -141,6 +142,9 @@ private:
     enum class Phase { AwaitingStart, Live, Leaving, Ended };
     /// What is being spoken, or is about to be.
     enum class Speaking { Nothing, Answer, Line };
+
+    /// Every way in begins with one: it takes the time, and what is logged on the way is the call's.
+    class Entered;
 
     // stream in
     void onText(const QString& text);
@@ -341,6 +345,22 @@ private:
     Instant m_leaveBy;
     quint64 m_badMessages = 0, m_streamErrors = 0;
     bool m_errorLogged = false, m_apologyOwed = false;
+};
+
+class CallSession::Entered final {
+public:
+    explicit Entered(CallSession& session)
+        : Entered(session, session.m_context.clock->now())
+    {
+    }
+    Entered(CallSession& session, Instant now)
+        : m_call(session.m_callId)
+    {
+        session.m_now = now;
+    }
+
+private:
+    const LogCall m_call;
 };
 
 } // namespace kav::session

@@ -35,13 +35,13 @@ bool CallSession::haveRecogniser()
     m_recogniser = m_context.providers->openRecogniser(m_info, reporter());
     connect(m_recogniser.get(), &providers::SpeechToTextStream::partial, this,
         [this](int utterance, const providers::Transcript& transcript) {
-            m_now = m_context.clock->now();
+            const Entered entered(*this);
             dispatch(turn::event::Partial{utterance, transcript.text, transcript.stable});
         });
     connect(m_recogniser.get(), &providers::SpeechToTextStream::finished, this, &CallSession::onFinal);
     connect(
         m_recogniser.get(), &providers::SpeechToTextStream::failed, this, [this](int utterance, const Error& error) {
-            m_now = m_context.clock->now();
+            const Entered entered(*this);
             logEvent(QStringLiteral("STT_ERR"), {{QStringLiteral("reason"), logSafe(error.message)}});
             if (m_openUtterance == utterance)
                 m_openUtterance = 0;
@@ -59,7 +59,7 @@ bool CallSession::haveConversation()
     m_conversation = m_context.providers->openConversation(m_info, reporter());
     connect(m_conversation.get(), &providers::Conversation::text, this, &CallSession::onAnswerText);
     connect(m_conversation.get(), &providers::Conversation::audio, this, [this](int turn, const QByteArray& mulaw) {
-        m_now = m_context.clock->now();
+        const Entered entered(*this);
         if (!m_answer || m_answer->turn() != turn || !m_turn || !m_turn->asked)
             return;
         m_asked.isGap = false;
@@ -85,7 +85,7 @@ void CallSession::onProviderNews(const providers::FailoverNews& news, int speech
 {
     if (m_phase == Phase::Ended)
         return;
-    m_now = m_context.clock->now();
+    const Entered entered(*this);
     if (news.what == providers::FailoverNews::What::Left) {
         logEvent(QStringLiteral("FAILOVER"),
             {{QStringLiteral("stage"), providers::stageName(news.stage)}, {QStringLiteral("from"), news.provider},
@@ -185,7 +185,7 @@ void CallSession::wordsKnown(const QString& text, double confidence)
 
 void CallSession::onFinal(int utterance, const providers::Transcript& transcript)
 {
-    m_now = m_context.clock->now();
+    const Entered entered(*this);
     if (m_openUtterance == utterance)
         m_openUtterance = 0;
     qCDebug(lcStt).noquote() << QString(QStringLiteral("call=") + m_callId) << "heard:" << logSafe(shownWords(transcript.text, m_expectation.sensitive));
@@ -213,17 +213,17 @@ std::unique_ptr<Answer> CallSession::makeAnswer(int turn)
             m_turn->latency.firstSentence(m_now);
     });
     connect(answer.get(), &Answer::audioReady, this, [this, turn] {
-        m_now = m_context.clock->now();
+        const Entered entered(*this);
         if (m_turn && m_turn->record.number == turn)
             noteFirstAudio();
         dispatch(turn::event::AnswerReady{turn});
     });
     connect(answer.get(), &Answer::progressed, this, [this] {
-        m_now = m_context.clock->now();
+        const Entered entered(*this);
         pumpSpeech();
     });
     connect(answer.get(), &Answer::failed, this, [this, turn](const Error& error) {
-        m_now = m_context.clock->now();
+        const Entered entered(*this);
         logEvent(QStringLiteral("TTS_ERR"), {{QStringLiteral("reason"), logSafe(error.message)}});
         answerFailed(turn);
     });
@@ -244,7 +244,7 @@ void CallSession::noteFirstAudio()
 
 void CallSession::onAnswerText(int turn, const QString& delta)
 {
-    m_now = m_context.clock->now();
+    const Entered entered(*this);
     if (!m_answer || m_answer->turn() != turn || !m_turn || !m_turn->asked)
         return;
     m_asked.isGap = m_asked.isGap && delta.isEmpty();
@@ -258,7 +258,7 @@ void CallSession::onAnswerText(int turn, const QString& delta)
 
 void CallSession::onAnswerFinished(int turn, const providers::Expectation& next, bool endCall)
 {
-    m_now = m_context.clock->now();
+    const Entered entered(*this);
     if (!m_answer || m_answer->turn() != turn || !m_turn || !m_turn->asked)
         return;
     const bool transfers = !m_asked.transferTo.number.isEmpty();
@@ -285,7 +285,7 @@ void CallSession::onAnswerFinished(int turn, const providers::Expectation& next,
 
 void CallSession::onAnswerFailed(int turn, const Error& error)
 {
-    m_now = m_context.clock->now();
+    const Entered entered(*this);
     logEvent(QStringLiteral("LLM_ERR"), {{QStringLiteral("reason"), logSafe(error.message)}});
     answerFailed(turn);
 }

@@ -25,12 +25,12 @@ void CallSession::playLine(const QString& text, bool belongsToTurn)
     m_line = makeAnswer(0);
     m_line->disconnect(this);
     connect(m_line.get(), &Answer::progressed, this, [this] {
-        m_now = m_context.clock->now();
+        const Entered entered(*this);
         pumpSpeech();
     });
     connect(m_line.get(), &Answer::failed, this, [this](const Error& error) {
         logEvent(QStringLiteral("TTS_ERR"), {{QStringLiteral("reason"), logSafe(error.message)}});
-        m_now = m_context.clock->now();
+        const Entered entered(*this);
         if (m_noticeUnderWay) {
             speechOver(m_playout.cut(m_now, *this), true);
             noticeOver(false);

@@ -45,7 +45,7 @@ void CallSession::logTransfer(const providers::TransferTarget& target)
 
 void CallSession::onToolCalled(int turn, const providers::ToolCall& call)
 {
-    m_now = m_context.clock->now();
+    const Entered entered(*this);
     if (m_phase == Phase::Ended)
         return;
     if (!m_answer || m_answer->turn() != turn || !m_turn || !m_turn->asked) {
@@ -82,7 +82,7 @@ void CallSession::runHeldTools()
 
 void CallSession::onToolFinished(const ToolOutcome& outcome)
 {
-    m_now = m_context.clock->now();
+    const Entered entered(*this);
     QJsonObject fields{{QStringLiteral("name"), outcome.name}, {QStringLiteral("ms"), qint64(outcome.took.count())},
         {QStringLiteral("ok"), outcome.ok}};
     if (!outcome.reason.isEmpty())

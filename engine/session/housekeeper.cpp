@@ -148,6 +148,7 @@ void Housekeeper::lookNow()
     for (const StoredSound& sound : all)
         (sound.kind == StoredSound::Kind::Message ? messages : recordings) += sound.bytes;
     for (const StoredSound& sound : due) {
+        const LogCall logged(sound.callId);
         if (sound.kind == StoredSound::Kind::AtTwilio) Q_EMIT
             dueAtTwilio(sound);
         else if (QFile::remove(sound.path)) {
@@ -170,6 +171,7 @@ Housekeeper::Stored Housekeeper::stored() const
 
 QString Housekeeper::writeNote(const QString& callId, const QString& sid) const
 {
+    const LogCall logged(callId);
     const QDir directory(m_settings.recordingsDir);
     directory.mkpath(QStringLiteral("."));
     QFile note(directory.filePath(callId + QLatin1Char('.') + sid + NoteSuffix));

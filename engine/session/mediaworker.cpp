@@ -118,7 +118,10 @@ void MediaWorker::endWith(const QString& callId, EndReason reason, const QString
 
 void MediaWorker::connectAhead(const providers::CallInfo& call)
 {
-    post([this, call] { m_context.providers->connectAhead(call); });
+    post([this, call] {
+        const LogCall logged(call.callId);
+        m_context.providers->connectAhead(call);
+    });
 }
 
 void MediaWorker::command(quint64 ticket, const QString& callId, OperatorCommand command)

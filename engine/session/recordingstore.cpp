@@ -186,6 +186,7 @@ void RecordingStore::drain(const QString& callId, Open& open)
 
 void RecordingStore::fail(const QString& callId, Open& open, const Error& error)
 {
+    const LogCall logged(callId);
     if (!open.problem.isEmpty())
         return;
     open.problem = error.message;

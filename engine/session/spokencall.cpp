@@ -163,6 +163,7 @@ void SpokenCall::takeUp()
 
 void SpokenCall::take(const SpokenInput& input, Reply reply)
 {
+    const LogCall logged(m_info.callId);
     KAV_ASSERT_THREAD(this);
     if (m_ended) {
         reply(bare(SpokenStep::Then::HangUp));
@@ -303,12 +304,14 @@ void SpokenCall::startTurn(TurnInput input, const SpokenInput& from)
 
 void SpokenCall::hungUp()
 {
+    const LogCall logged(m_info.callId);
     KAV_ASSERT_THREAD(this);
     finish(EndReason::CallerHungUp);
 }
 
 void SpokenCall::requestEnd(EndReason reason)
 {
+    const LogCall logged(m_info.callId);
     KAV_ASSERT_THREAD(this);
     if (m_ended || m_endWanted)
         return;
@@ -322,6 +325,7 @@ void SpokenCall::requestEnd(EndReason reason)
 
 void SpokenCall::endWith(EndReason reason, const QString& words)
 {
+    const LogCall logged(m_info.callId);
     KAV_ASSERT_THREAD(this);
     if (m_ended || m_endWanted)
         return;
@@ -331,12 +335,14 @@ void SpokenCall::endWith(EndReason reason, const QString& words)
 
 void SpokenCall::endNow(EndReason reason)
 {
+    const LogCall logged(m_info.callId);
     KAV_ASSERT_THREAD(this);
     finish(reason);
 }
 
 CommandOutcome SpokenCall::command(OperatorCommand command)
 {
+    const LogCall logged(m_info.callId);
     KAV_ASSERT_THREAD(this);
     if (m_ended)
         return CommandOutcome::NoSuchCall;
@@ -357,6 +363,7 @@ CommandOutcome SpokenCall::command(OperatorCommand command)
 
 CommandOutcome SpokenCall::passOn(const QString& targetName)
 {
+    const LogCall logged(m_info.callId);
     KAV_ASSERT_THREAD(this);
     if (m_ended)
         return CommandOutcome::NoSuchCall;
@@ -383,6 +390,7 @@ CommandOutcome SpokenCall::passOn(const QString& targetName)
 
 void SpokenCall::interrupted(const SpokenStep& step, EndReason reason)
 {
+    const LogCall logged(m_info.callId);
     KAV_ASSERT_THREAD(this);
     m_last.then = step.then;
     finish(reason);
@@ -390,6 +398,7 @@ void SpokenCall::interrupted(const SpokenStep& step, EndReason reason)
 
 void SpokenCall::tick()
 {
+    const LogCall logged(m_info.callId);
     KAV_ASSERT_THREAD(this);
     if (m_ended || !m_begun)
         return;
@@ -418,6 +427,7 @@ void SpokenCall::makeToolRunner()
 {
     m_tools = std::make_unique<ToolRunner>(m_info.persona, m_context.toolHttp, *m_context.clock);
     connect(m_tools.get(), &ToolRunner::finished, this, [this](const ToolOutcome& outcome) {
+        const LogCall logged(m_info.callId);
         if (m_ended)
             return;
         m_toolsUnderWay = std::max(0, m_toolsUnderWay - 1);
@@ -513,6 +523,7 @@ void SpokenCall::addSentences(const QStringList& sentences)
 
 void SpokenCall::onText(int turn, const QString& delta)
 {
+    const LogCall logged(m_info.callId);
     if (!isAnswerOf(turn) || delta.isEmpty())
         return;
     m_turn->progressed = now();
@@ -524,6 +535,7 @@ void SpokenCall::onText(int turn, const QString& delta)
 
 void SpokenCall::onToolCalled(int turn, const providers::ToolCall& call)
 {
+    const LogCall logged(m_info.callId);
     if (m_ended)
         return;
     ++m_toolsUnderWay;
@@ -538,6 +550,7 @@ void SpokenCall::onToolCalled(int turn, const providers::ToolCall& call)
 
 void SpokenCall::onFinished(int turn, const providers::Expectation& next, bool endCall)
 {
+    const LogCall logged(m_info.callId);
     if (!isAnswerOf(turn))
         return;
     m_turn->over = true;
@@ -564,6 +577,7 @@ void SpokenCall::onFinished(int turn, const providers::Expectation& next, bool e
 
 void SpokenCall::onFailed(int turn, const Error& error)
 {
+    const LogCall logged(m_info.callId);
     if (!isAnswerOf(turn))
         return;
     logEvent(QStringLiteral("LLM_ERR"), {{QStringLiteral("reason"), logSafe(error.message)}});

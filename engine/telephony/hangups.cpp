@@ -43,6 +43,7 @@ void HangUps::callOver(const QString& callId)
 
 void HangUps::lastWordsSaid(const QString& callId)
 {
+    const LogCall logged(callId);
     if (m_rest == nullptr) {
         ++m_counters.closed;
         m_hooks.releaseStream(callId);
@@ -85,6 +86,7 @@ void HangUps::look()
 
 void HangUps::endOverdue(const QString& callId)
 {
+    const LogCall logged(callId);
     m_watched[callId].isAsked = true;
     // Most are over, and Twilio has told nobody: then it is not even worth a line.
     m_rest->fetchCall(callId, [this, self = QPointer<HangUps>(this), callId](const Result<CallResource>& call) {
@@ -133,6 +135,7 @@ void HangUps::lookUpNext()
     if (!m_looking)
         return;
     const QString callId = m_interrupted.takeFirst();
+    const LogCall logged(callId);
     const QPointer<HangUps> self(this);
     m_rest->fetchCall(callId, [this, self, callId](const Result<CallResource>& call) {
         if (!self)
@@ -158,6 +161,7 @@ void HangUps::lookUpNext()
 
 void HangUps::note(const QString& callId, const QString& token, const QJsonObject& fields) const
 {
+    const LogCall logged(callId);
     QJsonObject data = fields;
     QString line = QStringLiteral("call=") + callId + QLatin1Char(' ') + token;
     for (auto it = fields.begin(); it != fields.end(); ++it)

@@ -753,6 +753,7 @@ void LoopbackCaller::add(const QString& who, const QString& what, const QString&
 
 void LoopbackCaller::addAt(Milliseconds at, const QString& who, const QString& what, const QString& detail)
 {
+    const LogCall logged(m_ids.callSid);
     const TimelineEvent event{at, who, what, detail};
     m_timeline.add(event);
     qCDebug(lcCaller).noquote() << m_ids.callSid << who << what << detail;

@@ -142,6 +142,7 @@ Result<QString> OutboundCalls::place(const OutboundRequest& wanted)
     const PlacedCall call = placing.call;
     m_placings.insert(id, std::move(placing));
     m_queue.push_back(id);
+    const LogCall logged(id);
     qCInfo(lcApp).noquote() << id << "a call to" << maskNumber(request->to) << "is asked for";
     m_timer.start(LookEvery);
     Q_EMIT changed(call);
@@ -177,6 +178,7 @@ void OutboundCalls::work()
 
 void OutboundCalls::create(const QString& id)
 {
+    const LogCall logged(id);
     Placing& placing = m_placings[id];
     placing.call.state = PlacedCall::State::Creating;
     placing.created = m_clock.now();
@@ -188,6 +190,7 @@ void OutboundCalls::create(const QString& id)
 
 void OutboundCalls::created(const QString& id, const Result<CallResource>& result)
 {
+    const LogCall logged(id);
     const auto placing = m_placings.find(id);
     if (placing == m_placings.end() || placing->call.state != PlacedCall::State::Creating)
         return; // a callback was faster
@@ -209,6 +212,7 @@ void OutboundCalls::created(const QString& id, const Result<CallResource>& resul
 
 void OutboundCalls::look(const QString& id)
 {
+    const LogCall logged(id);
     const Placing& placing = m_placings[id];
     // Not by its start: a call that waits or rings has none.
     CallFilter filter;
@@ -246,6 +250,7 @@ void OutboundCalls::looked(const QString& id, const Result<QList<CallResource>>&
 
 void OutboundCalls::adopt(const QString& id, const QString& callSid)
 {
+    const LogCall logged(callSid);
     Placing& placing = m_placings[id];
     placing.call.state = PlacedCall::State::Placed;
     placing.call.callSid = callSid;
@@ -261,6 +266,7 @@ void OutboundCalls::adopt(const QString& id, const QString& callSid)
 
 void OutboundCalls::fail(const QString& id, const QString& problem)
 {
+    const LogCall logged(id);
     Placing placing = m_placings.take(id);
     placing.call.state = placing.enders.isEmpty() ? PlacedCall::State::Failed : PlacedCall::State::Canceled;
     placing.call.problem = problem;
@@ -323,6 +329,7 @@ QStringList OutboundCalls::creating() const
 
 void OutboundCalls::endAtTwilio(const QString& callSid, const Done& done)
 {
+    const LogCall logged(callSid);
     m_rest->cancel(callSid, [this, callSid, done, self = QPointer<OutboundCalls>(this)](const Result<void>& result) {
         // It was answered in the meantime.
         if (self && !result && result.error().code == Error::Code::Invalid)
@@ -334,6 +341,7 @@ void OutboundCalls::endAtTwilio(const QString& callSid, const Done& done)
 
 void OutboundCalls::heardOf(const QString& placing, const QString& callSid)
 {
+    const LogCall logged(callSid);
     const auto known = m_placings.constFind(placing);
     if (known != m_placings.cend()) {
         if (known->call.state == PlacedCall::State::Creating)

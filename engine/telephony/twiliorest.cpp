@@ -245,6 +245,7 @@ struct TwilioRest::Private final {
         QByteArray answer;
         Instant due;
         int tried = 0;
+        QString about; ///< the call that it was asked for, or none: `done` logs for that
     };
 
     Private(TwilioRest& owner, RestSettings given, providers::HttpPool& pool, const Clock& time,
@@ -269,6 +270,7 @@ struct TwilioRest::Private final {
         Asked& asked = all[id];
         asked.request = std::move(request);
         asked.done = std::move(done);
+        asked.about = LogCall::current();
         if (!fault.isEmpty())
             asked.refused = invalid(fault);
         else if (const auto usable = checkSettings(); !usable)
@@ -376,6 +378,7 @@ struct TwilioRest::Private final {
         ++(result ? counters.done : counters.failed);
         // Out of the list first: `done` may ask for more, or delete the client.
         const auto node = all.extract(id);
+        const LogCall call(node.mapped().about);
         node.mapped().done(result);
     }
 

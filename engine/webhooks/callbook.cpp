@@ -102,6 +102,7 @@ CallBook::Entry& CallBook::enter(const IncomingCall& about)
 
 void CallBook::forgetOldest()
 {
+    const LogCall logged(m_calls.front().call.about.callSid);
     if (m_calls.front().call.state != CallState::Ended)
         qCWarning(lcWebhook).noquote() << m_calls.front().call.about.callSid
                                        << "is forgotten: too many calls at a time";
@@ -271,6 +272,7 @@ void CallBook::expire()
         if (known.call.hasConversation || known.isFinal || now < known.due)
             continue;
         ++m_counters.unheard;
+        const LogCall logged(known.call.about.callSid);
         qCInfo(lcWebhook).noquote() << known.call.about.callSid << "nothing is heard of it any more: taken as ended";
         callerGone(QString(known.call.about.callSid));
     }

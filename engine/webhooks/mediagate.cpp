@@ -47,6 +47,7 @@ net::UpgradeVerdict MediaGate::judge(const net::HttpRequest& request)
         }
         return net::HttpResponse::text(403, "forbidden\n");
     }
+    const LogCall logged(claims->callSid);
     if (m_hooks.isTaken && m_hooks.isTaken(*claims)) {
         ++m_counters.taken;
         tell(QStringLiteral("the call has a stream already"), claims->callSid);

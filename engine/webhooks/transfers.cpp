@@ -88,6 +88,7 @@ Transfers::~Transfers() = default;
 
 void Transfers::begin(const session::PassedOn& call)
 {
+    const LogCall logged(call.callId);
     if (m_open.contains(call.callId))
         return;
     const bool haveRest = m_rest != nullptr && !call.shown.test;
@@ -204,6 +205,7 @@ void Transfers::tick()
 
 void Transfers::apply(Open& open, Event event)
 {
+    const LogCall logged(open.call.callId); // its caller's, whoever's leg this is about
     const State before = open.machine.state();
     const std::size_t target = open.machine.target();
     // The person of a target that is given up is not the next one's.
@@ -344,6 +346,7 @@ void Transfers::redirect(Open& open, const QString& path)
         const OpenPointer still = find(callId);
         if (still == nullptr || still->number != number || still->redirects != redirect)
             return;
+        const LogCall logged(callId);
         qCWarning(lcWebhook).noquote() << callId << "could not be redirected:" << reason;
         note(*still, QStringLiteral("TRANSFER_FAULT"), {{QStringLiteral("reason"), logSafe(reason)}});
         apply(*still, Event::RedirectFailed);
@@ -414,6 +417,7 @@ void Transfers::callHuman(Open& open)
 
 void Transfers::lookUpHuman(const QString& callId, int number, std::size_t target, int attempt)
 {
+    const LogCall logged(callId);
     const auto stillWanted = [this, callId, number, target]() -> OpenPointer {
         const OpenPointer open = find(callId);
         const bool is = open != nullptr && open->number == number && open->machine.target() == target
@@ -479,6 +483,7 @@ void Transfers::endHuman(Open& open)
 /// The caller has left the conference: hung up, or on the way elsewhere?
 void Transfers::verify(const QString& callId)
 {
+    const LogCall logged(callId);
     if (m_rest == nullptr)
         return;
     m_rest->fetchCall(
@@ -719,6 +724,7 @@ std::vector<TwimlElement> Transfers::document(Open& open, const PublicUrl& base)
 
 std::vector<TwimlElement> Transfers::backToAgent(Open& open, const PublicUrl& base, bool takeMessage)
 {
+    const LogCall logged(open.call.callId);
     const CallerLines say = m_calls.lines(ownNumber(open.call));
     const auto known = m_calls.known(open.call.callId);
     IncomingCall call;
@@ -820,6 +826,7 @@ QString Transfers::conferenceOf(const Open& open)
 
 void Transfers::note(const Open& open, const QString& token, QJsonObject fields) const
 {
+    const LogCall logged(open.call.callId); // its caller's, whoever's leg this is about
     const providers::TransferTarget& target = targetOf(open);
     if (!fields.contains(QStringLiteral("target")))
         fields.insert(QStringLiteral("target"), logSafe(target.name, 60));

@@ -233,6 +233,7 @@ void WebhookRouter::handle(const net::HttpRequest& request, const net::Responder
         return;
     }
 
+    const LogCall logged(form->value(u"CallSid")); // whatever is done for it, and whatever that asks of others
     forgetOld();
     const QByteArray key = identityOf(*route, request, *form);
     if (Seen* seen = findSeen(key)) {

@@ -268,6 +268,7 @@ void DeepgramStream::onOpened()
 
 void DeepgramStream::onRefused(int status, const QString& reason)
 {
+    const LogCall logged(m_callId);
     const QString host = m_settings.url.host();
     if (status == 0 || status == 101) {
         lost({Error::Code::Unavailable, QStringLiteral("no connection to %1").arg(host),
@@ -285,6 +286,7 @@ void DeepgramStream::onRefused(int status, const QString& reason)
 
 void DeepgramStream::onClosed(quint16 code, const QString& reason)
 {
+    const LogCall logged(m_callId);
     const Error error{Error::Code::Unavailable,
         QStringLiteral("%1 ended the connection (%2)").arg(m_settings.url.host()).arg(code),
         safeReason(reason, {m_settings.key})};
@@ -381,6 +383,7 @@ void DeepgramStream::pace()
 
 void DeepgramStream::look()
 {
+    const LogCall logged(m_callId);
     pace();
     const Instant now = m_clock.now();
     const QString host = m_settings.url.host();
@@ -432,6 +435,7 @@ void DeepgramStream::look()
 
 void DeepgramStream::onText(const QByteArray& utf8)
 {
+    const LogCall logged(m_callId);
     QJsonParseError parsing;
     const QJsonDocument document = QJsonDocument::fromJson(utf8, &parsing);
     const QString host = m_settings.url.host();

@@ -346,6 +346,7 @@ void CurlLoop::act(curl_socket_t socket, int events)
 
 void CurlLoop::fail(CurlCall& call, const Error& error)
 {
+    const LogCall logged(call.m_about);
     remove(call);
     call.m_over = true;
     Q_EMIT call.failed(error);
@@ -365,6 +366,7 @@ void CurlLoop::tell()
             return;
         if (!call)
             continue;
+        const LogCall logged(call->m_about);
         const bool good = call->m_status >= 200 && call->m_status <= 299;
         if (good && call->m_headWhole && !std::exchange(call->m_headTold, true)) Q_EMIT
             call->head(call->m_status, call->m_contentType);

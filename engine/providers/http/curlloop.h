@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/providers/http/httppool.h"
+#include "shared/core/logcall.h"
 
 #include <QHash>
 #include <QObject>
@@ -42,6 +43,7 @@ private:
     CURL* m_easy = nullptr;
     curl_slist* m_headers = nullptr;
     std::array<char, CURL_ERROR_SIZE> m_words{};
+    const QString m_about = LogCall::current(); ///< the call that it is for, or none: who hears a signal logs for that
     const Instant m_began;
     Instant m_last; ///< when something of the answer came
     // What curl's callbacks saw, to be told from outside of them.

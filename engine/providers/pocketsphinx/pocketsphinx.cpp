@@ -354,6 +354,7 @@ void StreamCore::startStep()
 /// the object's own state after m_scheduled became false, or after borrow() has put it among those who wait.
 void StreamCore::step()
 {
+    const LogCall logged(m_callId);
     std::shared_ptr<Utterance> utterance;
     bool opened = false;
     bool last = false;

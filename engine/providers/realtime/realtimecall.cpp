@@ -117,6 +117,7 @@ void RealtimeCall::breakOff(const Error& error)
 
 void RealtimeCall::onBroken(const Error& error)
 {
+    const LogCall logged(m_call.callId);
     dropLink();
     m_hasAudio = false;
     m_committing.clear();
@@ -286,6 +287,7 @@ void RealtimeCall::cancelResponse(quint64 ticket)
 
 void RealtimeCall::onEvent(const QJsonObject& event)
 {
+    const LogCall logged(m_call.callId);
     m_lastEvent = m_clock.now();
     const QString type = stringIn(event, "type");
     if (type.startsWith(QLatin1String("response.")))

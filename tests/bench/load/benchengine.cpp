@@ -23,8 +23,8 @@ int main(int argc, char** argv)
     sigemptyset(&signalSet);
     sigaddset(&signalSet, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &signalSet, nullptr);
+    const Logging logging(LogForm::Human);
     QCoreApplication app(argc, argv);
-    installLogging();
 
     app::LoadedConfig loaded = app::Config::load({}, app::Surroundings::ofThisProcess());
     if (!loaded.ok()) {
