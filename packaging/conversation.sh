@@ -20,7 +20,7 @@ unset PORT DATABASE_URL DB_BOOTSTRAP TWILIO_AUTH_TOKEN
 # On a machine with other work the recogniser may need longer than callers should wait, and its last guess is taken for the
 # final: who judges the words and not the time gives it longer.
 [ -z "${CONVERSATION_FINAL_WAIT:-}" ] || export KAV_FAILOVER_FINAL_WAIT=$CONVERSATION_FINAL_WAIT
-export KAV_ADDRESS=127.0.0.1 KAV_PORT=0 KAV_DATA_DIR=$out/data KAV_DIALOG=$PWD/resources/dialogs/receptionist.toml
+export KAV_LOG_FORMAT=human KAV_ADDRESS=127.0.0.1 KAV_PORT=0 KAV_DATA_DIR=$out/data KAV_DIALOG=$PWD/resources/dialogs/receptionist.toml
 
 "$engine" migrate
 : >"$out/engine.out" >"$out/engine.log" # read below, maybe before the engine's own process has opened them

@@ -6,9 +6,9 @@
 namespace kav {
 
 /// Says which call the lines belong to that this thread logs while it lives: they get the call's id as a field
-/// (Logging). Made where a call's code is entered: a session, a webhook, an answer of Twilio's REST service, a provider's
-/// stream; code further in need not know of it. What answers later keeps current() and makes one of it when it does
-/// (providers::HttpPool, telephony::TwilioRest). An empty id leaves the one around it in force.
+/// (Logging). Made where a call's code is entered: a session, a webhook, an answer of Twilio's REST service, a
+/// provider's stream; code further in need not know of it. What answers later keeps current() and makes one of it when
+/// it does (providers::HttpPool, telephony::TwilioRest). An empty id leaves the one around it in force.
 ///
 /// On the stack only, ended in the reverse order. Costs a count of the id's string, no memory: also per frame.
 class LogCall final {

@@ -67,7 +67,7 @@ Q_LOGGING_CATEGORY(lcCaller, "kav.caller", QtInfoMsg)
 
 std::optional<LogForm> logFormOf(int descriptor, const QByteArray& journalStream)
 {
-    struct stat about{};
+    struct stat about { };
     if (::fstat(descriptor, &about) != 0)
         return {};
     const QList<QByteArray> stream = journalStream.split(':');

@@ -290,10 +290,10 @@ void LogWriter::writeWhatIsLeftInACrash()
     atCrash.written = &d->written;
     atCrash.queued = &d->queued;
     for (const int number : CrashSignals) {
-        struct sigaction before{};
+        struct sigaction before { };
         if (::sigaction(number, nullptr, &before) != 0 || before.sa_handler != SIG_DFL)
             continue;
-        struct sigaction ours{};
+        struct sigaction ours { };
         ours.sa_handler = onCrash;
         ours.sa_flags = SA_RESETHAND | SA_NODEFER;
         ::sigaction(number, &ours, nullptr);

@@ -9,9 +9,10 @@
 namespace kav {
 
 /// Writes lines, from a thread of its own. Owned by Logging; write() may be called by any thread and never waits for
-/// whoever reads the log: it puts the line into a queue and goes on. While the reader of a pipe does not read, or a disk
-/// or the journal stands still, lines are kept up to Settings::queueBytes; what comes then is left out and counted, and
-/// as soon as there is room a warning says "N lines lost". Errors have twice the room: they are the last to be lost.
+/// whoever reads the log: it puts the line into a queue and goes on. While the reader of a pipe does not read, or a
+/// disk or the journal stands still, lines are kept up to Settings::queueBytes; what comes then is left out and
+/// counted, and as soon as there is room a warning says "N lines lost". Errors have twice the room: they are the last
+/// to be lost.
 ///
 /// The end waits for what is queued, at most Settings::endWait; a reader that still does not read by then loses it.
 class LogWriter final {

@@ -48,7 +48,7 @@ QProcessEnvironment environmentWith(const Environment& extra)
             || name == u"QT_LOGGING_RULES" || name == u"NOTIFY_SOCKET" || name.startsWith(u"WATCHDOG_"))
             environment.remove(name);
     }
-    environment.insert(u"QT_FORCE_STDERR_LOGGING"_s, u"1"_s);
+    environment.insert(u"KAV_LOG_FORMAT"_s, u"human"_s);
     for (const auto& [name, value] : extra)
         environment.insert(name, value);
     return environment;

@@ -184,7 +184,8 @@ void tst_Logging::jsonIsOneObjectALine()
     QVERIFY(!jsonLine(lineOf(u"x"_s)).contains("\"call\""));
     QByteArrayList levels;
     for (const QtMsgType level : {QtDebugMsg, QtInfoMsg, QtWarningMsg, QtCriticalMsg, QtFatalMsg})
-        levels += QJsonDocument::fromJson(jsonLine(lineOf(u"x"_s, level))).object().value(u"level"_s).toString().toUtf8();
+        levels +=
+            QJsonDocument::fromJson(jsonLine(lineOf(u"x"_s, level))).object().value(u"level"_s).toString().toUtf8();
     QCOMPARE(levels.join(' '), QByteArray("debug info warning error fatal"));
 }
 
@@ -290,9 +291,10 @@ void tst_Logging::standardErrorSaysWhichFormIsWanted()
     QTemporaryFile file;
     QVERIFY(file.open());
     QCOMPARE(logFormOf(file.handle(), {}), std::nullopt);
-    struct stat about{};
+    struct stat about { };
     QCOMPARE(::fstat(file.handle(), &about), 0);
-    const QByteArray device = QByteArray::number(quint64(about.st_dev)), inode = QByteArray::number(quint64(about.st_ino));
+    const QByteArray device = QByteArray::number(quint64(about.st_dev)),
+                     inode = QByteArray::number(quint64(about.st_ino));
     QCOMPARE(logFormOf(file.handle(), QByteArray(device + ':' + inode)), LogForm::Journald);
     // The journal of whoever started us, while our own standard error has been sent elsewhere.
     QCOMPARE(logFormOf(file.handle(), QByteArray(device + ":1" + inode)), std::nullopt);

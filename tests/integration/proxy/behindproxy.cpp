@@ -60,7 +60,7 @@ QProcessEnvironment cleanEnvironment(const Environment& extra)
         if (ours.match(name).hasMatch())
             environment.remove(name);
     }
-    environment.insert(u"QT_FORCE_STDERR_LOGGING"_s, u"1"_s);
+    environment.insert(u"KAV_LOG_FORMAT"_s, u"human"_s);
     for (const auto& [name, value] : extra)
         environment.insert(name, value);
     return environment;
