@@ -32,6 +32,9 @@ target_compile_options(kav_options INTERFACE
     # libstdc++ 12's std::stable_sort() calls its own deprecated get_temporary_buffer(), and clang tells of it.
     $<$<CXX_COMPILER_ID:Clang>:-Wno-deprecated-declarations>
     $<$<BOOL:${KAV_WARNINGS_AS_ERRORS}>:-Werror>)
+# A log line knows where it was said (the journal's CODE_FILE), also where Qt would leave that out; as a path in the tree.
+target_compile_definitions(kav_options INTERFACE $<$<NOT:$<CONFIG:Debug>>:QT_MESSAGELOGCONTEXT>)
+target_compile_options(kav_options INTERFACE $<$<NOT:$<CONFIG:Debug>>:-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=>)
 target_compile_definitions(kav_options INTERFACE
     QT_NO_CAST_FROM_ASCII QT_NO_CAST_TO_ASCII QT_NO_CAST_FROM_BYTEARRAY QT_NO_URL_CAST_FROM_STRING
     QT_NO_NARROWING_CONVERSIONS_IN_CONNECT QT_NO_KEYWORDS QT_NO_FOREACH QT_STRICT_ITERATORS QT_USE_QSTRINGBUILDER

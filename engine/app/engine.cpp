@@ -614,6 +614,7 @@ net::HttpResponse Engine::metricsPage()
         m_listener.counters(), m_phone.guard(), m_phone.gate().counters(), m_room.gate().counters()));
     m_metrics->setEngine(engineTotals());
     m_metrics->setLineCache(m_lines.totals());
+    m_metrics->setLogLinesLost(Logging::linesLost());
     for (size_t i = 0; i < m_workers.size(); ++i)
         setLateness(*m_counters[i], m_workers[i]->tick().lateness());
     net::HttpResponse response = net::HttpResponse::text(200, m_metrics->render());

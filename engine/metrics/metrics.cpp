@@ -133,6 +133,7 @@ struct Metrics::Private final {
     RefusalTotals refusals;
     LineCacheTotals lineCache;
     EngineTotals engine;
+    quint64 logLinesLost = 0;
 };
 
 Metrics::Private::Private(const QString& version, const QString& commit)
@@ -328,6 +329,8 @@ std::vector<MetricFamily> Metrics::Private::collectOwn() const
     counter("kav_console_deltas_total", "Messages with changes sent to consoles.", consoles.deltas);
     counter("kav_console_sent_bytes_total", "Bytes sent to consoles.", consoles.bytes);
     counter("kav_console_auth_failures_total", "Consoles that came with a wrong token.", consoles.authFailures);
+    counter("kav_log_lines_lost_total", "Lines of the log that were left out because whoever reads it was too slow.",
+        logLinesLost);
     counter("kav_line_cache_hits_total", "Sentences of calls that were there as sound.", lineCache.hits);
     counter("kav_line_cache_misses_total", "Sentences of calls that had to be synthesised.", lineCache.misses);
     counter("kav_line_cache_evictions_total", "Rendered lines pushed out of memory by others.", lineCache.evictions);
@@ -513,6 +516,12 @@ void Metrics::setEngine(const EngineTotals& totals)
 {
     const std::scoped_lock lock(d->mutex);
     d->engine = totals;
+}
+
+void Metrics::setLogLinesLost(quint64 lines)
+{
+    const std::scoped_lock lock(d->mutex);
+    d->logLinesLost = lines;
 }
 
 QByteArray Metrics::render() const

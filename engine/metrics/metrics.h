@@ -141,6 +141,8 @@ public:
         int lines = 0;
     };
     void setLineCache(const LineCacheTotals& totals);
+    /// Of the process's own log, because whoever reads it was too slow.
+    void setLogLinesLost(quint64 lines);
 
     /// What the engine's other parts have counted.
     void setEngine(const EngineTotals& totals);

@@ -126,6 +126,7 @@ void TestMetrics::everyFamilyHasHelpTypeAndTheRightForm()
         {QStringLiteral("kav_console_deltas_total"), QStringLiteral("counter")},
         {QStringLiteral("kav_console_sent_bytes_total"), QStringLiteral("counter")},
         {QStringLiteral("kav_console_auth_failures_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_log_lines_lost_total"), QStringLiteral("counter")},
         {QStringLiteral("kav_line_cache_hits_total"), QStringLiteral("counter")},
         {QStringLiteral("kav_line_cache_misses_total"), QStringLiteral("counter")},
         {QStringLiteral("kav_line_cache_evictions_total"), QStringLiteral("counter")},
@@ -213,6 +214,7 @@ void TestMetrics::whatIsCountedGrows()
     refused.badTokens = 7;
     refused.consoles.origin = 8;
     metrics.setRefusals(refused);
+    metrics.setLogLinesLost(17);
     metrics.setLineCache({.hits = 5, .misses = 4, .evictions = 3, .loaded = 2, .damaged = 1, .bytes = 800, .lines = 6});
     const Scrape scrape(metrics.render());
     QCOMPARE(scrape("kav_refusals_total{request=\"webhook\",reason=\"no_signature\"}"), 5.0);
@@ -235,6 +237,7 @@ void TestMetrics::whatIsCountedGrows()
     QCOMPARE(scrape("kav_calllog_entries_total{state=\"durable\"}"), 9.0);
     QCOMPARE(scrape("kav_calllog_entries_total{state=\"damaged\"}"), 2.0);
     QCOMPARE(scrape("kav_calllog_journal_bytes"), 4096.0);
+    QCOMPARE(scrape("kav_log_lines_lost_total"), 17.0);
     QCOMPARE(scrape("kav_calllog_database_up"), 1.0);
     QCOMPARE(scrape("kav_consoles_connected"), 3.0);
     QCOMPARE(scrape("kav_console_changes_total"), 20.0);
