@@ -94,6 +94,7 @@ module_is_found() {
     ! grep -qE 'not installed|cannot be loaded' <<<"$said" && grep -q google <<<"$said"
 }
 check "Google's module is found and loads" module_is_found
+check "the font of the evidence's picture is there" test -f "$root/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"
 readable() { local page; for page in kav-engine.1 kav.toml.5; do zcat "$root/usr/share/man/man${page##*.}/$page.gz" | man --warnings -l - 2>&1 >/dev/null; done | tee /dev/stderr | wc -c | grep -qx 0; }
 check "the manual pages are without a warning" readable
 
@@ -143,6 +144,23 @@ check "/healthz" within_seconds 20 answers healthz
 check "/readyz, with the database that the settings file asks for" within_seconds 20 answers readyz
 check "a conversation" as_kav kav-engine call --say hello --to "http://127.0.0.1:$port/webhook/incoming_call"
 check "its log" within_seconds 10 logged
+# The zip is made by libarchive, the picture by cairo; what is missing would be said.
+shows_the_call() {
+    local call out=/tmp/evidence.zip said
+    call=$(as_kav kav-engine calls --limit 1 --json | sed -n 's/.*"call":"\([^"]*\)".*/\1/p')
+    said=$(as_kav kav-engine evidence "$call" --out $out 2>&1) || { echo "$said"; return 1; }
+    echo "$said"
+    ! grep -qiE 'without waveform|fontconfig' <<<"$said" && python3 - "$root$out" <<'PY'
+import hashlib, sys, zipfile
+with zipfile.ZipFile(sys.argv[1]) as pack:
+    files = {name.split("/", 1)[1]: pack.read(name) for name in pack.namelist()}
+for line in files["SHA256SUMS"].decode().splitlines():
+    digest, name = line.split("  ")
+    assert hashlib.sha256(files[name]).hexdigest() == digest, name
+assert files["waveform.png"].startswith(b"\x89PNG") and b"Content-Security-Policy" in files["index.html"]
+PY
+}
+check "an evidence pack of it, zip and picture" shows_the_call
 check "everything stands below /var/lib/kav, the user's alone" bash -c "test -f '$root/var/lib/kav/calls.db' && ! find '$root/var/lib/kav' -perm /o=rwx | grep ."
 stop_server
 install -d -m 700 "$root/tmp/credentials" && printf 'secret\n' >"$root/tmp/credentials/kav.twilio.auth_token" && chown -R --reference="$root/var/lib/kav" "$root/tmp/credentials"

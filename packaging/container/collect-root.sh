@@ -27,7 +27,7 @@ take() { # file: there by the same name, what a link leads to as the file itself
 
 plugins=$(echo /usr/lib/*/qt6/plugins)
 libraries=$(dirname "$(dirname "$plugins")")
-loaded=(/usr/bin/kav-engine /usr/lib/kav/libkav-google-grpc.so
+loaded=(/usr/bin/kav-engine /usr/lib/kav/*.so
     "$plugins/sqldrivers/libqsqlite.so" "$plugins/tls/libqopensslbackend.so"
     "$libraries/libssl.so.3") # which Qt's backend opens by name
 take "${loaded[@]}"
@@ -39,6 +39,14 @@ take /etc/ssl/certs/ca-certificates.crt /etc/ssl/openssl.cnf /usr/share/kav/dial
 # The recogniser's; the statistical language model beside it, 27 MB, is not: dialogs have grammars.
 model=/usr/share/pocketsphinx/model/en-us
 take "$model/cmudict-en-us.dict" "$model"/en-us/*
+# The words on an evidence pack's picture: one font, and no cache of fonts, which a root that is read-only could not take.
+font=/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
+take $font
+mkdir -p "$out/etc/fonts"
+cat >"$out/etc/fonts/fonts.conf" <<EOF
+<?xml version="1.0"?>
+<fontconfig><dir>${font%/*}</dir><cachedir>/tmp/fontconfig</cachedir></fontconfig>
+EOF
 if [ -f /usr/share/grpc/roots.pem ]; then take /usr/share/grpc/roots.pem; fi
 
 echo 'kav:x:65532:65532:Kav telephone voice agent:/var/lib/kav:/nonexistent' >"$out/etc/passwd"

@@ -71,6 +71,8 @@ check "compressed below 100 MB" test "$size" -lt 100000000
 tar -C "$work/unpacked" -xf "$work/layer.tar.gz"
 check "no shell, nothing set-uid" bash -c "! find '$work/unpacked' \( -perm /6000 -o -path '*/bin/*' ! -name kav-engine \) | grep ."
 check "not root" bash -c "[ '${user%%:*}' -ge 1000 ]"
+modules() { (cd "$work/unpacked/usr/lib/kav" && printf '%s\n' *.so); }
+check "the modules that this test loads, and no other" bash -c "diff <(printf '%s\n' libkav-evidence.so libkav-google-grpc.so) - <<<'$(modules)'"
 check "with the licences of what is in it" bash -c "[ \$(find '$work/unpacked/usr/share/doc' -name copyright | wc -l) -gt 30 ]"
 
 mount --bind "$work/unpacked" "$root" && mount -o remount,bind,ro "$root" && mount -t proc proc "$root/proc" \
@@ -98,6 +100,24 @@ module_is_found() {
     ! grep -qE 'not installed|cannot be loaded' <<<"$said" && grep -q google <<<"$said"
 }
 check "Google's module is found and loads" module_is_found
+is_logged() { inside /usr/bin/kav-engine calls --limit 1 --json | grep -q '"reason":"[a-z]'; }
+shows_the_call() {
+    local call said
+    call=$(inside /usr/bin/kav-engine calls --limit 1 --json | sed -n 's/.*"call":"\([^"]*\)".*/\1/p')
+    said=$(inside /usr/bin/kav-engine evidence "$call" --out /tmp/evidence.zip 2>&1) || { echo "$said"; return 1; }
+    echo "$said"
+    ! grep -qiE 'without waveform|fontconfig' <<<"$said" && python3 - "$root/tmp/evidence.zip" <<'PY'
+import hashlib, sys, zipfile
+with zipfile.ZipFile(sys.argv[1]) as pack:
+    files = {name.split("/", 1)[1]: pack.read(name) for name in pack.namelist()}
+for line in files["SHA256SUMS"].decode().splitlines():
+    digest, name = line.split("  ")
+    assert hashlib.sha256(files[name]).hexdigest() == digest, name
+assert files["waveform.png"].startswith(b"\x89PNG")
+PY
+}
+check "its log" within_seconds 10 is_logged
+check "an evidence pack of the conversation, zip and picture" shows_the_call
 kill "$server"
 wait "$server"
 check "SIGTERM is an orderly end" test $? -eq 0
