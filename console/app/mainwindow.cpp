@@ -2,6 +2,7 @@
 #include "console/app/mainwindow.h"
 
 #include "console/app/enginelamp.h"
+#include "console/app/evidenceline.h"
 #include "console/app/keysheet.h"
 #include "console/app/statusline.h"
 #include "console/app/tabletext.h"
@@ -52,6 +53,7 @@ MainWindow::MainWindow(
     connect(m_leaveWallboard, &QToolButton::clicked, this, [this] { m_wallboard->setChecked(false); });
     m_leaveWallboard->hide();
     statusBar()->addPermanentWidget(new StatusLine(desk, this), 1);
+    statusBar()->addPermanentWidget(new EvidenceLine(desk, this));
     statusBar()->addPermanentWidget(m_leaveWallboard);
 
     connect(&desk, &Desk::actsChanged, this, &MainWindow::showActs);
@@ -118,6 +120,8 @@ void MainWindow::makeActions()
     m_goMessages = goTo("goMessages", Qt::Key_4, [](MainWindow* w) -> QWidget* { return w->m_messagesPane; });
     m_goRequests = goTo("goRequests", Qt::Key_5, [](MainWindow* w) -> QWidget* { return w->m_requests; });
     m_requestsOfCall = newAction("requestsOfCall", QKeySequence(Qt::CTRL | Qt::Key_R), &MainWindow::showRequestsOfCall);
+    m_saveEvidence
+        = newAction("saveEvidence", QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_S), &MainWindow::saveEvidence);
     m_wallboard = newAction("wallboard", QKeySequence(Qt::Key_F11));
     m_wallboard->setCheckable(true);
     connect(m_wallboard, &QAction::toggled, this, &MainWindow::setWallboard);
@@ -188,8 +192,8 @@ void MainWindow::makePanes()
     column->addWidget(m_panes, 1);
     setCentralWidget(all);
 
-    m_liveCalls->setContextActions({m_interrupt, m_passOn, m_endCall, m_requestsOfCall, m_copy});
-    m_log->setContextActions({m_requestsOfCall, m_copy});
+    m_liveCalls->setContextActions({m_interrupt, m_passOn, m_endCall, m_requestsOfCall, m_saveEvidence, m_copy});
+    m_log->setContextActions({m_requestsOfCall, m_saveEvidence, m_copy});
     m_requests->setContextActions({m_copy});
     connect(m_requests, &RequestsPane::activated, this, &MainWindow::openCall);
     connect(m_liveCalls, &LiveCallsPane::activated, this, &MainWindow::openCall);
@@ -206,7 +210,7 @@ void MainWindow::makeMenus()
     m_engineMenu->addAction(m_quit);
 
     m_callMenu = menuBar()->addMenu(QString());
-    m_callMenu->addActions({m_testCall, m_placeCall, m_interrupt, m_passOn, m_endCall, m_requestsOfCall});
+    m_callMenu->addActions({m_testCall, m_placeCall, m_interrupt, m_passOn, m_endCall, m_requestsOfCall, m_saveEvidence});
 
     m_editMenu = menuBar()->addMenu(QString());
     m_editMenu->addActions({m_copy, m_find, m_clearFilters});
@@ -528,6 +532,7 @@ void MainWindow::tintIcons()
     tint(m_passOn, "transferring", Tone::Neutral);
     tint(m_endCall, "end-call", Tone::Bad);
     tint(m_requestsOfCall, "search", Tone::Neutral);
+    tint(m_saveEvidence, "file", Tone::Neutral);
     tint(m_copy, "copy", Tone::Neutral);
     tint(m_find, "filter", Tone::Neutral);
     tint(m_clearFilters, "clear", Tone::Neutral);

@@ -74,6 +74,7 @@ private:
     void refresh();
     void openCall(const QString& callId);
     void showRequestsOfCall();
+    void saveEvidence();
     void focusPane(QWidget* pane);
     void findInPane();
     void showKeys();
@@ -119,7 +120,7 @@ private:
             *m_endCall = nullptr;
     QAction *m_copy = nullptr, *m_find = nullptr, *m_clearFilters = nullptr;
     QAction *m_goLiveCalls = nullptr, *m_goCall = nullptr, *m_goLog = nullptr, *m_goMessages = nullptr, *m_goRequests = nullptr,
-            *m_requestsOfCall = nullptr;
+            *m_requestsOfCall = nullptr, *m_saveEvidence = nullptr;
     QAction *m_wallboard = nullptr, *m_resetLayout = nullptr;
     QAction *m_keys = nullptr, *m_about = nullptr;
     QActionGroup *m_languages = nullptr, *m_appearances = nullptr;
@@ -127,6 +128,7 @@ private:
     QPointer<TestCallDialog> m_testCallDialog;
     QPointer<PlaceCallDialog> m_placeCallDialog;
     QPointer<KeySheet> m_keySheet;
+    QString m_evidenceFolder; ///< where evidence was saved last, of this start
     QByteArray m_panesAtFirst, m_panesBeforeWallboard;
     Qt::WindowStates m_stateBeforeWallboard;
 };

@@ -2,12 +2,16 @@
 #include "console/app/endcallquestion.h"
 #include "console/app/mainwindow.h"
 #include "console/app/passonquestion.h"
+#include "console/app/saveevidencedialog.h"
 #include "console/models/words.h"
 #include "console/views/placecalldialog.h"
 #include "console/views/requestspane.h"
 #include "console/views/testcalldialog.h"
 
 #include <QAction>
+#include <QDir>
+#include <QFileInfo>
+#include <QStandardPaths>
 
 #include <algorithm>
 
@@ -52,6 +56,8 @@ void MainWindow::showActs()
     showAct(*m_endCall, whyNotNow.isEmpty() ? QString() : whyNot,
         m_desk.isPending(Act::EndCall, call) || m_desk.isPending(Act::EndCallNow, call), tr("&End call"),
         tr("Ending the call…"), tr("Ends the selected call; asks before a person is cut off"));
+    showAct(*m_saveEvidence, m_desk.whyNot(Act::SaveEvidence, call), false, tr("&Save evidence…"), {},
+        tr("What happened in the selected call, as a pack to keep or to hand on"));
     m_requestsOfCall->setEnabled(!call.isEmpty());
     m_requestsOfCall->setToolTip(
         call.isEmpty() ? tr("Select a call first.") : tr("The webhooks and the stream of the selected call"));
@@ -146,6 +152,27 @@ void MainWindow::showRequestsOfCall()
 {
     m_requests->setThisCallOnly(true);
     m_goRequests->trigger();
+}
+
+void MainWindow::saveEvidence()
+{
+    const QString call = m_desk.selectedCall();
+    if (call.isEmpty())
+        return;
+    if (auto* const open = openQuestion<SaveEvidenceDialog>(*this, call)) {
+        bringForward(*open);
+        return;
+    }
+    if (m_evidenceFolder.isEmpty())
+        m_evidenceFolder = QStandardPaths::writableLocation(QStandardPaths::DocumentsLocation);
+    if (!QFileInfo(m_evidenceFolder).isDir())
+        m_evidenceFolder = QDir::homePath();
+    auto* const dialog = new SaveEvidenceDialog(m_desk, call, m_evidenceFolder, this);
+    connect(dialog, &SaveEvidenceDialog::ordered, this, [this](const EvidenceSaver::Order& order) {
+        m_evidenceFolder = QFileInfo(order.path).absolutePath();
+        m_desk.saveEvidence(order);
+    });
+    bringForward(*dialog);
 }
 
 void MainWindow::openCall(const QString& callId)

@@ -179,6 +179,7 @@ Desk::Desk(
     , m_services(std::make_unique<ServicesModel>([this] { return m_synchronizer->engineNow(); }))
     , m_log(std::make_unique<CallLogModel>())
     , m_requests(std::make_unique<RequestsModel>())
+    , m_evidence(std::make_unique<EvidenceSaver>(*m_synchronizer))
     , d(std::make_unique<Private>(*this, clock))
 {
     m_shownCalls->setSourceModel(m_liveCalls.get());
@@ -332,11 +333,14 @@ QString Desk::whyNot(Act act, const QString& target) const
             : act == Act::PlaceCall                             ? wire::feature::Outbound
             : act == Act::WarmService                           ? wire::feature::Warm
             : act == Act::PassOn                                ? wire::feature::Transfer
+            : act == Act::SaveEvidence                          ? wire::feature::Evidence
                                                                 : wire::feature::Control);
     if (!known)
         return act == Act::PlaceCall ? tr("This engine calls nobody: it is not set up for it.")
             : act == Act::PassOn     ? tr("This engine passes no calls on. It may be older than the console.")
-                                     : tr("This engine cannot do that.");
+            : act == Act::SaveEvidence
+            ? tr("This engine makes no evidence for consoles. It may be older than the console.")
+            : tr("This engine cannot do that.");
     if (d->isPending(act, target) || (act == Act::EndCall && d->isPending(Act::EndCallNow, target)))
         return tr("The engine has not answered yet.");
     if (act == Act::TestCall || act == Act::PlaceCall)
@@ -347,6 +351,13 @@ QString Desk::whyNot(Act act, const QString& target) const
     if (target.isEmpty())
         return tr("Select a call first.");
     const auto call = m_liveCalls->call(target);
+    if (act == Act::SaveEvidence) {
+        if (m_evidence->stage() != EvidenceSaver::Stage::Idle)
+            return tr("Evidence is being saved already; one at a time.");
+        // It is logged from its first webhook on, under the id it has from Twilio.
+        const bool isKnown = !call || call->placed != call->id || call->id.isEmpty();
+        return isKnown ? QString() : tr("The call is not connected yet.");
+    }
     if (!call || call->state == CallState::Ended)
         return tr("The call is over.");
     if (act == Act::Interrupt)
@@ -416,6 +427,12 @@ void Desk::warmService(const QString& serviceId)
         d->send(Act::WarmService, serviceId, m_synchronizer->warmService(serviceId));
 }
 
+void Desk::saveEvidence(const EvidenceSaver::Order& order)
+{
+    if (whyNot(Act::SaveEvidence, order.call).isEmpty())
+        m_evidence->save(order);
+}
+
 void Desk::showRequests(bool on)
 {
     if (std::exchange(d->requestsShown, on) == on)
@@ -475,6 +492,11 @@ void Desk::Private::listen()
     connect(line, &Synchronizer::logChanged, &context, [this](const CallLogRow& row) { takeLogRow(row); });
     connect(line, &Synchronizer::commandFinished, &context,
         [this](qint64 id, const Outcome& outcome) { finish(id, outcome); });
+    connect(q.m_evidence.get(), &EvidenceSaver::changed, &context, [this] { Q_EMIT q.actsChanged(); });
+    connect(q.m_evidence.get(), &EvidenceSaver::failed, &context,
+        [this](const QString& call, const QString& sentence) { Q_EMIT q.failed(Act::SaveEvidence, call, sentence); });
+    connect(q.m_evidence.get(), &EvidenceSaver::saved, &context,
+        [this] { Q_EMIT q.done(Act::SaveEvidence, {}); });
     connect(q.m_log.get(), &CallLogModel::wanted, &context,
         [this](int question, const QString& text, const QString& after, int limit) {
             logQuestion = {question, text, after, limit};

@@ -3,6 +3,7 @@
 
 #include "console/models/calllogmodel.h"
 #include "console/models/callsfilter.h"
+#include "console/models/evidencesaver.h"
 #include "console/models/livecallsmodel.h"
 #include "console/models/requestsmodel.h"
 #include "console/models/servicesmodel.h"
@@ -26,7 +27,7 @@ namespace kav::console {
 class Desk final : public QObject {
     Q_OBJECT
 public:
-    enum class Act { Interrupt, EndCall, EndCallNow, TestCall, WarmService, PlaceCall, PassOn };
+    enum class Act { Interrupt, EndCall, EndCallNow, TestCall, WarmService, PlaceCall, PassOn, SaveEvidence };
     Q_ENUM(Act)
 
     /// `client`: "kav-console 0.1.0". `random`: 0.0 .. 1.0.
@@ -42,6 +43,7 @@ public:
     ServicesModel& services() { return *m_services; }
     CallLogModel& log() { return *m_log; }
     RequestsModel& requests() { return *m_requests; }
+    EvidenceSaver& evidence() { return *m_evidence; }
     /// Requests are on screen: the engine tells of them as they come. Not before, for they may be many.
     void showRequests(bool on);
 
@@ -75,6 +77,8 @@ public:
     void startTestCall(const QStringList& say, const QByteArray& wav, const QString& digits);
     void placeCall(const QString& to, const QString& persona, protocol::Detection detection);
     void warmService(const QString& serviceId);
+    /// Of a live call too: then it holds what happened so far. How it goes evidence() tells.
+    void saveEvidence(const EvidenceSaver::Order& order);
     /// The call of that placing, whatever its id is now.
     std::optional<CallSummary> placedCall(const QString& placed) const;
 
@@ -108,6 +112,7 @@ private:
     std::unique_ptr<ServicesModel> m_services;
     std::unique_ptr<CallLogModel> m_log;
     std::unique_ptr<RequestsModel> m_requests;
+    std::unique_ptr<EvidenceSaver> m_evidence;
     std::unique_ptr<Private> d;
 };
 

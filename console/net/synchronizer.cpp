@@ -315,6 +315,26 @@ qint64 Synchronizer::queryRequests(const RequestFilter& filter, const QString& a
         filter.kind ? requestKindName(*filter.kind) : QString(), filter.refusedOnly, after, limit});
 }
 
+qint64 Synchronizer::makeEvidence(const QString& callId, bool folder, bool unmask)
+{
+    return d->post(wire::MakeEvidence{0, callId, folder, unmask});
+}
+
+qint64 Synchronizer::queryEvidence(const QString& pack)
+{
+    return d->post(wire::QueryEvidence{0, pack});
+}
+
+qint64 Synchronizer::readEvidence(const QString& pack, const QString& file, qint64 offset)
+{
+    return d->post(wire::ReadEvidence{0, pack, file, offset});
+}
+
+qint64 Synchronizer::dropEvidence(const QString& pack)
+{
+    return d->post(wire::DropEvidence{0, pack});
+}
+
 qint64 Synchronizer::watchRequests(bool on)
 {
     return on ? d->post(wire::WatchRequests{}) : d->post(wire::UnwatchRequests{});
@@ -341,7 +361,7 @@ void Synchronizer::Private::sayHello()
     hello.lowest = wire::LowestVersion;
     hello.highest = wire::HighestVersion;
     hello.features = {wire::feature::CallLog, wire::feature::TestCall, wire::feature::Outbound, wire::feature::Control,
-        wire::feature::Warm, wire::feature::Replay};
+        wire::feature::Warm, wire::feature::Evidence, wire::feature::Replay};
     hello.client = client;
     hello.token = token;
     hello.operatorName = operatorName;

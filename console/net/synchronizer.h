@@ -78,6 +78,10 @@ public:
     qint64 queryCall(const QString& callId);
     qint64 warmService(const QString& serviceId);
     qint64 queryRequests(const RequestFilter& filter, const QString& after, int limit);
+    qint64 makeEvidence(const QString& callId, bool folder, bool unmask);
+    qint64 queryEvidence(const QString& pack);
+    qint64 readEvidence(const QString& pack, const QString& file, qint64 offset);
+    qint64 dropEvidence(const QString& pack);
     qint64 watchRequests(bool on); ///< of this line only: it is forgotten with it
     void resync(); ///< asks for a snapshot (F5); nothing while one is on its way
 

@@ -3,8 +3,11 @@
 
 #include "engine/app/version.h"
 #include "engine/app/wiring.h"
+#include "engine/evidence/loadworks.h"
 #include "shared/core/logging.h"
 #include "shared/core/masking.h"
+
+#include <QCoreApplication>
 
 #include <algorithm>
 
@@ -99,6 +102,11 @@ ControlRoom::~ControlRoom() = default;
 void ControlRoom::begin(quint16 port, telephony::TextToSpeechFunction speech)
 {
     m_reader = std::make_unique<calllog::LogReader>(m_config.callLog);
+    m_evidence = std::make_unique<EvidenceDesk>(
+        EvidenceDesk::Settings{m_config.callLog, m_config.keep, m_config.dataDir + QStringLiteral("/evidence"),
+            evidence::worksFiles(QCoreApplication::applicationDirPath()),
+            QStringLiteral("kav-engine %1 (%2)").arg(versionString(), commitString())},
+        m_clock);
     m_testCalls = std::make_unique<telephony::TestCalls>(testCallSettings(m_config, port), std::move(speech), m_clock);
     connect(m_testCalls.get(), &telephony::TestCalls::finished, this, &ControlRoom::onTestCallFinished);
     refresh();
@@ -108,6 +116,7 @@ void ControlRoom::stop()
 {
     m_timer.stop();
     m_testCalls.reset();
+    m_evidence.reset();
     m_reader.reset();
 }
 
@@ -287,11 +296,31 @@ control::Commands ControlRoom::commands()
     commands.queryRequests = [this](const Operator&, const protocol::QueryRequests& command, const Done& done) {
         queryRequests(command, done);
     };
+    commands.makeEvidence = ofEvidence(&EvidenceDesk::make);
+    commands.queryEvidence = ofEvidence(&EvidenceDesk::query);
+    commands.readEvidence = ofEvidence(&EvidenceDesk::read);
+    commands.dropEvidence = ofEvidence(&EvidenceDesk::drop);
+    commands.consoleGone = [this](quint64 console) {
+        if (m_evidence)
+            m_evidence->forgetConsole(console);
+    };
     commands.warmService = [this](const Operator&, const protocol::WarmService& command, const Done& done) {
         const QString problem = m_hooks.warm(command.service);
         done(problem.isEmpty() ? success() : refusal(ErrorCode::NotPossible, problem));
     };
     return commands;
+}
+
+template <typename Command>
+std::function<void(const control::Operator&, const Command&, control::Done)> ControlRoom::ofEvidence(
+    void (EvidenceDesk::*function)(const control::Operator&, const Command&, const control::Done&))
+{
+    return [this, function](const control::Operator& who, const Command& command, const control::Done& done) {
+        if (m_evidence)
+            (*m_evidence.*function)(who, command, done);
+        else
+            done(refusal(ErrorCode::Unavailable, QStringLiteral("the engine is starting, or stops")));
+    };
 }
 
 void ControlRoom::ask(const QString& callId, session::OperatorCommand command, const control::Done& done)

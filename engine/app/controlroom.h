@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/app/config.h"
+#include "engine/app/evidencedesk.h"
 #include "engine/calllog/logreader.h"
 #include "engine/control/consolegate.h"
 #include "engine/control/controlhub.h"
@@ -122,12 +123,16 @@ private:
     void onTestCallFinished(const QString& callId, bool ok, const QString& reason);
     void queryLog(const protocol::QueryLog& command, const control::Done& done);
     void queryRequests(const protocol::QueryRequests& command, const control::Done& done);
+    template <typename Command>
+    std::function<void(const control::Operator&, const Command&, control::Done)> ofEvidence(
+        void (EvidenceDesk::*function)(const control::Operator&, const Command&, const control::Done&));
     void queryCall(const protocol::QueryCall& command, const control::Done& done);
 
     const Config& m_config;
     const Clock& m_clock;
     const Hooks m_hooks;
     control::ConsoleGate m_gate;
+    std::unique_ptr<EvidenceDesk> m_evidence; // before the hub: it is told of consoles that go to the last
     control::ControlHub m_hub;
     std::unique_ptr<calllog::LogReader> m_reader;
     std::unique_ptr<telephony::TestCalls> m_testCalls;

@@ -53,6 +53,8 @@ QStringList ConsoleDesk::featuresOf(const Commands& commands)
         features += feature::Warm;
     if (commands.queryRequests)
         features += feature::Inspector;
+    if (commands.makeEvidence && commands.queryEvidence && commands.readEvidence && commands.dropEvidence)
+        features += feature::Evidence;
     return features;
 }
 
@@ -108,6 +110,8 @@ void ConsoleDesk::forget(quint64 number, const QString& reason)
                 {{QStringLiteral("reason"), logSafe(reason, LongestLoggedField)}, {QStringLiteral("ms"), stayed}}},
             QStringLiteral("done"));
     }
+    if (m_commands.consoleGone)
+        m_commands.consoleGone(number);
     countPeers();
 }
 
@@ -289,6 +293,19 @@ void ConsoleDesk::onCommand(ConsolePeer& peer, qint64 id, const protocol::ToEngi
         QueryRequests bounded = *requests;
         bounded.limit = std::clamp(bounded.limit, 1, LongestLogPage);
         run(peer, bounded, {}, m_commands.queryRequests);
+    } else if (const auto* const make = std::get_if<MakeEvidence>(&command)) {
+        // The call's name is as the console wrote it until the log has such a call.
+        run(peer, *make,
+            {QStringLiteral("evidence"), {},
+                {{QStringLiteral("call"), logSafe(make->call, LongestLoggedField)},
+                    {QStringLiteral("unmask"), make->unmask}}},
+            m_commands.makeEvidence);
+    } else if (const auto* const state = std::get_if<QueryEvidence>(&command)) {
+        run(peer, *state, {}, m_commands.queryEvidence);
+    } else if (const auto* const read = std::get_if<ReadEvidence>(&command)) {
+        run(peer, *read, {}, m_commands.readEvidence);
+    } else if (const auto* const drop = std::get_if<DropEvidence>(&command)) {
+        run(peer, *drop, {}, m_commands.dropEvidence);
     }
 }
 
@@ -339,6 +356,8 @@ void ConsoleDesk::finish(quint64 ticket, const Outcome& outcome)
         const auto* const result = std::get_if<protocol::CommandResult>(&outcome);
         if (const auto* const test = result ? std::get_if<protocol::TestCallStarted>(result) : nullptr)
             done.act.call = test->call;
+        if (const auto* const pack = result ? std::get_if<protocol::EvidencePack>(result) : nullptr)
+            done.act.call = pack->call;
         if (const auto* const placed = result ? std::get_if<protocol::CallPlaced>(result) : nullptr)
             done.act.more.insert(QStringLiteral("placed"), placed->placed);
         record(done.who, done.act, outcomeName(outcome));

@@ -58,7 +58,8 @@ bool isQuery(const protocol::ToEngine& message)
 {
     return std::holds_alternative<protocol::WatchCall>(message) || std::holds_alternative<protocol::QueryLog>(message)
         || std::holds_alternative<protocol::QueryCall>(message)
-        || std::holds_alternative<protocol::QueryRequests>(message);
+        || std::holds_alternative<protocol::QueryRequests>(message)
+        || std::holds_alternative<protocol::ReadEvidence>(message);
 }
 
 } // namespace
@@ -70,7 +71,7 @@ ConsolePeer::ConsolePeer(quint64 number, std::unique_ptr<ConsoleSocket> socket, 
     , m_isTrusted(isTrusted)
     , m_shared(shared)
     , m_owner(owner)
-    , m_who{{}, address}
+    , m_who{{}, address, number}
     , m_since(shared.clock.now())
     , m_messages(perSecond(shared.settings.messagesPerSecond, shared.settings.messagesPerSecond))
     , m_commands(perSecond(shared.settings.commandsPerSecond, 2 * shared.settings.commandsPerSecond))

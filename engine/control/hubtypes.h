@@ -45,6 +45,7 @@ struct Settings final {
 struct Operator final {
     QString name;
     QHostAddress peer;
+    quint64 console = 0; ///< of his connection, which no other ever has
 };
 
 using Outcome = std::variant<protocol::CommandResult, protocol::CommandError>;
@@ -63,6 +64,12 @@ struct Commands final {
     std::function<void(const Operator&, const protocol::QueryCall&, Done)> queryCall;
     std::function<void(const Operator&, const protocol::WarmService&, Done)> warmService;
     std::function<void(const Operator&, const protocol::QueryRequests&, Done)> queryRequests;
+    std::function<void(const Operator&, const protocol::MakeEvidence&, Done)> makeEvidence{}; ///< with the next three
+    std::function<void(const Operator&, const protocol::QueryEvidence&, Done)> queryEvidence{};
+    std::function<void(const Operator&, const protocol::ReadEvidence&, Done)> readEvidence{};
+    std::function<void(const Operator&, const protocol::DropEvidence&, Done)> dropEvidence{};
+    /// Not a command: a console's line is gone, and with it what was made for that console alone.
+    std::function<void(quint64 console)> consoleGone{};
 };
 
 /// Which engine the consoles talk to; see protocol::Welcome.

@@ -56,6 +56,11 @@ private:
     QJsonArray m_entries;
 };
 
+Error unwanted()
+{
+    return Error{Error::Code::Invalid, QStringLiteral("the pack is not wanted any more"), {}};
+}
+
 Error ioError(const QFileDevice& file)
 {
     return Error{Error::Code::Io, QStringLiteral("cannot write %1: %2").arg(file.fileName(), file.errorString()), {}};
@@ -147,7 +152,7 @@ Result<void> Packer::addPictures()
         return {};
     }
     if (m_options.ffmpeg.isEmpty()) {
-        miss(film, QStringLiteral("ffmpeg is not installed"));
+        miss(film, m_options.whyNoFilm);
         return {};
     }
     if (const auto made = makeFilm(m_options.ffmpeg, m_evidence, *m_loudness, pathOf(picture), pathOf(film)); !made) {
@@ -218,22 +223,12 @@ Result<void> Packer::addManifest()
 Result<PackReport> Packer::pack()
 {
     for (const auto step : {&Packer::addSounds, &Packer::addPictures, &Packer::addData, &Packer::addManifest}) {
+        if (m_options.isUnwanted && m_options.isUnwanted())
+            return unwanted();
         if (const auto done = (this->*step)(); !done)
             return done.error();
     }
     return m_report;
-}
-
-/// What a file or folder may be called, whatever a CallSid holds.
-QString nameOf(const QString& callId)
-{
-    QString name = QStringLiteral("kav-evidence-");
-    for (const QChar c : callId.left(64)) {
-        const bool plain = (c >= QLatin1Char('0') && c <= QLatin1Char('9'))
-            || (c >= QLatin1Char('A') && c <= QLatin1Char('Z')) || (c >= QLatin1Char('a') && c <= QLatin1Char('z'));
-        name += plain ? c : QLatin1Char('_');
-    }
-    return name;
 }
 
 Result<void> zipFolder(const PackReport& report, const CallEvidence& evidence, const PackOptions& options,
@@ -241,7 +236,7 @@ Result<void> zipFolder(const PackReport& report, const CallEvidence& evidence, c
 {
     if (!options.works)
         return options.works.error();
-    const QString top = nameOf(evidence.call.id);
+    const QString top = packName(evidence.call.id);
     std::vector<std::pair<QByteArray, QByteArray>> names; // lent to the C side
     std::vector<KavZipEntry> entries;
     names.reserve(std::size_t(report.files.size()));
@@ -268,6 +263,17 @@ Error inTheWay(const QString& out)
 
 } // namespace
 
+QString packName(const QString& callId)
+{
+    QString name = QStringLiteral("kav-evidence-");
+    for (const QChar c : callId.left(64)) {
+        const bool plain = (c >= QLatin1Char('0') && c <= QLatin1Char('9'))
+            || (c >= QLatin1Char('A') && c <= QLatin1Char('Z')) || (c >= QLatin1Char('a') && c <= QLatin1Char('z'));
+        name += plain ? c : QLatin1Char('_');
+    }
+    return name;
+}
+
 Result<PackReport> writePack(const CallEvidence& evidence, const PackOptions& options)
 {
     const bool isZip = options.out.endsWith(QLatin1String(".zip"), Qt::CaseInsensitive);
@@ -293,6 +299,8 @@ Result<PackReport> writePack(const CallEvidence& evidence, const PackOptions& op
         return report;
     QString made = pack;
     if (isZip) {
+        if (options.isUnwanted && options.isUnwanted())
+            return unwanted();
         made = folder.filePath(QStringLiteral("pack.zip"));
         if (const auto zipped = zipFolder(*report, evidence, options, QDir(pack), made); !zipped)
             return zipped.error();

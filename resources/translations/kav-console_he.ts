@@ -511,6 +511,14 @@
         <source>The call was passed on: the agent is not there to say goodbye.</source>
         <translation>השיחה הועברה: הסוכן אינו שם כדי להיפרד.</translation>
     </message>
+    <message>
+        <source>This engine makes no evidence for consoles. It may be older than the console.</source>
+        <translation>המנוע הזה אינו מכין ראיות למסופים. ייתכן שהוא ישן מהמסוף.</translation>
+    </message>
+    <message>
+        <source>Evidence is being saved already; one at a time.</source>
+        <translation>ראיות כבר נשמרות; אחת בכל פעם.</translation>
+    </message>
 </context>
 <context>
     <name>kav::console::EndCallQuestion</name>
@@ -592,6 +600,77 @@
     <message>
         <source>The path of the address is not one</source>
         <translation>הנתיב שבכתובת אינו נתיב</translation>
+    </message>
+</context>
+<context>
+    <name>kav::console::EvidenceLine</name>
+    <message>
+        <source>How much of the evidence is here</source>
+        <translation>כמה מהראיות כבר הגיע</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>ביטול</translation>
+    </message>
+    <message>
+        <source>Show in folder</source>
+        <translation>הצגה בתיקייה</translation>
+    </message>
+    <message>
+        <source>Dismiss</source>
+        <translation>סגירה</translation>
+    </message>
+    <message>
+        <source>Fetching the evidence…</source>
+        <translation>הראיות מתקבלות…</translation>
+    </message>
+    <message>
+        <source>The engine makes the evidence…</source>
+        <translation>המנוע מכין את הראיות…</translation>
+    </message>
+    <message>
+        <source>Evidence saved: %1</source>
+        <translation>הראיות נשמרו: %1</translation>
+    </message>
+</context>
+<context>
+    <name>kav::console::EvidenceSaver</name>
+    <message>
+        <source>The line to the engine was lost before the evidence was all here. Nothing was saved.</source>
+        <translation>הקו למנוע אבד לפני שכל הראיות הגיעו. דבר לא נשמר.</translation>
+    </message>
+    <message>
+        <source>Choose where it is to be saved.</source>
+        <translation>יש לבחור היכן לשמור.</translation>
+    </message>
+    <message>
+        <source>There is something of that name already. Choose another name, or an empty folder.</source>
+        <translation>כבר יש משהו בשם הזה. יש לבחור שם אחר, או תיקייה ריקה.</translation>
+    </message>
+    <message>
+        <source>There is something of that name already. Choose another name.</source>
+        <translation>כבר יש משהו בשם הזה. יש לבחור שם אחר.</translation>
+    </message>
+    <message>
+        <source>There is no such folder.</source>
+        <translation>אין תיקייה כזאת.</translation>
+    </message>
+    <message>
+        <source>You may not write into that folder.</source>
+        <translation>אין הרשאה לכתוב לתיקייה הזאת.</translation>
+    </message>
+    <message>
+        <source>%1 cannot be written: %2</source>
+        <extracomment>%1: a path; %2: the system&apos;s reason</extracomment>
+        <translation>אי אפשר לכתוב את %1: %2</translation>
+    </message>
+    <message>
+        <source>What came is not what the engine made: the SHA-256 of %1 differs. Nothing was saved.</source>
+        <translation>מה שהגיע אינו מה שהמנוע הכין: ה־SHA-256 של %1 שונה. דבר לא נשמר.</translation>
+    </message>
+    <message>
+        <source>The evidence cannot get the name %1. Nothing was saved.</source>
+        <translation>אי אפשר לתת לראיות את השם %1. דבר לא נשמר.</translation>
     </message>
 </context>
 <context>
@@ -914,7 +993,7 @@
     </message>
     <message>
         <source>Without a stream</source>
-        <extracomment>Mark of a call that is held by Twilio's own recogniser and voice, for want of an audio stream</extracomment>
+        <extracomment>Mark of a call that is held by Twilio&apos;s own recogniser and voice, for want of an audio stream</extracomment>
         <translation>ללא זרם שמע</translation>
     </message>
     <message>
@@ -1275,6 +1354,14 @@ Apache-2.0. Uses Qt %1 under the LGPL.</source>
     <message>
         <source>The agent leaves the selected call to a person; asks to whom</source>
         <translation>הסוכן מעביר את השיחה שנבחרה לאדם; עם שאלה למי</translation>
+    </message>
+    <message>
+        <source>&amp;Save evidence…</source>
+        <translation>&amp;שמירת ראיות…</translation>
+    </message>
+    <message>
+        <source>What happened in the selected call, as a pack to keep or to hand on</source>
+        <translation>מה קרה בשיחה שנבחרה, כחבילה לשמירה או למסירה</translation>
     </message>
 </context>
 <context>
@@ -1748,6 +1835,58 @@ Apache-2.0. Uses Qt %1 under the LGPL.</source>
             <numerusform>בקשה אחת שנדחתה ורק נספרה</numerusform>
             <numerusform>%n בקשות שנדחו ורק נספרו</numerusform>
         </translation>
+    </message>
+</context>
+<context>
+    <name>kav::console::SaveEvidenceDialog</name>
+    <message>
+        <source>Zip files (*.zip)</source>
+        <translation>קובצי zip ‏(*.zip)</translation>
+    </message>
+    <message>
+        <source>Save evidence</source>
+        <translation>שמירת ראיות</translation>
+    </message>
+    <message>
+        <source>What happened in the call %1, for whoever must be shown: a page that opens from disk, the same as data, the sound if it was recorded, and the SHA-256 of each file.</source>
+        <extracomment>%1: a call&apos;s id</extracomment>
+        <translation>מה קרה בשיחה %1, למי שצריך לראות: דף שנפתח מהדיסק, אותו תוכן כנתונים, הקול אם הוקלט, וה־SHA-256 של כל קובץ.</translation>
+    </message>
+    <message>
+        <source>One &amp;file (zip)</source>
+        <translation>&amp;קובץ אחד (zip)</translation>
+    </message>
+    <message>
+        <source>A f&amp;older with the files</source>
+        <translation>&amp;תיקייה עם הקבצים</translation>
+    </message>
+    <message>
+        <source>&amp;Save as:</source>
+        <translation>שמירה &amp;בשם:</translation>
+    </message>
+    <message>
+        <source>Where the evidence is saved</source>
+        <translation>היכן נשמרות הראיות</translation>
+    </message>
+    <message>
+        <source>&amp;Browse…</source>
+        <translation>&amp;עיון…</translation>
+    </message>
+    <message>
+        <source>Show &amp;telephone numbers that were said or keyed</source>
+        <translation>הצגת מספרי &amp;טלפון שנאמרו או הוקשו</translation>
+    </message>
+    <message>
+        <source>The call log will say that you took the evidence with the numbers.</source>
+        <translation>ביומן השיחות יירשם שלקחת את הראיות עם המספרים.</translation>
+    </message>
+    <message>
+        <source>S&amp;ave</source>
+        <translation>&amp;שמירה</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>ביטול</translation>
     </message>
 </context>
 <context>

@@ -33,6 +33,10 @@ template <> inline constexpr std::string_view Word<WarmService> = "warm-service"
 template <> inline constexpr std::string_view Word<QueryRequests> = "query-requests";
 template <> inline constexpr std::string_view Word<WatchRequests> = "watch-requests";
 template <> inline constexpr std::string_view Word<UnwatchRequests> = "unwatch-requests";
+template <> inline constexpr std::string_view Word<MakeEvidence> = "make-evidence";
+template <> inline constexpr std::string_view Word<QueryEvidence> = "query-evidence";
+template <> inline constexpr std::string_view Word<ReadEvidence> = "read-evidence";
+template <> inline constexpr std::string_view Word<DropEvidence> = "drop-evidence";
 
 template <> inline constexpr std::string_view Word<Welcome> = "welcome";
 template <> inline constexpr std::string_view Word<Refusal> = "refusal";
@@ -57,6 +61,8 @@ template <> inline constexpr std::string_view Word<CallDetail> = "call-detail";
 template <> inline constexpr std::string_view Word<TestCallStarted> = "test-call";
 template <> inline constexpr std::string_view Word<RequestPage> = "request-page";
 template <> inline constexpr std::string_view Word<CallPlaced> = "call-placed";
+template <> inline constexpr std::string_view Word<EvidencePack> = "evidence-pack";
+template <> inline constexpr std::string_view Word<EvidencePart> = "evidence-part";
 
 // ---- the values of shared/model
 // ---------------------------------------------------------------------------------------
@@ -343,6 +349,34 @@ template <typename A> void fields(A& a, typename A::template Ref<UnwatchRequests
     a.field("id", c.id);
 }
 
+template <typename A> void fields(A& a, typename A::template Ref<MakeEvidence> c)
+{
+    a.field("id", c.id);
+    a.field("call", c.call);
+    a.optional("folder", c.folder);
+    a.optional("unmask", c.unmask);
+}
+
+template <typename A> void fields(A& a, typename A::template Ref<QueryEvidence> c)
+{
+    a.field("id", c.id);
+    a.field("pack", c.pack);
+}
+
+template <typename A> void fields(A& a, typename A::template Ref<ReadEvidence> c)
+{
+    a.field("id", c.id);
+    a.field("pack", c.pack);
+    a.field("file", c.file);
+    a.field("offset", c.offset);
+}
+
+template <typename A> void fields(A& a, typename A::template Ref<DropEvidence> c)
+{
+    a.field("id", c.id);
+    a.field("pack", c.pack);
+}
+
 // ---- engine -> console
 // ------------------------------------------------------------------------------------------------
 
@@ -464,6 +498,30 @@ template <typename A> void fields(A& a, typename A::template Ref<RequestPage> p)
 template <typename A> void fields(A& a, typename A::template Ref<CallPlaced> p)
 {
     a.field("placed", p.placed);
+}
+
+template <typename A> void fields(A& a, typename A::template Ref<EvidenceFile> f)
+{
+    a.field("name", f.name);
+    a.field("bytes", f.bytes);
+    a.field("sha256", f.sha256);
+}
+
+template <typename A> void fields(A& a, typename A::template Ref<EvidencePack> p)
+{
+    a.field("pack", p.pack);
+    a.field("call", p.call);
+    a.field("made", p.made);
+    a.optional("files", p.files);
+    a.optional("missing", p.missing);
+}
+
+template <typename A> void fields(A& a, typename A::template Ref<EvidencePart> p)
+{
+    a.field("pack", p.pack);
+    a.field("file", p.file);
+    a.field("offset", p.offset);
+    a.optional("data", p.data);
 }
 
 template <typename A> void fields(A& a, typename A::template Ref<CommandError> e)

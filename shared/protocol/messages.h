@@ -155,6 +155,39 @@ struct UnwatchRequests final {
     bool operator==(const UnwatchRequests&) const = default;
 };
 
+// The evidence of one call, made by the engine and fetched bit by bit. A console has one pack at a time; it is gone with
+// the line, and when nobody has asked for it for a while.
+
+/// Begins a pack of a call in the log, a live one included. The result is an EvidencePack, not yet made.
+struct MakeEvidence final {
+    qint64 id = 0;
+    QString call;
+    bool folder = false; ///< each file by itself; else all in one zip
+    bool unmask = false; ///< telephone numbers that were said or keyed are shown
+    bool operator==(const MakeEvidence&) const = default;
+};
+/// How far is it? The result is an EvidencePack. An error says why it could not be made, and that it is gone.
+struct QueryEvidence final {
+    qint64 id = 0;
+    QString pack; ///< EvidencePack::pack
+    bool operator==(const QueryEvidence&) const = default;
+};
+/// The result is an EvidencePart: what the file holds from there on, at most MostEvidenceBytes.
+struct ReadEvidence final {
+    qint64 id = 0;
+    QString pack;
+    QString file; ///< EvidenceFile::name
+    qint64 offset = 0;
+    bool operator==(const ReadEvidence&) const = default;
+};
+/// It is not wanted any more, made or not.
+struct DropEvidence final {
+    qint64 id = 0;
+    QString pack;
+    bool operator==(const DropEvidence&) const = default;
+};
+inline constexpr qsizetype MostEvidenceBytes = 192 * 1024;
+
 /// What a message of a later version or unknown kind decodes to. With an id it is a command, and wants a reply.
 struct UnknownMessage final {
     QString type;
@@ -163,7 +196,8 @@ struct UnknownMessage final {
 };
 
 using ToEngine = std::variant<Hello, Ping, Resync, WatchCall, UnwatchCall, InterruptCall, EndCall, TransferCall,
-    StartTestCall, PlaceCall, QueryLog, QueryCall, WarmService, QueryRequests, WatchRequests, UnwatchRequests, UnknownMessage>;
+    StartTestCall, PlaceCall, QueryLog, QueryCall, WarmService, QueryRequests, WatchRequests, UnwatchRequests,
+    MakeEvidence, QueryEvidence, ReadEvidence, DropEvidence, UnknownMessage>;
 
 // ---- engine -> console ------------------------------------------------------------------------------------------------
 
@@ -317,6 +351,26 @@ struct CallPlaced final {
     QString placed;
     bool operator==(const CallPlaced&) const = default;
 };
+struct EvidenceFile final {
+    QString name; ///< a plain one
+    qint64 bytes = 0;
+    QString sha256; ///< hex
+    bool operator==(const EvidenceFile&) const = default;
+};
+struct EvidencePack final {
+    QString pack; ///< names it to ReadEvidence
+    QString call;
+    bool made = false;
+    QList<EvidenceFile> files; ///< when it is made
+    QStringList missing; ///< and what it is without, with why: English
+    bool operator==(const EvidencePack&) const = default;
+};
+struct EvidencePart final {
+    QString pack, file;
+    qint64 offset = 0;
+    QByteArray data; ///< base64 on the wire; empty: the file ends there
+    bool operator==(const EvidencePart&) const = default;
+};
 /// Of a later engine.
 struct UnknownResult final {
     QString kind;
@@ -325,7 +379,7 @@ struct UnknownResult final {
 /// std::monostate: done, and there is nothing to say about it.
 using CommandResult
     = std::variant<std::monostate, CallTranscript, LogPage, CallDetail, TestCallStarted, CallPlaced, RequestPage,
-        UnknownResult>;
+        EvidencePack, EvidencePart, UnknownResult>;
 
 struct CommandError final {
     ErrorCode code = ErrorCode::Internal;

@@ -23,6 +23,7 @@ namespace feature {
     inline constexpr QLatin1String Warm{"warm"}; ///< warm-service
     inline constexpr QLatin1String Inspector{"inspector"}; ///< query-requests, watch-requests, unwatch-requests, requests
     inline constexpr QLatin1String Transfer{"transfer"}; ///< transfer-call, and a call's transferTargets
+    inline constexpr QLatin1String Evidence{"evidence"}; ///< make-, query-, read- and drop-evidence
     inline constexpr QLatin1String Replay{"replay"}; ///< a reconnect may resume without a snapshot
 } // namespace feature
 

@@ -195,6 +195,11 @@ QList<ProtocolSample> protocolSamples()
                 QStringLiteral("2026-03-01T09:00:02.000Z|mkx1-0000000008"), 200}),
         toEngine("watch-requests", WatchRequests{16}),
         toEngine("unwatch-requests", UnwatchRequests{17}),
+        toEngine("make-evidence", MakeEvidence{18, call, true, true}),
+        toEngine("query-evidence", QueryEvidence{19, QStringLiteral("e3-7c1f")}),
+        toEngine("read-evidence",
+            ReadEvidence{20, QStringLiteral("e3-7c1f"), QStringLiteral("kav-evidence-CA5b1c.zip"), 196608}),
+        toEngine("drop-evidence", DropEvidence{21, QStringLiteral("e3-7c1f")}),
 
         toConsole("welcome",
             Welcome{1, {QStringLiteral("call-log"), QStringLiteral("control")}, QStringLiteral("f3a9c1"),
@@ -227,6 +232,14 @@ QList<ProtocolSample> protocolSamples()
                 {endedStream(), refusedWebhook()}, QStringLiteral("2026-03-01T09:00:01.500Z|mkx1-0000000007")})),
         toConsole("requests", Requests{{refusedWebhook(), endedStream()}, true}),
         toConsole("reply-call-placed", reply(CallPlaced{QStringLiteral("OUT00c0ffee00c0ffee")})),
+        toConsole("reply-evidence-pack",
+            reply(EvidencePack{QStringLiteral("e3-7c1f"), call, true,
+                {{QStringLiteral("kav-evidence-CA5b1c.zip"), 431872,
+                    QStringLiteral("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")}},
+                {QStringLiteral("recording.wav: the call was not recorded")}})),
+        toConsole("reply-evidence-part",
+            reply(EvidencePart{QStringLiteral("e3-7c1f"), QStringLiteral("kav-evidence-CA5b1c.zip"), 196608,
+                QByteArray("PK\x03\x04", 4)})),
         toConsole(
             "reply-error", Reply{7, CommandError{ErrorCode::NoSuchCall, QStringLiteral("no live call has this id")}}),
     };

@@ -193,7 +193,8 @@ const QStringList OptionalFields{QStringLiteral("hello.features"), QStringLitera
     QStringLiteral("requests[].offered"), QStringLiteral("requests[].given"), QStringLiteral("requests[].reason"),
     QStringLiteral("requests[].duplicateOf"), QStringLiteral("requests[].call"), QStringLiteral("requests[].end"),
     QStringLiteral("signature.variant"), QStringLiteral("signature.signedUrl"), QStringLiteral("signature.checkedUrl"),
-    QStringLiteral("end.reason")};
+    QStringLiteral("end.reason"), QStringLiteral("make-evidence.folder"), QStringLiteral("make-evidence.unmask"),
+    QStringLiteral("result.files"), QStringLiteral("result.missing"), QStringLiteral("result.data")};
 
 /// The entry of OptionalFields that names this field; -1 for a mandatory one.
 int optionalField(QString path)

@@ -15,7 +15,8 @@ FakeEngine::FakeEngine()
 {
     welcome.version = protocol::HighestVersion;
     for (const QLatin1String name :
-        {feature::CallLog, feature::TestCall, feature::Outbound, feature::Control, feature::Warm, feature::Transfer})
+        {feature::CallLog, feature::TestCall, feature::Outbound, feature::Control, feature::Warm, feature::Transfer,
+             feature::Evidence})
         welcome.features += name;
     welcome.run = QStringLiteral("run-1");
     welcome.engineVersion = QStringLiteral("0.1.0");

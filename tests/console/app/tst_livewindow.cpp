@@ -2,11 +2,15 @@
 #include "console/app/deskstyle.h"
 #include "console/app/mainwindow.h"
 #include "console/models/roles.h"
+#include "console/app/saveevidencedialog.h"
 #include "console/views/testcalldialog.h"
+#include "tests/evidence/archives.h"
 
 #include <QAction>
 #include <QApplication>
+#include <QCryptographicHash>
 #include <QDir>
+#include <QLineEdit>
 #include <QProcess>
 #include <QPushButton>
 #include <QSignalSpy>
@@ -215,6 +219,30 @@ private Q_SLOTS:
         QCOMPARE(rowOfLog()->reason, EndReason::OperatorEnded);
         QVERIFY(rowOfLog()->test);
         QVERIFY(rowOfLog()->turns >= 2);
+
+        // Keep what shows it.
+        QTRY_VERIFY_WITH_TIMEOUT(action("saveEvidence")->isEnabled(), Patience);
+        action("saveEvidence")->trigger();
+        auto* const where = window.findChild<SaveEvidenceDialog*>();
+        QVERIFY(where);
+        const QString zip = folder.filePath(QStringLiteral("evidence.zip"));
+        where->findChild<QLineEdit*>(QStringLiteral("evidencePath"))->setText(zip);
+        where->findChild<QPushButton*>(QStringLiteral("evidenceSave"))->click();
+        QTRY_VERIFY_WITH_TIMEOUT(QFile::exists(zip) || !failures.isEmpty(), Patience);
+        QVERIFY2(failures.isEmpty(), qPrintable(failures.join(QLatin1Char('\n'))));
+        shoot(window, "live-evidence");
+        const auto files = kav::test::filesInArchive(zip);
+        const QString top = QStringLiteral("kav-evidence-%1/").arg(id);
+        const QByteArrayList sums = files.value(top + QStringLiteral("SHA256SUMS")).split('\n');
+        QVERIFY2(sums.size() > 7, "the manifest and what it names");
+        for (const QByteArray& line : sums) {
+            if (line.isEmpty())
+                continue;
+            const QByteArray bytes = files.value(top + QString::fromUtf8(line.mid(66)));
+            QCOMPARE(QCryptographicHash::hash(bytes, QCryptographicHash::Sha256).toHex(), line.left(64));
+        }
+        QVERIFY(files.value(top + QStringLiteral("index.html")).contains(id.toLatin1()));
+        QVERIFY(files.value(top + QStringLiteral("waveform.png")).startsWith("\x89PNG"));
         QVERIFY2(failures.isEmpty(), qPrintable(failures.join(QLatin1Char('\n'))));
         window.close();
     }

@@ -5,6 +5,7 @@
 #include "console/app/keysheet.h"
 #include "console/app/mainwindow.h"
 #include "console/app/passonquestion.h"
+#include "console/app/saveevidencedialog.h"
 #include "console/models/words.h"
 #include "console/views/calllogpane.h"
 #include "console/views/callpane.h"
@@ -17,6 +18,11 @@
 #include "tests/console/app/fakeengine.h"
 
 #include <QAction>
+#include <QCheckBox>
+#include <QCryptographicHash>
+#include <QDesktopServices>
+#include <QProgressBar>
+#include <QRadioButton>
 #include <QApplication>
 #include <QClipboard>
 #include <QDir>
@@ -105,6 +111,15 @@ CallLogRow logRow(int number)
 const QString Person = QStringLiteral("CA1111111111111111111111111111111a");
 const QString OtherPerson = QStringLiteral("CA2222222222222222222222222222222b");
 const QString TestCall = QStringLiteral("CA3333333333333333333333333333333c");
+
+/// Instead of the desktop's file manager.
+class Opener final : public QObject {
+    Q_OBJECT
+public:
+    QUrl opened;
+public Q_SLOTS:
+    void open(const QUrl& url) { opened = url; }
+};
 
 } // namespace
 
@@ -498,7 +513,7 @@ private Q_SLOTS:
                  std::pair("find", "Ctrl+F"), std::pair("goLiveCalls", "Ctrl+1"), std::pair("goCall", "Ctrl+2"),
                  std::pair("goLog", "Ctrl+3"), std::pair("goMessages", "Ctrl+4"), std::pair("goRequests", "Ctrl+5"),
                  std::pair("requestsOfCall", "Ctrl+R"), std::pair("keys", "F1"), std::pair("wallboard", "F11"),
-                 std::pair("copy", "Ctrl+C"), std::pair("quit", "Ctrl+Q")})
+                 std::pair("saveEvidence", "Ctrl+Shift+S"), std::pair("copy", "Ctrl+C"), std::pair("quit", "Ctrl+Q")})
             QTest::newRow(name) << QString::fromLatin1(name) << QString::fromLatin1(keys);
     }
     void keysAreTheAgreedOnes()
@@ -689,6 +704,123 @@ private Q_SLOTS:
         QTRY_VERIFY(m_window->findChild<RequestsPane*>()->isVisible());
         QCOMPARE(m_desk->requests().filter().call, Person);
         shoot(*m_window, QStringLiteral("requests-en"));
+    }
+
+    // ---- evidence
+
+    void anEngineOfBeforeHasNoEvidence()
+    {
+        m_engine->welcome.features.removeOne(QString(protocol::feature::Evidence));
+        goLive();
+        m_desk->selectCall(Person);
+        QVERIFY(!action("saveEvidence")->isEnabled());
+        QVERIFY2(action("saveEvidence")->toolTip().contains(QStringLiteral("older than the console")),
+            qPrintable(action("saveEvidence")->toolTip()));
+    }
+
+    void evidenceIsAskedForSavedAndShownInItsFolder()
+    {
+        goLive();
+        QVERIFY(!action("saveEvidence")->isEnabled());
+        const QString ended = m_engine->log.first().id;
+        m_desk->selectCall(ended);
+        QTRY_VERIFY(action("saveEvidence")->isEnabled());
+        QVERIFY(QTest::qWaitForWindowActive(&*m_window));
+        QTest::keyClick(&*m_window, Qt::Key_S, Qt::ControlModifier | Qt::ShiftModifier);
+        auto* const dialog = m_window->findChild<SaveEvidenceDialog*>();
+        QVERIFY(dialog);
+        auto* const path = dialog->findChild<QLineEdit*>(QStringLiteral("evidencePath"));
+        auto* const save = dialog->findChild<QPushButton*>(QStringLiteral("evidenceSave"));
+        auto* const unmask = dialog->findChild<QCheckBox*>(QStringLiteral("evidenceUnmask"));
+        QVERIFY(path->text().endsWith(QStringLiteral("kav-evidence-%1.zip").arg(ended)));
+        QVERIFY2(!unmask->isChecked(), "numbers only for who asks for them");
+
+        // A folder's name has no .zip, a file's has.
+        path->setText(m_folder->filePath(QStringLiteral("mine.zip")));
+        dialog->findChild<QRadioButton*>(QStringLiteral("evidenceAsFolder"))->click();
+        QCOMPARE(path->text(), m_folder->filePath(QStringLiteral("mine")));
+        dialog->findChild<QRadioButton*>(QStringLiteral("evidenceAsFile"))->click();
+        QCOMPARE(path->text(), m_folder->filePath(QStringLiteral("mine.zip")));
+        QVERIFY(save->isEnabled());
+        // What is there is not overwritten.
+        path->setText(m_folder->filePath(QStringLiteral("settings.ini")));
+        QFile there(path->text());
+        QVERIFY(there.exists() || there.open(QIODevice::WriteOnly));
+        path->setText(path->text() + QLatin1Char('x'));
+        QVERIFY(save->isEnabled());
+        path->setText(there.fileName());
+        QVERIFY(!save->isEnabled());
+        QVERIFY(dialog->findChild<QLabel*>(QStringLiteral("evidenceWhyNot"))->text().contains(QStringLiteral("already")));
+        shoot(*dialog, QStringLiteral("evidence-dialog-en"));
+        m_translations->speak(QStringLiteral("he"));
+        unmask->setChecked(true);
+        path->setText(m_folder->filePath(QStringLiteral("mine.zip")));
+        QTRY_COMPARE(dialog->layoutDirection(), Qt::RightToLeft);
+        shoot(*dialog, QStringLiteral("evidence-dialog-he"));
+        m_translations->speak(QStringLiteral("en"));
+        unmask->setChecked(false);
+        QTRY_VERIFY(save->isEnabled());
+        save->click();
+
+        QTRY_COMPARE(m_engine->count<protocol::MakeEvidence>(), 1);
+        const auto make = *m_engine->last<protocol::MakeEvidence>();
+        QCOMPARE(make.call, ended);
+        QVERIFY(!make.unmask && !make.folder);
+        QVERIFY(!action("saveEvidence")->isEnabled()); // one at a time
+        auto* const bar = m_window->findChild<QProgressBar*>(QStringLiteral("evidenceProgress"));
+        QVERIFY(bar->isVisible());
+        QCOMPARE(bar->maximum(), 0); // nobody knows how long
+
+        using protocol::CommandResult, protocol::EvidencePack, protocol::EvidencePart;
+        const QByteArray zip(300, 'z');
+        const QString name = QStringLiteral("kav-evidence-x.zip"), pack = QStringLiteral("e1");
+        m_engine->reply(make.id, CommandResult(EvidencePack{pack, ended, false, {}, {}}));
+        QTRY_COMPARE(m_engine->count<protocol::QueryEvidence>(), 1);
+        const QString sum = QString::fromLatin1(QCryptographicHash::hash(zip, QCryptographicHash::Sha256).toHex());
+        m_engine->reply(m_engine->last<protocol::QueryEvidence>()->id,
+            CommandResult(EvidencePack{pack, ended, true, {{name, zip.size(), sum}}, {}}));
+        QTRY_COMPARE(m_engine->count<protocol::ReadEvidence>(), 1);
+        m_engine->reply(m_engine->last<protocol::ReadEvidence>()->id,
+            CommandResult(EvidencePart{pack, name, 0, zip.left(120)}));
+        QTRY_COMPARE(bar->value(), 40);
+        shoot(*m_window, QStringLiteral("evidence-fetching-en"));
+        QTRY_COMPARE(m_engine->count<protocol::ReadEvidence>(), 2);
+        QCOMPARE(m_engine->last<protocol::ReadEvidence>()->offset, 120);
+        m_engine->reply(m_engine->last<protocol::ReadEvidence>()->id,
+            CommandResult(EvidencePart{pack, name, 120, zip.mid(120)}));
+
+        auto* const show = m_window->findChild<QToolButton*>(QStringLiteral("evidenceShow"));
+        QTRY_VERIFY(show->isVisible());
+        QVERIFY(!bar->isVisible());
+        QVERIFY(m_window->findChild<QLabel*>(QStringLiteral("evidenceWords"))->text().contains(QStringLiteral("mine.zip")));
+        shoot(*m_window, QStringLiteral("evidence-saved-en"));
+        QFile saved(m_folder->filePath(QStringLiteral("mine.zip")));
+        QVERIFY(saved.open(QIODevice::ReadOnly));
+        QCOMPARE(saved.readAll(), zip);
+        Opener opener;
+        QDesktopServices::setUrlHandler(QStringLiteral("file"), &opener, "open");
+        show->click();
+        QDesktopServices::unsetUrlHandler(QStringLiteral("file"));
+        QCOMPARE(opener.opened, QUrl::fromLocalFile(m_folder->path()));
+        m_window->findChild<QToolButton*>(QStringLiteral("evidenceDismiss"))->click();
+        QVERIFY(!show->isVisible());
+        QVERIFY(action("saveEvidence")->isEnabled());
+    }
+
+    void evidenceThatDoesNotComeIsTold()
+    {
+        goLive();
+        m_desk->selectCall(Person); // a live call has evidence too
+        QTRY_VERIFY(action("saveEvidence")->isEnabled());
+        m_desk->saveEvidence({Person, m_folder->filePath(QStringLiteral("live.zip"))});
+        QTRY_COMPARE(m_engine->count<protocol::MakeEvidence>(), 1);
+        m_engine->dropLine();
+        QTRY_VERIFY(m_window->findChild<MessagesPane*>()->findChild<QTableView*>()->model()->rowCount() > 0);
+        const auto* messages = m_window->findChild<MessagesPane*>()->findChild<QTableView*>()->model();
+        const QString told = messages->index(0, Messages::Text).data().toString();
+        QVERIFY2(told.contains(QStringLiteral("before the evidence was all here")), qPrintable(told));
+        QVERIFY(!QFile::exists(m_folder->filePath(QStringLiteral("live.zip"))));
+        QVERIFY(!m_window->findChild<QProgressBar*>(QStringLiteral("evidenceProgress"))->isVisible());
     }
 
     void theWallboardHasTheLiveCallsAlone()
