@@ -145,10 +145,16 @@ int migrate(const app::Config& config)
 
 int call(const QStringList& args)
 {
+    // The flags are the command's own; token and account are the engine's, wherever it has them from.
+    const app::LoadedConfig loaded = app::Config::load({}, app::Surroundings::ofThisProcess());
+    if (!loaded.ok()) {
+        printErrors(loaded.errors);
+        return Usage;
+    }
     QThreadPool speechPool;
     QTextStream out(stdout), err(stderr);
     return telephony::runCallCommand(
-        args, qgetenv("TWILIO_AUTH_TOKEN"),
+        args, {loaded.config.twilioAuthToken.toUtf8(), loaded.config.twilioAccountSid},
         [&speechPool](const QString& text) { return app::renderNow(speechPool, text); }, out, err);
 }
 

@@ -36,6 +36,7 @@ metrics::Route routeOf(const QByteArray& path)
         {"/webhook/back", Route::Back},
         {"/webhook/after_hold", Route::AfterHold},
         {"/webhook/hold_music", Route::HoldMusic},
+        {"/webhook/hold_tone.wav", Route::HoldTone},
         {"/webhook/human", Route::Human},
         {"/webhook/human_key", Route::HumanKey},
         {"/webhook/human_status", Route::HumanStatus},

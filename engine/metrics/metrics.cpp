@@ -38,7 +38,7 @@ static_assert(ErrorNames.size() == static_cast<size_t>(Error::Code::Internal) + 
 constexpr std::array RecordingNames{"whole", "cut"};
 constexpr std::array ReloadNames{"taken", "refused"};
 constexpr std::array RouteNames{"healthz", "readyz", "version", "metrics", "incoming_call", "stream_status",
-    "stream_ended", "call_status", "after_stream", "after_dial", "outbound_call", "amd", "recording_status", "waiting", "turn", "recorded", "transfer", "hold", "back", "after_hold", "hold_music", "human", "human_key", "human_status", "dial_status", "conference", "media",
+    "stream_ended", "call_status", "after_stream", "after_dial", "outbound_call", "amd", "recording_status", "waiting", "turn", "recorded", "transfer", "hold", "back", "after_hold", "hold_music", "hold_tone", "human", "human_key", "human_status", "dial_status", "conference", "media",
     "console", "other"};
 static_assert(RouteNames.size() == static_cast<size_t>(Route::Other) + 1);
 constexpr std::array<const char*, MarkCount> MarkNames{"sent", "returned", "stale", "lost"};

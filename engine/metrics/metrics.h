@@ -42,6 +42,7 @@ enum class Route {
     Back,
     AfterHold,
     HoldMusic,
+    HoldTone,
     Human,
     HumanKey,
     HumanStatus,

@@ -56,7 +56,7 @@ QString callUsage()
                           "  --sounds DIR        where sound files are looked for; may be repeated\n"
                           "  --noise LEVEL       white noise on the line, in dBFS (-90 to -6)\n"
                           "  --from NUMBER, --to-number NUMBER\n"
-                          "  --field NAME=VALUE  one more field of the webhook; may be repeated\n"
+                          "  --field NAME=VALUE  one more field of the webhook; may be repeated. AccountSid and CallSid: in all requests\n"
                           "  --public-url URL    the engine's public address, for signatures\n"
                           "  --connect-to HOST:PORT  where connections really go, without TLS; with it: https://HOST:PORT\n"
                           "  --status-url URL    told when the call is over (default: call_status beside --to)\n"
@@ -65,15 +65,19 @@ QString callUsage()
                           "  --longest SECONDS   hang up after so long (default 1800)\n"
                           "  --quiet             no timeline on the terminal\n"
                           "\n"
-                          "Requests are signed when TWILIO_AUTH_TOKEN is set. Exit code: 0 the call went through, 1 it "
-                          "failed, 2 wrong usage.\n");
+                          "Requests are signed when there is an auth token, and bear twilio.account_sid when there is one: both as the engine\n"
+                          "has them, from environment, credentials or settings file. Exit code: 0 the call went through, 1 it failed,\n"
+                          "2 wrong usage.\n");
 }
 
 Result<CallCommand> parseCallArguments(
-    const QStringList& arguments, const QByteArray& authToken, const TextToSpeechFunction& speech)
+    const QStringList& arguments, const CallAccount& account, const TextToSpeechFunction& speech)
 {
     CallCommand command;
-    command.call.authToken = authToken;
+    command.call.authToken = account.authToken;
+    StreamIds ids = StreamIds::random();
+    if (!account.sid.isEmpty())
+        ids.accountSid = account.sid;
     QStringList files, says, sounds;
     QString digits, scriptPath;
     QStringList rest = arguments;
@@ -128,7 +132,14 @@ Result<CallCommand> parseCallArguments(
             const qsizetype split = value.indexOf(QLatin1Char('='));
             if (split < 1)
                 return usageError(QStringLiteral("--field: wanted NAME=VALUE"));
-            command.call.extraFields.append({value.left(split), value.mid(split + 1)});
+            const FormField field{value.left(split), value.mid(split + 1)};
+            // Those that stand in every request of the call: one beside them would be read by nobody.
+            if (field.name == QLatin1String("AccountSid"))
+                ids.accountSid = field.value;
+            else if (field.name == QLatin1String("CallSid"))
+                ids.callSid = field.value;
+            else
+                command.call.extraFields.append(field);
         } else if (flag == QLatin1String("--record")) {
             command.recordPath = value;
         } else if (flag == QLatin1String("--timeline")) {
@@ -170,13 +181,14 @@ Result<CallCommand> parseCallArguments(
     }
     if (const auto loaded = loadScriptAudio(command.call.script, sounds, speech); !loaded)
         return loaded.error();
+    command.call.ids = ids;
     const auto isTestField = [](const FormField& field) { return field.name == testField().name; };
     if (std::none_of(command.call.extraFields.cbegin(), command.call.extraFields.cend(), isTestField))
         command.call.extraFields.append(testField());
     return command;
 }
 
-int runCallCommand(const QStringList& arguments, const QByteArray& authToken, const TextToSpeechFunction& speech,
+int runCallCommand(const QStringList& arguments, const CallAccount& account, const TextToSpeechFunction& speech,
     QTextStream& out, QTextStream& err)
 {
     if (arguments.contains(QLatin1String("--help"))) {
@@ -184,7 +196,7 @@ int runCallCommand(const QStringList& arguments, const QByteArray& authToken, co
         out.flush();
         return CallWentThrough;
     }
-    const auto command = parseCallArguments(arguments, authToken, speech);
+    const auto command = parseCallArguments(arguments, account, speech);
     if (!command) {
         err << "kav-engine call: " << toString(command.error()) << "\nSee kav-engine call --help\n";
         err.flush();

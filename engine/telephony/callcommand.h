@@ -21,17 +21,22 @@ struct CallCommand final {
 
 QString callUsage();
 
-/// Reads the words after `kav-engine call`, the script and the sounds. The auth token comes from `authToken` (the
-/// environment's TWILIO_AUTH_TOKEN), never from the command line, where other users could read it. An error is a wrong
-/// usage; its message names the flag, file and line.
+/// Who calls, as far as the engine that is called would have it from Twilio.
+struct CallAccount final {
+    QByteArray authToken; ///< signs; never from the command line, where other users could read it
+    QString sid; ///< empty: an invented one
+};
+
+/// Reads the words after `kav-engine call`, the script and the sounds. An error is a wrong usage; its message names the
+/// flag, file and line.
 Result<CallCommand> parseCallArguments(
-    const QStringList& arguments, const QByteArray& authToken, const TextToSpeechFunction& speech);
+    const QStringList& arguments, const CallAccount& account, const TextToSpeechFunction& speech);
 
 enum CallExit : int { CallWentThrough = 0, CallFailed = 1, CallUsage = 2 };
 
 /// The whole command: parses, calls, prints the timeline as it happens, writes the files. Runs an event loop until the
 /// call is over; needs a QCoreApplication. One of CallExit.
-int runCallCommand(const QStringList& arguments, const QByteArray& authToken, const TextToSpeechFunction& speech,
+int runCallCommand(const QStringList& arguments, const CallAccount& account, const TextToSpeechFunction& speech,
     QTextStream& out, QTextStream& err);
 
 } // namespace kav::telephony

@@ -116,21 +116,35 @@ QString loggableField(const QString& name, const QString& value)
         return QStringLiteral("(%1 characters)").arg(value.size());
     // What looks like a number and is none. The name alone proves nothing: anybody can send a CallSid.
     static const QRegularExpression sid(QStringLiteral("^[A-Z]{2}[0-9A-Za-z_-]*$"));
+    static const QRegularExpression anywhere(QStringLiteral("(?<![0-9A-Za-z])[A-Z]{2}[0-9a-f]{32}(?![0-9A-Za-z])"));
     static const QRegularExpression date(QStringLiteral("^\\d{4}-\\d{2}-\\d{2}(T[0-9:.]+(Z|[+-]\\d{2}:\\d{2})?)?$"));
     if ((endsIn(QLatin1String("Sid")) && sid.match(value).hasMatch()) || date.match(value).hasMatch())
         return logSafe(value);
     // A number may stand inside anything: sip:+972...@host, a caller's name, a callback's error text.
     static const QRegularExpression numbers(
         QStringLiteral(R"([+＋]?\d(?:[\s().\-–/]{0,3}\d){6,})"), QRegularExpression::UseUnicodePropertiesOption);
+    const QString shown = value.left(2000);
     QString masked;
+    const auto addMasked = [&masked](const QString& text) {
+        qsizetype done = 0;
+        auto matches = numbers.globalMatch(text);
+        while (matches.hasNext()) {
+            const QRegularExpressionMatch match = matches.next();
+            masked += text.mid(done, match.capturedStart() - done) + maskNumber(match.capturedView());
+            done = match.capturedEnd();
+        }
+        masked += text.mid(done);
+    };
+    // A stream's name, a recording's address: Twilio's ids stand there whole, though a piece may look like a number.
     qsizetype done = 0;
-    auto matches = numbers.globalMatch(value.left(2000));
-    while (matches.hasNext()) {
-        const QRegularExpressionMatch match = matches.next();
-        masked += value.mid(done, match.capturedStart() - done) + maskNumber(match.capturedView());
+    auto sids = anywhere.globalMatch(shown);
+    while (sids.hasNext()) {
+        const QRegularExpressionMatch match = sids.next();
+        addMasked(shown.mid(done, match.capturedStart() - done));
+        masked += match.captured();
         done = match.capturedEnd();
     }
-    masked += value.left(2000).mid(done);
+    addMasked(shown.mid(done));
     return logSafe(masked);
 }
 

@@ -138,6 +138,8 @@ void tst_Wiring::everyWebhookHasAFigureOfItsOwn()
     }
     QVERIFY(seen.size() > 6);
     QCOMPARE(routeOf("/webhook/"), metrics::Route::Other);
+    QCOMPARE(routeOf("/webhook/hold_tone.wav"), metrics::Route::HoldTone);
+    QVERIFY(!seen.contains(metrics::Route::HoldTone));
     QCOMPARE(routeOf("/media/twilio"), metrics::Route::Media);
     QCOMPARE(routeOf("/console"), metrics::Route::Console);
 }

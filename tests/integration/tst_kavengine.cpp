@@ -243,6 +243,7 @@ private Q_SLOTS:
     void inspectShowsAndFollowsWhatCame();
     void anUnreadableDialogIsReplaced();
     void hangupReadsTheConfigurationAgain();
+    void aCallIsTheAccountsWhenTheEngineHasOne();
     void aCallGoesBothWaysAndLeavesNoSecrets();
     void anOperatorsTestCallIsUnderstood();
     void remoteProvidersAnswerTheCall();
@@ -558,6 +559,33 @@ void tst_KavEngine::aCallGoesBothWaysAndLeavesNoSecrets()
     QCOMPARE(filesWith(directory.path(), canaries), QStringList());
     // The search can find: the call itself is in there.
     QVERIFY(!filesWith(directory.path(), {row.value(u"call"_s).toString().toUtf8()}).isEmpty());
+}
+
+void tst_KavEngine::aCallIsTheAccountsWhenTheEngineHasOne()
+{
+    QTemporaryDir directory;
+    const QString account = u"AC"_s + QString(32, u'a'), other = u"AC"_s + QString(32, u'b');
+    QFile token(directory.filePath(u"token"_s));
+    QVERIFY(token.open(QIODevice::WriteOnly) && token.write("token-of-a-file\n") > 0);
+    token.close();
+    const Environment signs{{u"TWILIO_AUTH_TOKEN_FILE"_s, token.fileName()}};
+    const Environment both = signs + Environment{{u"TWILIO_ACCOUNT_SID"_s, account}};
+    Served engine(directory.path(), {}, both);
+    QVERIFY2(engine.waitWarm(), engine.output.constData());
+    const QString script = u"wait-agent-silent for 500ms\nhangup\n"_s;
+    Calling invented(engine, script, {}, signs); // signed, but of an account that is not the engine's
+    QCOMPARE(invented.exitCode(), 1);
+    QVERIFY2(invented.output.contains("403"), invented.output.constData());
+    Calling wrong(engine, script, {u"--field"_s, u"AccountSid="_s + other}, both);
+    QCOMPARE(wrong.exitCode(), 1);
+    QVERIFY2(wrong.output.contains("403"), wrong.output.constData());
+    Calling named(engine, script, {u"--field"_s, u"AccountSid="_s + account}, signs);
+    QVERIFY2(named.exitCode() == 0, named.output.constData());
+    Calling known(engine, script, {}, both);
+    QVERIFY2(known.exitCode() == 0, known.output.constData());
+    Calling unreadable(engine, script, {}, {{u"TWILIO_AUTH_TOKEN_FILE"_s, u"/nonexistent/token"_s}});
+    QCOMPARE(unreadable.exitCode(), 2);
+    QVERIFY2(unreadable.output.contains("/nonexistent/token"), unreadable.output.constData());
 }
 
 void tst_KavEngine::anOperatorsTestCallIsUnderstood()

@@ -381,14 +381,23 @@ void tst_CallScript::argumentsAreRead()
     const auto command = parseCallArguments(
         QStringList{u"--to=https://h/x"_s, u"--from"_s, u"+1"_s, u"--field"_s, u"A=b=c"_s, u"--record"_s, u"r.wav"_s,
             u"--noise"_s, u"-50"_s, u"--longest"_s, u"60"_s, u"--quiet"_s, u"--connect-to"_s, u"127.0.0.1:5000"_s},
-        "token", {});
+        {"token", u"AC1"_s}, {});
     QVERIFY(command);
+    QCOMPARE(command->call.ids->accountSid, u"AC1"_s);
+    QVERIFY(command->call.ids->callSid.startsWith(u"CA"_s));
     QCOMPARE(command->call.to, QUrl(u"https://h/x"_s));
     QCOMPARE(command->call.authToken, QByteArray("token"));
     QCOMPARE(command->call.extraFields, (QList<FormField>{{u"A"_s, u"b=c"_s}, {u"KavTest"_s, u"1"_s}}));
     QCOMPARE(command->call.longest, 60000ms);
     QVERIFY(command->quiet);
     QCOMPARE(command->call.script.size(), std::size_t(1)); // finish
+    // What stands in every request anyway is not said twice.
+    const auto other = parseCallArguments(
+        {u"--field"_s, u"AccountSid=AC2"_s, u"--field=CallSid=CA2"_s, u"--field"_s, u"A=b"_s}, {{}, u"AC1"_s}, {});
+    QVERIFY(other);
+    QCOMPARE(other->call.ids->accountSid, u"AC2"_s);
+    QCOMPARE(other->call.ids->callSid, u"CA2"_s);
+    QCOMPARE(other->call.extraFields, (QList<FormField>{{u"A"_s, u"b"_s}, {u"KavTest"_s, u"1"_s}}));
     QString out, err;
     QTextStream outStream(&out), errStream(&err);
     QCOMPARE(runCallCommand({u"--help"_s}, {}, {}, outStream, errStream), 0);

@@ -807,6 +807,13 @@ void tst_CallWebhooks::numbersAreMaskedWhereverTheyStand_data()
     row("a client", u"From"_s, u"client:anna"_s, u"client:anna"_s);
     row("in a SIP address", u"To"_s, u"sip:+972501234567@host"_s, u"sip:+972•••••4567@host"_s);
     row("a sid", u"CallSid"_s, u"CA01234567890123456789012345678901"_s, u"CA01234567890123456789012345678901"_s);
+    // Each has a piece that would be a number by itself.
+    const QString sid = u"MZ5500972501234567abcdef0123456789"_s;
+    row("a sid by another name", u"StreamName"_s, sid, sid);
+    row("a sid in an address", u"RecordingUrl"_s, u"https://host/Recordings/"_s + sid + u".json"_s,
+        u"https://host/Recordings/"_s + sid + u".json"_s);
+    row("a number after a sid", u"StreamName"_s, sid + u" 0501234567"_s, sid + u" ••••••4567"_s);
+    row("no sid: too long", u"StreamName"_s, sid + u'1', u"MZ••••••••••••4567abcdef•••••••7891"_s);
     row("a short number", u"CallDuration"_s, u"123"_s, u"123"_s);
     row("a time", u"Timestamp"_s, u"2026-03-01T10:00:00.123456Z"_s, u"2026-03-01T10:00:00.123456Z"_s);
     row("nothing", u"From"_s, {}, {});

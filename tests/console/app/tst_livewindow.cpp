@@ -235,11 +235,11 @@ private Q_SLOTS:
         const QString top = QStringLiteral("kav-evidence-%1/").arg(id);
         const QByteArrayList sums = files.value(top + QStringLiteral("SHA256SUMS")).split('\n');
         QVERIFY2(sums.size() > 7, "the manifest and what it names");
-        for (const QByteArray& line : sums) {
-            if (line.isEmpty())
+        for (const QByteArray& sum : sums) {
+            if (sum.isEmpty())
                 continue;
-            const QByteArray bytes = files.value(top + QString::fromUtf8(line.mid(66)));
-            QCOMPARE(QCryptographicHash::hash(bytes, QCryptographicHash::Sha256).toHex(), line.left(64));
+            const QByteArray bytes = files.value(top + QString::fromUtf8(sum.mid(66)));
+            QCOMPARE(QCryptographicHash::hash(bytes, QCryptographicHash::Sha256).toHex(), sum.left(64));
         }
         QVERIFY(files.value(top + QStringLiteral("index.html")).contains(id.toLatin1()));
         QVERIFY(files.value(top + QStringLiteral("waveform.png")).startsWith("\x89PNG"));

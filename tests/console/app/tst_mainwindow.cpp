@@ -51,6 +51,8 @@ using kav::test::FakeEngine;
 
 namespace {
 
+constexpr int Patience = 30000; // of the tests of evidence
+
 CallSummary call(const QString& id, bool test = false, CallState state = CallState::Speaking)
 {
     const QDateTime now = QDateTime::currentDateTimeUtc();
@@ -724,7 +726,7 @@ private Q_SLOTS:
         QVERIFY(!action("saveEvidence")->isEnabled());
         const QString ended = m_engine->log.first().id;
         m_desk->selectCall(ended);
-        QTRY_VERIFY(action("saveEvidence")->isEnabled());
+        QTRY_VERIFY_WITH_TIMEOUT(action("saveEvidence")->isEnabled(), Patience);
         QVERIFY(QTest::qWaitForWindowActive(&*m_window));
         QTest::keyClick(&*m_window, Qt::Key_S, Qt::ControlModifier | Qt::ShiftModifier);
         auto* const dialog = m_window->findChild<SaveEvidenceDialog*>();
@@ -755,14 +757,14 @@ private Q_SLOTS:
         m_translations->speak(QStringLiteral("he"));
         unmask->setChecked(true);
         path->setText(m_folder->filePath(QStringLiteral("mine.zip")));
-        QTRY_COMPARE(dialog->layoutDirection(), Qt::RightToLeft);
+        QTRY_COMPARE_WITH_TIMEOUT(dialog->layoutDirection(), Qt::RightToLeft, Patience);
         shoot(*dialog, QStringLiteral("evidence-dialog-he"));
         m_translations->speak(QStringLiteral("en"));
         unmask->setChecked(false);
-        QTRY_VERIFY(save->isEnabled());
+        QTRY_VERIFY_WITH_TIMEOUT(save->isEnabled(), Patience);
         save->click();
 
-        QTRY_COMPARE(m_engine->count<protocol::MakeEvidence>(), 1);
+        QTRY_COMPARE_WITH_TIMEOUT(m_engine->count<protocol::MakeEvidence>(), 1, Patience);
         const auto make = *m_engine->last<protocol::MakeEvidence>();
         QCOMPARE(make.call, ended);
         QVERIFY(!make.unmask && !make.folder);
@@ -775,22 +777,22 @@ private Q_SLOTS:
         const QByteArray zip(300, 'z');
         const QString name = QStringLiteral("kav-evidence-x.zip"), pack = QStringLiteral("e1");
         m_engine->reply(make.id, CommandResult(EvidencePack{pack, ended, false, {}, {}}));
-        QTRY_COMPARE(m_engine->count<protocol::QueryEvidence>(), 1);
+        QTRY_COMPARE_WITH_TIMEOUT(m_engine->count<protocol::QueryEvidence>(), 1, Patience);
         const QString sum = QString::fromLatin1(QCryptographicHash::hash(zip, QCryptographicHash::Sha256).toHex());
         m_engine->reply(m_engine->last<protocol::QueryEvidence>()->id,
             CommandResult(EvidencePack{pack, ended, true, {{name, zip.size(), sum}}, {}}));
-        QTRY_COMPARE(m_engine->count<protocol::ReadEvidence>(), 1);
+        QTRY_COMPARE_WITH_TIMEOUT(m_engine->count<protocol::ReadEvidence>(), 1, Patience);
         m_engine->reply(m_engine->last<protocol::ReadEvidence>()->id,
             CommandResult(EvidencePart{pack, name, 0, zip.left(120)}));
-        QTRY_COMPARE(bar->value(), 40);
+        QTRY_COMPARE_WITH_TIMEOUT(bar->value(), 40, Patience);
         shoot(*m_window, QStringLiteral("evidence-fetching-en"));
-        QTRY_COMPARE(m_engine->count<protocol::ReadEvidence>(), 2);
+        QTRY_COMPARE_WITH_TIMEOUT(m_engine->count<protocol::ReadEvidence>(), 2, Patience);
         QCOMPARE(m_engine->last<protocol::ReadEvidence>()->offset, 120);
         m_engine->reply(m_engine->last<protocol::ReadEvidence>()->id,
             CommandResult(EvidencePart{pack, name, 120, zip.mid(120)}));
 
         auto* const show = m_window->findChild<QToolButton*>(QStringLiteral("evidenceShow"));
-        QTRY_VERIFY(show->isVisible());
+        QTRY_VERIFY_WITH_TIMEOUT(show->isVisible(), Patience);
         QVERIFY(!bar->isVisible());
         QVERIFY(m_window->findChild<QLabel*>(QStringLiteral("evidenceWords"))->text().contains(QStringLiteral("mine.zip")));
         shoot(*m_window, QStringLiteral("evidence-saved-en"));
@@ -811,11 +813,11 @@ private Q_SLOTS:
     {
         goLive();
         m_desk->selectCall(Person); // a live call has evidence too
-        QTRY_VERIFY(action("saveEvidence")->isEnabled());
+        QTRY_VERIFY_WITH_TIMEOUT(action("saveEvidence")->isEnabled(), Patience);
         m_desk->saveEvidence({Person, m_folder->filePath(QStringLiteral("live.zip"))});
-        QTRY_COMPARE(m_engine->count<protocol::MakeEvidence>(), 1);
+        QTRY_COMPARE_WITH_TIMEOUT(m_engine->count<protocol::MakeEvidence>(), 1, Patience);
         m_engine->dropLine();
-        QTRY_VERIFY(m_window->findChild<MessagesPane*>()->findChild<QTableView*>()->model()->rowCount() > 0);
+        QTRY_VERIFY_WITH_TIMEOUT(m_window->findChild<MessagesPane*>()->findChild<QTableView*>()->model()->rowCount() > 0, Patience);
         const auto* messages = m_window->findChild<MessagesPane*>()->findChild<QTableView*>()->model();
         const QString told = messages->index(0, Messages::Text).data().toString();
         QVERIFY2(told.contains(QStringLiteral("before the evidence was all here")), qPrintable(told));
