@@ -147,8 +147,26 @@ void ControlRoom::tellEngine()
     Q_EMIT engineChanged(now);
 }
 
+/// Of no call, and of all that are live then: the evidence of a call has how the lamps stood.
+void ControlRoom::logService(const ServiceStatus& status)
+{
+    const Lamp lamp{status.state, status.name};
+    const auto logged = m_logged.constFind(status.id);
+    if (!m_reader || (logged != m_logged.cend() && *logged == lamp))
+        return;
+    QJsonObject data{{QStringLiteral("token"), QStringLiteral("SERVICE_STATE")}, {QStringLiteral("service"), status.id},
+        {QStringLiteral("state"), serviceStateName(status.state)}};
+    if (!status.name.isEmpty())
+        data.insert(QStringLiteral("name"), status.name);
+    if (!status.reason.isEmpty())
+        data.insert(QStringLiteral("reason"), status.reason);
+    m_logged.insert(status.id, lamp);
+    m_hooks.log({calllog::Entry::Kind::Event, {}, m_clock.wallNow(), data});
+}
+
 void ControlRoom::tellService(ServiceStatus status)
 {
+    logService(status);
     const auto told = m_told.constFind(status.id);
     const bool isKnown = told != m_told.cend();
     if (!status.since.isValid())

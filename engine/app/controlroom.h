@@ -105,6 +105,12 @@ private:
         ServiceStatus status;
         Instant at;
     };
+    /// What is logged of a service: the rest of it changes all the time.
+    struct Lamp final {
+        ServiceState state = ServiceState::Off;
+        QString name;
+        bool operator==(const Lamp&) const = default;
+    };
     struct Asked final {
         control::Done done;
         Instant at;
@@ -114,6 +120,7 @@ private:
     void onTimer();
     void tellEngine();
     void tellService(ServiceStatus status);
+    void logService(const ServiceStatus& status);
     void passOn(const protocol::TransferCall& command, const control::Done& done);
     void closeRow(QHash<QString, Known>::const_iterator known, EndReason reason, Milliseconds duration, int turns);
     void ask(const QString& callId, session::OperatorCommand command, const control::Done& done);
@@ -139,6 +146,7 @@ private:
     QSet<QString> m_placed; // test calls whose webhook has not been seen
     QHash<QString, Known> m_calls;
     QHash<QString, Told> m_told; // by service
+    QHash<QString, Lamp> m_logged; // by service
     EngineStatus m_toldEngine;
     bool m_engineTold = false;
     std::map<quint64, Asked> m_asked; // by ticket

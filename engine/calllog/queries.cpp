@@ -324,4 +324,24 @@ Result<QList<CallEvent>> Queries::operatorActs(const QString& callId) const
     return acts;
 }
 
+Result<QList<CallEvent>> Queries::serviceStates(const QString& callId, const QDateTime& until) const
+{
+    QSqlQuery query(m_database);
+    query.setForwardOnly(true);
+    query.prepare(QStringLiteral(
+        "SELECT at, token, data FROM events WHERE call_id IS NULL AND run_id = (SELECT run_id FROM calls WHERE "
+        "call_id = ?) AND token = 'SERVICE_STATE' AND at <= ? ORDER BY entry_number"));
+    query.addBindValue(callId);
+    query.addBindValue(until.toUTC().toString(Qt::ISODateWithMs));
+    if (!query.exec())
+        return queryFault(query);
+    QList<CallEvent> changes;
+    while (query.next()) {
+        CallEvent event{utc(query.value(0)), query.value(1).toString(), object(query.value(2))};
+        event.data.remove(QStringLiteral("token"));
+        changes.append(event);
+    }
+    return changes;
+}
+
 } // namespace kav::calllog

@@ -58,6 +58,9 @@ public:
     Result<QStringList> tokensOf(const QString& callId) const;
     /// What operators did to the call, in order, as events of the token OPERATOR_ACT: {operator, act, outcome, ...}.
     Result<QList<CallEvent>> operatorActs(const QString& callId) const;
+    /// How the engine's services stood, as events of the token SERVICE_STATE: {service, state, name?, reason?}: each
+    /// change that the call's engine has logged from its start until then, in order.
+    Result<QList<CallEvent>> serviceStates(const QString& callId, const QDateTime& until) const;
     QString databasePath() const { return m_path; }
     /// The file was removed or replaced since it was opened: what is read here is not the call log any more.
     bool isStale() const;

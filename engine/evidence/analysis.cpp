@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/evidence/analysis.h"
 
+#include "shared/model/status.h"
+
 #include <algorithm>
 
 namespace kav::evidence {
@@ -259,7 +261,23 @@ QList<CallEvent> troubles(const CallEvidence& evidence)
         QStringLiteral("LLM_SILENT"), QStringLiteral("WITHOUT_STREAM")};
     QList<CallEvent> found;
     std::copy_if(evidence.events.cbegin(), evidence.events.cend(), std::back_inserter(found),
-        [](const CallEvent& event) { return tokens.contains(event.token); });
+        [](const CallEvent& event) {
+            return tokens.contains(event.token) || (event.token == QLatin1String("SERVICE_STATE") && !isWell(event));
+        });
+    return found;
+}
+
+bool isWell(const CallEvent& serviceState)
+{
+    const QString state = text(serviceState, QLatin1String("state"));
+    return state != serviceStateName(ServiceState::Degraded) && state != serviceStateName(ServiceState::Failed);
+}
+
+QList<CallEvent> serviceChanges(const CallEvidence& evidence)
+{
+    QList<CallEvent> found;
+    std::copy_if(evidence.events.cbegin(), evidence.events.cend(), std::back_inserter(found),
+        [](const CallEvent& event) { return event.token == QLatin1String("SERVICE_STATE"); });
     return found;
 }
 

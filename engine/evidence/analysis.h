@@ -53,7 +53,7 @@ struct WaitSummary final {
 };
 WaitSummary waits(const CallEvidence& evidence);
 
-/// What one provider did in the call. The log has what it did, not its lamp.
+/// What one provider did in the call.
 struct ProviderRow final {
     QString stage; ///< "STT", "LLM", "TTS"
     QString provider;
@@ -62,8 +62,11 @@ struct ProviderRow final {
     int left = 0; ///< times that the next was taken instead
 };
 QList<ProviderRow> providers(const CallEvidence& evidence);
-/// Failovers, errors, and what stood in for an answer, as they happened.
+/// Failovers, errors, services that were not well any more, and what stood in for an answer, as they happened.
 QList<CallEvent> troubles(const CallEvidence& evidence);
+bool isWell(const CallEvent& serviceState); ///< ready, or not used at all
+/// How services changed during the call.
+QList<CallEvent> serviceChanges(const CallEvidence& evidence);
 
 /// The part of what the agent was to say that the caller did not hear.
 QString unheardOf(const TurnRecord& turn);

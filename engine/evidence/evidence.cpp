@@ -91,6 +91,14 @@ Sounds soundsOf(const CallEvidence& evidence, const session::KeepSettings& keep,
     return sounds;
 }
 
+/// Without changing the order in which the call's own events were logged.
+void insertByTime(QList<CallEvent>& events, const CallEvent& one)
+{
+    const auto later
+        = std::find_if(events.cbegin(), events.cend(), [&one](const auto& event) { return event.at > one.at; });
+    events.insert(later, one);
+}
+
 QJsonValue hidden(const QJsonValue& value)
 {
     if (value.isString())
@@ -127,11 +135,21 @@ Result<CallEvidence> gather(
     const auto acts = log.operatorActs(callId);
     if (!acts)
         return acts.error();
-    for (const CallEvent& act : *acts) {
-        // By time, without changing the order in which the call's own events were logged.
-        const auto later = std::find_if(
-            evidence.events.cbegin(), evidence.events.cend(), [&act](const auto& event) { return event.at > act.at; });
-        evidence.events.insert(later, act);
+    for (const CallEvent& act : *acts)
+        insertByTime(evidence.events, act);
+    const auto changes = log.serviceStates(callId, evidence.isLive() ? now : evidence.call.endedAt);
+    if (!changes)
+        return changes.error();
+    for (const CallEvent& change : *changes) {
+        if (change.at > evidence.call.startedAt) {
+            insertByTime(evidence.events, change);
+            continue;
+        }
+        const auto isSame = [&change](const CallEvent& known) {
+            return known.data.value(QLatin1String("service")) == change.data.value(QLatin1String("service"));
+        };
+        evidence.services.removeIf(isSame);
+        evidence.services.append(change);
     }
     RequestFilter filter;
     filter.call = callId;
@@ -178,8 +196,10 @@ void hideNumbers(CallEvidence& evidence)
         for (QString* const text : {&turn.record.callerText, &turn.record.agentText, &turn.record.heardText})
             *text = withoutNumbers(*text);
     }
-    for (CallEvent& event : evidence.events)
-        event.data = hidden(event.data).toObject();
+    for (QList<CallEvent>* const list : {&evidence.events, &evidence.services}) {
+        for (CallEvent& event : *list)
+            event.data = hidden(event.data).toObject();
+    }
     for (RequestRecord& request : evidence.requests) {
         for (RequestField& field : request.parameters)
             field.value = withoutNumbers(field.value);

@@ -30,7 +30,9 @@ struct CallEvidence final {
     CallLogRow call;
     QJsonObject started, ended; ///< as logged
     QList<TranscriptTurn> turns; ///< by number
-    QList<CallEvent> events; ///< as they happened; what operators did is among them (OPERATOR_ACT)
+    /// As they happened; among them what operators did (OPERATOR_ACT), and services that changed (SERVICE_STATE).
+    QList<CallEvent> events;
+    QList<CallEvent> services; ///< how each stood when the call began: its last SERVICE_STATE before
     QList<RequestRecord> requests; ///< oldest first
     bool isCut = false; ///< there were more requests than a pack holds
     Sounds sounds;

@@ -150,6 +150,7 @@ private:
     void transcriptSection();
     void turn(const TranscriptTurn& turn);
     void providersSection();
+    void lampsTable();
     void handshakeSection();
     void requestsSection();
     void request(const RequestRecord& request);
@@ -530,6 +531,29 @@ void Page::transcriptSection()
     close();
 }
 
+void Page::lampsTable()
+{
+    const QList<CallEvent> changes = serviceChanges(m_evidence);
+    if (m_evidence.services.isEmpty() && changes.isEmpty()) {
+        put(QStringLiteral("<p>How the services stood is not in the log of this call: an older engine held it.</p>\n"));
+        return;
+    }
+    put(QStringLiteral("<h2>How the services stood</h2><table><tr><th>when</th><th>service</th><th>state</th><th>what "
+                       "serves</th><th>why</th></tr>\n"));
+    const auto add = [this](const CallEvent& state, const QString& when) {
+        const auto field = [&state](const char* name) { return shown(state.data.value(QLatin1String(name)).toString()); };
+        put(QStringLiteral(
+            "<tr><td>%1</td><td>%2</td><td class=\"%3\">%4</td><td>%5</td><td class=\"mono\">%6</td></tr>\n")
+                .arg(when, field("service"), isWell(state) ? QStringLiteral("good") : QStringLiteral("bad"), field("state"),
+                    field("name"), field("reason")));
+    };
+    for (const CallEvent& state : m_evidence.services)
+        add(state, QStringLiteral("when the call began"));
+    for (const CallEvent& change : changes)
+        add(change, time(m_evidence.offset(change.at)));
+    put(QStringLiteral("</table>\n"));
+}
+
 void Page::providersSection()
 {
     open("providers", QStringLiteral("Providers during the call"));
@@ -556,6 +580,7 @@ void Page::providersSection()
         }
         put(QStringLiteral("</table>\n"));
     }
+    lampsTable();
     const QList<CallEvent> wrong = troubles(m_evidence);
     if (wrong.isEmpty()) {
         put(QStringLiteral("<p class=\"good\">No failover, no error, no waiting or fallback line.</p>\n"));

@@ -182,6 +182,8 @@ QJsonObject toJson(const CallEvidence& evidence)
         {QStringLiteral("chain"), chainJson(evidence)}, {QStringLiteral("states"), statesJson(evidence)},
         {QStringLiteral("turns"), arrayOf(evidence.turns, [&](const auto& turn) { return turnJson(evidence, turn); })},
         {QStringLiteral("waits"), waitsJson(evidence)}, {QStringLiteral("providers"), providersJson(evidence)},
+        {QStringLiteral("services"),
+            arrayOf(evidence.services, [&](const auto& state) { return eventJson(evidence, state); })},
         {QStringLiteral("events"),
             arrayOf(evidence.events, [&](const auto& event) { return eventJson(evidence, event); })},
         {QStringLiteral("requests"),

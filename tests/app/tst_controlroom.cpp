@@ -15,6 +15,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
+constexpr int Patience = 30000; // of the test
+
 /// A second of a voice that the engine takes for a person, as a WAV file.
 QByteArray voiceFile()
 {
@@ -88,6 +90,7 @@ private Q_SLOTS:
     void aTestCallThatIsTurnedAwayIsShown();
 
     void aFailedServiceIsMadeAnew();
+    void everyChangeOfALampIsLogged();
     void aDrainIsShown();
     void consolesAreCounted();
 
@@ -656,6 +659,51 @@ void tst_ControlRoom::aFailedServiceIsMadeAnew()
     const auto again = console.ask(protocol::WarmService{0, u"llm"_s});
     QCOMPARE(errorOf(again), u"not-possible"_s);
     QCOMPARE(messageOf(again), u"llm is ready"_s);
+}
+
+void tst_ControlRoom::everyChangeOfALampIsLogged()
+{
+    EngineUnderTest kav;
+    QVERIFY(calllog::migrate(kav.config.callLog));
+    const auto attempts = std::make_shared<std::atomic<int>>(0);
+    kav.config.providers.retry = 3600s;
+    kav.makers.languageModel = only([attempts]() -> Result<std::shared_ptr<providers::LanguageModel>> {
+        if (++*attempts == 1)
+            return Error{Error::Code::Denied, u"no key for the oracle"_s, {}};
+        return std::shared_ptr<providers::LanguageModel>(std::make_shared<StandInLanguageModel>());
+    });
+    kav.serve();
+    ConsoleClient console;
+    QVERIFY(console.open(kav.port()));
+    QTRY_COMPARE_WITH_TIMEOUT(console.services.value(u"llm"_s).state, ServiceState::Failed, Patience);
+    QCOMPARE(errorOf(console.ask(protocol::WarmService{0, u"llm"_s})), QString());
+    QTRY_COMPARE_WITH_TIMEOUT(console.services.value(u"llm"_s).state, ServiceState::Ready, Patience);
+    Caller caller(kav);
+    QVERIFY(caller.call());
+    const QString id = caller.twilio.ids().callSid;
+    const auto states = [&]() -> QMap<QString, QStringList> {
+        const auto queries = calllog::Queries::open(kav.config.callLog);
+        const auto changes = (*queries)->serviceStates(id, QDateTime::currentDateTimeUtc());
+        QMap<QString, QStringList> all;
+        for (const CallEvent& change : *changes) {
+            const QString reason = change.data.value(u"reason"_s).toString();
+            all[change.data.value(u"service"_s).toString()] += change.data.value(u"state"_s).toString()
+                + (reason.contains(u"oracle"_s) ? u", with why"_s : QString());
+        }
+        return all;
+    };
+    // The database follows a moment later, and then the lamps of this engine's life are the call's.
+    QTRY_VERIFY_WITH_TIMEOUT(states().value(u"llm"_s).endsWith(u"ready"_s), Patience);
+    QVERIFY2(states().value(u"llm"_s).contains(u"failed, with why"_s), qPrintable(states().value(u"llm"_s).join(u' ')));
+    QTRY_COMPARE_WITH_TIMEOUT(states().value(u"store"_s).value(states().value(u"store"_s).size() - 1), u"ready"_s, Patience);
+    for (const QString& service : {u"stt"_s, u"tts"_s, u"media"_s, u"llm/stand-in"_s}) {
+        const QStringList told = states().value(service);
+        QVERIFY2(!told.isEmpty() && told.last() == u"ready"_s, qPrintable(service));
+        QVERIFY2(std::adjacent_find(told.cbegin(), told.cend()) == told.cend(),
+            qPrintable(service + u": "_s + told.join(u' ')));
+    }
+    caller.hangUp();
+    QTRY_COMPARE_WITH_TIMEOUT(kav.ends.size(), 1, Patience);
 }
 
 void tst_ControlRoom::aDrainIsShown()

@@ -22,6 +22,7 @@ private Q_SLOTS:
     void anUnknownCallIsNotFound();
     void requestsOfManyPagesComeWholeAndOldestFirst();
     void whatOperatorsDidStandsAmongTheEvents();
+    void servicesStandAsTheyDidWhenTheCallBeganAndAsTheyChanged();
     void theAxisEndsWithTheCallAndNotWithAnEventAMonthLater();
     void aLiveCallSaysSo();
     void aMissingRecordingSaysWhy_data();
@@ -101,6 +102,43 @@ void TestEvidence::whatOperatorsDidStandsAmongTheEvents()
     QCOMPARE(act->data.value(u"operator"_s).toString(), u"dana"_s);
     QVERIFY(act + 1 != gathered.events.cend());
     QVERIFY((act - 1)->at <= act->at && act->at <= (act + 1)->at);
+}
+
+void TestEvidence::servicesStandAsTheyDidWhenTheCallBeganAndAsTheyChanged()
+{
+    LoggedCall call;
+    const auto lamp = [&call](qint64 ms, const QString& service, const QString& state, const QString& reason = {}) {
+        call.entries.append({calllog::Entry::Kind::Event, {}, LoggedCall::at(ms),
+            {{u"token"_s, u"SERVICE_STATE"_s}, {u"service"_s, service}, {u"state"_s, state}, {u"reason"_s, reason}}});
+    };
+    lamp(-9000, u"stt"_s, u"warming"_s);
+    lamp(-8000, u"tts"_s, u"failed"_s);
+    lamp(-7000, u"stt"_s, u"ready"_s);
+    lamp(-6000, u"tts"_s, u"ready"_s);
+    lamp(3000, u"stt"_s, u"degraded"_s, u"call +972501234567"_s);
+    lamp(4000, u"stt"_s, u"ready"_s);
+    lamp(3'600'000, u"stt"_s, u"failed"_s); // long after
+    QVERIFY(call.store());
+    auto evidence = call.gathered();
+    const auto told = [](const QList<CallEvent>& states) {
+        QStringList words;
+        for (const CallEvent& state : states)
+            words += state.data.value(u"service"_s).toString() + u' ' + state.data.value(u"state"_s).toString();
+        return words;
+    };
+    QCOMPARE(told(evidence.services), QStringList({u"stt ready"_s, u"tts ready"_s}));
+    QCOMPARE(told(serviceChanges(evidence)), QStringList({u"stt degraded"_s, u"stt ready"_s}));
+    // By time among the others, whose own order stays.
+    const auto changed = std::find_if(evidence.events.cbegin(), evidence.events.cend(),
+        [](const CallEvent& event) { return event.token == u"SERVICE_STATE"_s; });
+    QVERIFY(changed != evidence.events.cbegin() && std::next(changed) != evidence.events.cend());
+    QVERIFY(std::prev(changed)->at <= changed->at && changed->at <= std::next(changed)->at);
+    const auto isLamp = [](const CallEvent& event) { return event.token == u"SERVICE_STATE"_s; };
+    const auto wrong = troubles(evidence);
+    QCOMPARE(std::count_if(wrong.cbegin(), wrong.cend(), isLamp), 1); // that it was well again is none
+    hideNumbers(evidence);
+    for (const CallEvent& event : evidence.events)
+        QVERIFY(!event.data.value(u"reason"_s).toString().contains(u"501234567"_s));
 }
 
 void TestEvidence::theAxisEndsWithTheCallAndNotWithAnEventAMonthLater()

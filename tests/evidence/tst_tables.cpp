@@ -78,7 +78,7 @@ void TestTables::jsonHasEveryPart()
     QVERIFY(call.store());
     const QJsonObject json = toJson(call.gathered());
     QCOMPARE(json.keys().join(u' '),
-        u"call chain events format numbersMasked providers recording requests requestsCut states timeline turns waits"_s);
+        u"call chain events format numbersMasked providers recording requests requestsCut services states timeline turns waits"_s);
     QCOMPARE(json.value(u"format"_s).toString(), u"kav-evidence/1"_s);
     QCOMPARE(json.value(u"call"_s).toObject().value(u"id"_s).toString(), CallId);
     QCOMPARE(json.value(u"call"_s).toObject().value(u"durationMs"_s).toInt(), 12000);
