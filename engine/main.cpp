@@ -330,12 +330,14 @@ int main(int argc, char** argv)
     case app::Command::Inspect:
         return app::runInspectCommand(loaded.config, inspectQuery);
     case app::Command::Evidence:
+        app::giveFontsACache(loaded.config.dataDir);
         return app::runEvidenceCommand(loaded.config, evidence);
     case app::Command::Recordings:
         return app::runRecordingsCommand(loaded.config, recordings);
     default:
         for (const QString& warning : std::as_const(loaded.warnings))
             qCWarning(lcApp).noquote() << warning;
+        app::giveFontsACache(loaded.config.dataDir);
         return serve(loaded.config, args, logging);
     }
 }

@@ -7,6 +7,9 @@
 
 #include <QCoreApplication>
 #include <QDateTime>
+#include <QDir>
+#include <QFile>
+#include <QFileInfo>
 #include <QStandardPaths>
 
 #include <cstdio>
@@ -22,6 +25,17 @@ int evidenceFailed(const Error& error)
 }
 
 } // namespace
+
+void giveFontsACache(const QString& dataDir)
+{
+    if (qEnvironmentVariableIsSet("XDG_CACHE_HOME") || QFileInfo(QDir::homePath()).isWritable())
+        return;
+    const QString folder = dataDir + QStringLiteral("/evidence");
+    qputenv("XDG_CACHE_HOME", QFile::encodeName(folder));
+    // By fontconfig itself it would be everybody's to read. The data directory is the call log's to make.
+    if (QFileInfo(dataDir).isDir() && QDir().mkpath(folder + QStringLiteral("/fontconfig")))
+        QFile::setPermissions(folder, QFileDevice::ReadOwner | QFileDevice::WriteOwner | QFileDevice::ExeOwner);
+}
 
 Result<EvidenceQuery> takeEvidenceArguments(QStringList& args)
 {

@@ -18,6 +18,10 @@ struct EvidenceQuery final {
 
 /// Takes its own words (CALLID, --out DIR|FILE.zip, --unmask) out of `args`; what is left is configuration.
 Result<EvidenceQuery> takeEvidenceArguments(QStringList& args);
+/// Fontconfig, which a picture's words are drawn with, keeps a cache, and complains where it may not write one: whoever has
+/// no home that can be written gets a place in the data directory. For main(), before there is a thread.
+void giveFontsACache(const QString& dataDir);
+
 /// Makes the pack and says what is in it and what is not; the process's exit status.
 int runEvidenceCommand(const Config& config, const EvidenceQuery& query);
 

@@ -39,13 +39,13 @@ take /etc/ssl/certs/ca-certificates.crt /etc/ssl/openssl.cnf /usr/share/kav/dial
 # The recogniser's; the statistical language model beside it, 27 MB, is not: dialogs have grammars.
 model=/usr/share/pocketsphinx/model/en-us
 take "$model/cmudict-en-us.dict" "$model"/en-us/*
-# The words on an evidence pack's picture: one font, and no cache of fonts, which a root that is read-only could not take.
+# The words on an evidence pack's picture: one font; the engine says where its cache may lie.
 font=/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
 take $font
 mkdir -p "$out/etc/fonts"
 cat >"$out/etc/fonts/fonts.conf" <<EOF
 <?xml version="1.0"?>
-<fontconfig><dir>${font%/*}</dir><cachedir>/tmp/fontconfig</cachedir></fontconfig>
+<fontconfig><dir>${font%/*}</dir><cachedir prefix="xdg">fontconfig</cachedir></fontconfig>
 EOF
 if [ -f /usr/share/grpc/roots.pem ]; then take /usr/share/grpc/roots.pem; fi
 
