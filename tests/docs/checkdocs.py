@@ -6,8 +6,8 @@
 
 In every *.md: relative links lead to a file, and to a heading of it where they name one. In code (fenced, indented, or a
 span): commands of kav-engine and kav-console, their flags, KAV_ variables, settings by their key, presets of CMake, and
-files of the tree exist; in docs/, metrics as well. Every page of docs/ stands in docs/README.md, and docs/settings.md is
-what the engine says now.
+files of the tree exist; in docs/, metrics as well. Every fenced block of TOML is a file of settings that the engine takes.
+Every page of docs/ stands in docs/README.md, and docs/settings.md is what the engine says now.
 """
 import argparse
 import glob
@@ -17,6 +17,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 import urllib.parse
 
 import settingspage
@@ -26,6 +27,8 @@ TREE_FOLDERS = ("console", "docs", "engine", "packaging", "resources", "shared",
 # Who reads KAV_ variables beside the engine.
 OTHER_READERS = ("CMakeLists.txt", "packaging/test.sh", "packaging/caddy/Caddyfile", "console/app/*.cpp",
                  "tests/bench/digits/*.cpp")
+# Files of another kind: what a dialog says and understands.
+OTHER_TOML = ("resources/dialogs/",)
 # What may stand before a command: sudo -u kav kav-engine ...
 PREFIXES = {"sudo", "env", "exec", "nohup", "runuser", "time"}
 PREFIX_VALUES = {"-u", "-g"}
@@ -46,8 +49,10 @@ class Document:
     def __init__(self, text):
         self.code = []  # (line, text)
         self.spans = []  # (line, text)
+        self.toml = []  # (line of the fence, text)
         prose = []
         fence = None
+        toml = None
         blank_before = True
         indented = False
         for number, line in enumerate(text.split("\n"), 1):
@@ -55,12 +60,18 @@ class Document:
             if fence:
                 if mark and mark[1].startswith(fence):
                     fence = None
+                    toml = None
                 else:
                     self.code.append((number, line))
+                    if toml is not None:
+                        toml[1] += line + "\n"
                 prose.append("")
                 continue
             if mark:
                 fence = mark[1]
+                if line.strip()[len(fence):].strip() == "toml":
+                    toml = [number, ""]
+                    self.toml.append(toml)
                 prose.append("")
                 continue
             indented = line.startswith("    ") and line.strip() != "" and (blank_before or indented)
@@ -212,9 +223,11 @@ def check_command(words, programs):
 
 
 class Checker:
-    def __init__(self, root, programs):
+    def __init__(self, root, programs, faults_of_settings=lambda text: []):
+        """`faults_of_settings(text)` gives (line, what is wrong) of a TOML file."""
         self.root = root
         self.programs = programs
+        self.faults_of_settings = faults_of_settings
         self.known_variables = set()
         self.keys = set()
         for program in programs:
@@ -298,6 +311,10 @@ class Checker:
             joined = ""
         for number, text in page.spans:
             self.check_code(path, number, text.replace("\\|", "|"), True)
+        if not path.startswith(OTHER_TOML):
+            for number, text in page.toml:
+                for line, what in self.faults_of_settings(text):
+                    self.tell(path, number + line, what)
 
     def check_index(self):
         index = os.path.join(self.root, "docs/README.md")
@@ -306,8 +323,8 @@ class Checker:
             return
         with open(index, encoding="utf-8") as file:
             named = {target.split("#")[0] for _, target in Document(file.read()).links()}
-        for path in sorted(glob.glob(os.path.join(self.root, "docs/*.md"))):
-            name = os.path.basename(path)
+        for path in sorted(glob.glob(os.path.join(self.root, "docs/**/*.md"), recursive=True)):
+            name = os.path.relpath(path, os.path.join(self.root, "docs"))
             if name != "README.md" and name not in named:
                 self.tell("docs/README.md", 1, f"does not name {name}")
 
@@ -319,13 +336,33 @@ class Checker:
         return pages
 
 
+def bare_environment():
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("KAV_", "TWILIO_"))}
+    environment.setdefault("QT_QPA_PLATFORM", "offscreen")
+    return environment
+
+
 def runner(program):
     def run(*arguments):
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("KAV_")}
-        environment.setdefault("QT_QPA_PLATFORM", "offscreen")
-        return subprocess.run([program, *arguments], env=environment, check=True, capture_output=True, timeout=60,
+        return subprocess.run([program, *arguments], env=bare_environment(), check=True, capture_output=True, timeout=60,
                               encoding="utf-8").stdout
     return run
+
+
+def reader_of_settings(program):
+    """Has the engine read a file of settings. `health` does nothing else with them than to ask a port, where nobody is."""
+    def faults(text):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "kav.toml")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+            read = subprocess.run([program, "health", "--config", path, "--data-dir", folder, "--address", "127.0.0.1",
+                                   "--port", "1"], env=bare_environment(), capture_output=True, timeout=60, encoding="utf-8")
+        if read.returncode != 2:  # wrong usage, a mistake in the file included
+            return []
+        found = re.findall(r"kav\.toml:(\d+):\d+: (.*)", read.stderr)
+        return [(int(line), "the engine does not take this: " + what) for line, what in found] or [(0, read.stderr.strip())]
+    return faults
 
 
 def main():
@@ -338,7 +375,7 @@ def main():
     programs = [engine_program(run)]
     if given.console:
         programs.append(console_program(runner(given.console)))
-    checker = Checker(os.path.abspath(given.root), programs)
+    checker = Checker(os.path.abspath(given.root), programs, reader_of_settings(given.engine))
     pages = checker.check_all()
     with open(os.path.join(checker.root, "docs/settings.md"), encoding="utf-8") as file:
         if file.read() != settingspage.page(run("--help")):

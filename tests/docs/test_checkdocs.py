@@ -61,7 +61,8 @@ class CheckDocs(unittest.TestCase):
     def problems(self, text, path="README.md"):
         self.write(path, text)
         programs = [checkdocs.engine_program(run), checkdocs.Program("kav-console", {"": {"--url"}})]
-        checker = checkdocs.Checker(self.root, programs)
+        checker = checkdocs.Checker(self.root, programs,
+                                    lambda text: [(1, "unknown key")] if "nosuch" in text.split("\n")[0] else [])
         checker.check_all()
         return checker.problems
 
@@ -154,6 +155,15 @@ class CheckDocs(unittest.TestCase):
     def test_presets_and_files(self):
         self.assert_fine("# T\n    cmake --preset dev && ./packaging/test.sh\n")
         self.assert_found("# T\n    cmake --preset prod && ./packaging/tset.sh\n", "no preset prod", "no packaging/tset.sh")
+
+    def test_settings_in_toml(self):
+        self.write("resources/dialogs/README.md", "```toml\nnosuch = 1\n```\n")
+        self.assert_fine("```toml\nport = 1\n```\n```sh\nnosuch\n```\n")
+        self.assert_found("# T\n```toml\nport = 1\n```\n\n```toml\nnosuch = 1\n```\n", "README.md:7: unknown key")
+
+    def test_a_page_of_a_folder_that_the_index_does_not_name(self):
+        self.write("docs/providers/a.md", "# A\n")
+        self.assert_found("# T\n", "docs/README.md:1: does not name providers/a.md")
 
     def test_the_page_of_settings(self):
         page = settingspage.page(HELP)
