@@ -66,8 +66,8 @@ void CallsTable::setColumnSamples(const QList<std::pair<int, QString>>& samples)
     for (const auto& [column, sample] : samples) {
         const QString title = model() ? model()->headerData(column, Qt::Horizontal).toString() : QString();
         // The sort mark stands in the title.
-        const int titleWidth = head.horizontalAdvance(title) + 3 * extra;
-        setColumnWidth(column, qMax(titleWidth, fontMetrics().horizontalAdvance(sample) + 2 * extra));
+        const int titleWidth = head.horizontalAdvance(title) + 2 * extra;
+        setColumnWidth(column, qMax(titleWidth, fontMetrics().horizontalAdvance(sample) + extra));
     }
 }
 

@@ -135,10 +135,10 @@ void LiveCallsPane::Private::retranslate()
     for (QToolButton* chip : {all, callers, tests})
         chip->setAccessibleDescription(chip->toolTip());
     const QString state = callStateWord(CallState::CallerSpeaking);
-    table->setColumnSamples({{LiveCallsModel::State, state + QStringLiteral("MMMMM")},
+    table->setColumnSamples({{LiveCallsModel::State, state + QStringLiteral("MMMMMMM")},
         {LiveCallsModel::Caller, QStringLiteral("+000•••••0000")},
         {LiveCallsModel::Called, QStringLiteral("+000•••••0000")},
-        {LiveCallsModel::Badges, testBadge() + recordedBadge() + QStringLiteral("MMMMM")},
+        {LiveCallsModel::Badges, testBadge() + recordedBadge() + QStringLiteral("MMM")},
         {LiveCallsModel::TimeInState, QStringLiteral("00:00")}, {LiveCallsModel::Elapsed, QStringLiteral("0:00:00")},
         {LiveCallsModel::Turn, QStringLiteral("000")}, {LiveCallsModel::LastGap, QStringLiteral("00.00 s")}});
     showCounts();
