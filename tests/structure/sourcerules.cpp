@@ -34,6 +34,11 @@ QString part(const QString& path, int index)
     return path.section(QLatin1Char('/'), index, index);
 }
 
+QStringList orderOf(const QString& top)
+{
+    return top == QLatin1String("engine") ? EngineOrder : top == QLatin1String("shared") ? SharedOrder : ConsoleOrder;
+}
+
 /// Why `from` may not include `to`; empty when it may. Both are paths from the top of the repository.
 QString forbidden(const QString& from, const QString& to)
 {
@@ -47,9 +52,7 @@ QString forbidden(const QString& from, const QString& to)
     // A file at the top of its tree (engine/main.cpp) may use every folder; nothing may use it.
     if (!from.mid(fromTop.size() + 1).contains(QLatin1Char('/')))
         return {};
-    const QStringList& order = fromTop == QLatin1String("engine") ? EngineOrder
-        : fromTop == QLatin1String("shared")                      ? SharedOrder
-                                                                  : ConsoleOrder;
+    const QStringList order = orderOf(fromTop);
     const QString fromFolder = part(from, 1), toFolder = part(to, 1);
     const auto fromPlace = order.indexOf(fromFolder), toPlace = order.indexOf(toFolder);
     if (fromPlace < 0)
@@ -81,6 +84,35 @@ SourceTree readTree(const QString& root)
     }
     add(QStringLiteral("CMakeLists.txt"));
     return tree;
+}
+
+QStringList foldersInOrder(const SourceTree& tree, const QString& top)
+{
+    QStringList folders;
+    const QStringList order = orderOf(top);
+    for (const QString& folder : order) {
+        const QString path = top + QLatin1Char('/') + folder + QLatin1Char('/');
+        if (const auto it = tree.lowerBound(path); it != tree.cend() && it.key().startsWith(path))
+            folders += path.chopped(1);
+    }
+    return folders;
+}
+
+QStringList documentFaults(const SourceTree& tree, const QString& document)
+{
+    QStringList faults;
+    for (const char* name : {"engine", "shared", "console"}) {
+        const QString top = QLatin1String(name);
+        const QRegularExpression row(QStringLiteral("^\\| `(%1/\\w+)` \\|").arg(top), QRegularExpression::MultilineOption);
+        QStringList told;
+        auto rows = row.globalMatch(document);
+        while (rows.hasNext())
+            told += rows.next().captured(1);
+        if (const QStringList folders = foldersInOrder(tree, top); told != folders)
+            faults += QStringLiteral("the document has %1; the order is %2")
+                          .arg(told.join(QLatin1Char(' ')), folders.join(QLatin1Char(' ')));
+    }
+    return faults;
 }
 
 QStringList includeFaults(const SourceTree& tree)

@@ -16,6 +16,10 @@ using SourceTree = QMap<QString, QByteArray>;
 /// The sources below `root`: shared, engine, console, tests, cmake, packaging, and the files at the top.
 SourceTree readTree(const QString& root);
 
+/// The folders of "engine", "shared" or "console" in `tree`, highest first: each may use those behind it.
+QStringList foldersInOrder(const SourceTree& tree, const QString& top);
+/// Where `document`, with a table of folders for each of the three, tells another order or other folders.
+QStringList documentFaults(const SourceTree& tree, const QString& document);
 /// Includes that go up in the order of folders, or across: shared -> engine or console, engine <-> console.
 QStringList includeFaults(const SourceTree& tree);
 /// CMake lists of the engine or of shared that name Qt's Gui or Widgets, and of shared that name any Qt but Core.

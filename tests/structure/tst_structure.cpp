@@ -13,6 +13,7 @@ class TestStructure final : public QObject {
 private Q_SLOTS:
     void aBrokenIncludeOrderIsFound_data();
     void aBrokenIncludeOrderIsFound();
+    void aDocumentWithAnotherOrderIsFound();
     void aForbiddenLinkIsFound();
     void aMissingHeadIsFound();
     void keywordsAreFoundInCodeOnly();
@@ -20,6 +21,7 @@ private Q_SLOTS:
 
     void theTreeWasRead();
     void includesFollowTheOrderOfFolders();
+    void theDocumentTellsTheOrderOfFolders();
     void neitherEngineNorSharedLinksGuiOrWidgets();
     void everySourceHasItsHead();
     void noQtKeywords();
@@ -91,6 +93,19 @@ void TestStructure::aBrokenIncludeOrderIsFound()
         QVERIFY2(faults.first().contains(fault), qPrintable(faults.first()));
         QVERIFY(faults.first().startsWith(file + QLatin1Char(':')));
     }
+}
+
+void TestStructure::aDocumentWithAnotherOrderIsFound()
+{
+    const SourceTree tree{{QStringLiteral("engine/net/a.h"), ""}, {QStringLiteral("engine/app/a.h"), ""},
+        {QStringLiteral("shared/core/a.h"), ""}, {QStringLiteral("console/app/a.h"), ""}};
+    const QString rest = QStringLiteral("| `shared/core` | x |\n| `console/app` | x |\n");
+    const auto faults = [&](const char* rows) { return documentFaults(tree, QLatin1String(rows) + rest).size(); };
+    QCOMPARE(faults("| `engine/app` | x |\n| `engine/net` | y |\n"), 0);
+    QCOMPARE(faults("| `engine/net` | y |\n| `engine/app` | x |\n"), 1); // upside down
+    QCOMPARE(faults("| `engine/app` | x |\n"), 1); // one is missing
+    QCOMPARE(faults("| `engine/app` | x |\n| `engine/net` | y |\n| `engine/gone` | z |\n"), 1);
+    QCOMPARE(documentFaults(tree, QString()).size(), 3);
 }
 
 void TestStructure::aForbiddenLinkIsFound()
@@ -170,6 +185,13 @@ void TestStructure::theTreeWasRead()
 void TestStructure::includesFollowTheOrderOfFolders()
 {
     QCOMPARE(includeFaults(m_tree).join(QLatin1Char('\n')), QString());
+}
+
+void TestStructure::theDocumentTellsTheOrderOfFolders()
+{
+    QFile file(QStringLiteral(KAV_SOURCE_DIR "/docs/architecture.md"));
+    QVERIFY(file.open(QIODevice::ReadOnly));
+    QCOMPARE(documentFaults(m_tree, QString::fromUtf8(file.readAll())).join(QLatin1Char('\n')), QString());
 }
 
 void TestStructure::neitherEngineNorSharedLinksGuiOrWidgets()

@@ -4,6 +4,7 @@
 #include "console/models/roles.h"
 #include "console/app/saveevidencedialog.h"
 #include "console/views/testcalldialog.h"
+#include "tests/console/app/engineprocess.h"
 #include "tests/evidence/archives.h"
 
 #include <QAction>
@@ -11,78 +12,21 @@
 #include <QCryptographicHash>
 #include <QDir>
 #include <QLineEdit>
-#include <QProcess>
 #include <QPushButton>
 #include <QSignalSpy>
 #include <QTemporaryDir>
 #include <QTest>
 #include <QTextEdit>
 
-#include <csignal>
 #include <optional>
-#include <sys/prctl.h>
 
 using namespace kav;
 using namespace kav::console;
+using kav::test::EngineProcess;
 
 namespace {
 
-constexpr int Patience = 30000; // of the test, not of the engine
-
-/// The real engine with its embedded recogniser, dialog and voice, on a port and in a folder of its own.
-class EngineProcess final {
-public:
-    explicit EngineProcess(const QString& folder)
-    {
-        QProcessEnvironment environment = QProcessEnvironment::systemEnvironment();
-        const QStringList names = environment.keys();
-        for (const QString& name : names) {
-            if (name.startsWith(QLatin1String("KAV_")) || name.startsWith(QLatin1String("TWILIO_"))
-                || name == QLatin1String("PORT") || name == QLatin1String("DATABASE_URL"))
-                environment.remove(name);
-        }
-        environment.insert(QStringLiteral("KAV_ADDRESS"), QStringLiteral("127.0.0.1"));
-        environment.insert(QStringLiteral("KAV_PORT"), QStringLiteral("0"));
-        environment.insert(QStringLiteral("KAV_DATA_DIR"), folder);
-        environment.insert(QStringLiteral("KAV_DEPLOY_ID"), QStringLiteral("kav-live"));
-        environment.insert(
-            QStringLiteral("KAV_DIALOG"), QStringLiteral(KAV_SOURCE_DIR "/resources/dialogs/receptionist.toml"));
-        m_process.setProcessEnvironment(environment);
-        m_process.setProcessChannelMode(QProcess::ForwardedErrorChannel);
-        // A test that dies takes its engine along.
-        m_process.setChildProcessModifier([] { ::prctl(PR_SET_PDEATHSIG, SIGKILL); });
-
-        m_process.start(QStringLiteral(KAV_ENGINE_PROGRAM), {QStringLiteral("migrate")});
-        if (!m_process.waitForFinished(Patience) || m_process.exitCode() != 0)
-            return;
-        m_process.readAllStandardOutput();
-        m_process.start(QStringLiteral(KAV_ENGINE_PROGRAM), {QStringLiteral("serve")});
-        QByteArray output;
-        const bool listens = QTest::qWaitFor(
-            [&] {
-                output += m_process.readAllStandardOutput();
-                return output.startsWith("LISTENING ") && output.contains('\n');
-            },
-            Patience);
-        if (listens)
-            address = QString::fromLatin1(output.mid(10, output.indexOf('\n') - 10));
-    }
-    ~EngineProcess()
-    {
-        if (m_process.state() == QProcess::NotRunning)
-            return;
-        m_process.terminate();
-        m_process.terminate(); // the second one ends at once, whatever is live
-        if (!m_process.waitForFinished(Patience))
-            m_process.kill();
-        m_process.waitForFinished();
-    }
-
-    QString address; ///< "127.0.0.1:PORT"; empty: it did not start
-
-private:
-    QProcess m_process;
-};
+constexpr int Patience = kav::test::EngineProcess::Patience;
 
 } // namespace
 

@@ -27,15 +27,18 @@
 #include <QClipboard>
 #include <QDir>
 #include <QDockWidget>
+#include <QFile>
 #include <QLabel>
 #include <QLineEdit>
 #include <QListWidget>
 #include <QMenu>
 #include <QMenuBar>
 #include <QPushButton>
+#include <QRegularExpression>
 #include <QSignalSpy>
 #include <QStatusBar>
 #include <QTableView>
+#include <QTableWidget>
 #include <QTemporaryDir>
 #include <QTest>
 #include <QToolBar>
@@ -877,6 +880,29 @@ private Q_SLOTS:
         QTRY_COMPARE(m_window->layoutDirection(), Qt::LeftToRight);
         QTRY_VERIFY(!standsLeft());
         QTRY_COMPARE(action("testCall")->text(), english);
+    }
+
+    void theManualHasEveryKey()
+    {
+        QFile file(QStringLiteral(KAV_SOURCE_DIR "/docs/console.md"));
+        QVERIFY(file.open(QIODevice::ReadOnly));
+        const QString manual = QString::fromUtf8(file.readAll());
+        QString told;
+        static const QRegularExpression row(
+            QStringLiteral("^\\| ([^|]+) \\| ([^|]+) \\|[^|]*\\|$"), QRegularExpression::MultilineOption);
+        auto rows = row.globalMatch(manual.mid(manual.indexOf(QLatin1String("\n## Keys\n"))));
+        while (rows.hasNext()) {
+            const auto match = rows.next();
+            told += match.captured(1) + QStringLiteral(": ") + match.captured(2) + QLatin1Char('\n');
+        }
+        m_window->open();
+        action("keys")->trigger();
+        auto* const table = m_window->findChild<KeySheet*>()->findChild<QTableWidget*>();
+        QString shown = QStringLiteral("keys: what they do\n");
+        for (int i = 0; i < table->rowCount(); ++i)
+            shown += withoutIsolates(table->item(i, 0)->text()) + QStringLiteral(": ") + table->item(i, 1)->text()
+                + QLatin1Char('\n');
+        QCOMPARE(told, shown);
     }
 
     void theProgramHasItsIcon()
