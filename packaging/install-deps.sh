@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs every Debian package that a part of Kav's work needs; does nothing when they are all there.
-#   packaging/install-deps.sh [build] [speech-samples] [test] [fuzz] [bench] [lint] [browser] [package]     (default: build)
+#   packaging/install-deps.sh [build] [speech-samples] [test] [fuzz] [bench] [lint] [browser] [package] [container]     (default: build)
 set -euo pipefail
 
-build=(build-essential cmake ninja-build ccache git pkg-config lld
+build=(build-essential file cmake ninja-build ccache git pkg-config lld
        qt6-base-dev qt6-base-dev-tools qt6-websockets-dev qt6-tools-dev qt6-tools-dev-tools qt6-l10n-tools libqt6sql6-sqlite qt6-svg-dev qt6-translations-l10n
        libboost-dev libssl-dev libcurl4-openssl-dev libsimdjson-dev libtomlplusplus-dev prometheus-cpp-dev zlib1g-dev
        libspeexdsp-dev libwebrtc-audio-processing-dev
@@ -20,6 +20,7 @@ fuzz=(clang-19 libclang-rt-19-dev)
 bench=(hyperfine)
 lint=(clang-format clang-tidy)
 package=(lintian mmdebstrap systemd desktop-file-utils man-db groff curl python3)
+container=(buildah mmdebstrap)
 # For -DKAV_BROWSER_TESTS=ON; large, so that only who asks for it gets it.
 browser=(chromium ffmpeg)
 
@@ -33,8 +34,9 @@ for group in "${@:-build}"; do
         bench) wanted+=("${bench[@]}") ;;
         lint) wanted+=("${lint[@]}") ;;
         package) wanted+=("${package[@]}") ;;
+        container) wanted+=("${container[@]}") ;;
         browser) wanted+=("${browser[@]}") ;;
-        *) echo "install-deps.sh: unknown group '$group' (build, speech-samples, test, fuzz, bench, lint, browser, package)" >&2; exit 2 ;;
+        *) echo "install-deps.sh: unknown group '$group' (build, speech-samples, test, fuzz, bench, lint, browser, package, container)" >&2; exit 2 ;;
     esac
 done
 
