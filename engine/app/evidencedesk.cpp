@@ -234,6 +234,7 @@ void EvidenceDesk::onMade(const QString& id, const std::shared_ptr<Made>& made)
     pack.files = made->files;
     pack.missing = made->missing;
     pack.trouble = made->trouble;
+    const LogCall logged(pack.call);
     if (!pack.trouble.isEmpty())
         qCWarning(lcApp).noquote() << pack.call << "the evidence that a console asked for cannot be made:" << pack.trouble;
 }

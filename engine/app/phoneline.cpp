@@ -667,6 +667,7 @@ void PhoneLine::sayGoodbye()
 {
     const QStringList ringing = m_book.ringingOut() + m_outbound.creating();
     for (const QString& id : ringing) {
+        const LogCall logged(id);
         endPlaced(id, EndReason::Shutdown, [id](const Result<void>& done) {
             if (!done)
                 qCWarning(lcApp).noquote() << id << "rings on:" << done.error().message;

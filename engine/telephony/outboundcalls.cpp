@@ -312,6 +312,7 @@ void OutboundCalls::cancelWaiting(const QString& why)
         m_queue.pop_front();
         call.state = PlacedCall::State::Canceled;
         call.problem = why;
+        const LogCall logged(call.id);
         qCInfo(lcApp).noquote() << call.id << "the call to" << maskNumber(call.request.to) << "is not made:" << why;
         Q_EMIT changed(call);
     }

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstring>
 #include <ctime>
+#include <deque>
 #include <mutex>
 #include <poll.h>
 #include <pthread.h>
@@ -17,7 +18,6 @@
 #include <thread>
 #include <unistd.h>
 #include <utility>
-#include <vector>
 
 namespace kav {
 
@@ -96,7 +96,7 @@ struct LogWriter::State final {
     // ---- the thread
     void run()
     {
-        std::vector<LogLine> batch;
+        std::deque<LogLine> batch;
         std::unique_lock lock(mutex);
         while (true) {
             isWaiting = true;
@@ -121,7 +121,7 @@ struct LogWriter::State final {
         done.notify_all();
     }
 
-    void writeLines(const std::vector<LogLine>& lines, quint64 missing, LogForm asForm, bool inColour)
+    void writeLines(const std::deque<LogLine>& lines, quint64 missing, LogForm asForm, bool inColour)
     {
         QByteArray together;
         for (const LogLine& line : lines)
@@ -177,7 +177,7 @@ struct LogWriter::State final {
     // Guarded by the mutex.
     LogForm form;
     bool coloured;
-    std::vector<LogLine> queue;
+    std::deque<LogLine> queue; // never moved as a whole, which would take a while with the mutex held
     qsizetype bytes = 0; // of the queue and of the batch that is being written
     quint64 lostNow = 0; // and not told yet
     bool isWaiting = false, isEnding = false, isOver = false;

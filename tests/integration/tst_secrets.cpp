@@ -328,9 +328,7 @@ void tst_Secrets::nothingThatIsWrittenHasASecret()
         {u"KAV_LLM"_s, u"openai,realtime,embedded"_s}, {u"KAV_TTS"_s, u"elevenlabs,openai,google,embedded"_s}});
 
     QByteArray written; // by the commands
-    Environment serving = environment;
-    serving.remove(u"TWILIO_ACCOUNT_SID"_s); // the loopback caller comes from an account of its own
-    Serving engine({}, serving);
+    Serving engine({}, environment);
     QVERIFY2(engine.port != 0, QByteArray(engine.out + engine.log).constData());
     QVERIFY2(engine.waitFor("WARMUP_STT_OK") && engine.waitFor("WARMUP_LLM_OK") && engine.waitFor("WARMUP_TTS_OK")
             && engine.waitFor("lines rendered"),
@@ -360,7 +358,9 @@ void tst_Secrets::nothingThatIsWrittenHasASecret()
         {u"call"_s, u"--to"_s, u"http://127.0.0.1:%1/webhook/incoming_call"_s.arg(engine.port), u"--script"_s, script,
             u"--sounds"_s, Sounds, u"--from"_s, u"+1"_s + QString::fromLatin1(CallersNumber), u"--to-number"_s,
             u"+1"_s + QString::fromLatin1(OwnNumber), u"--record"_s, scratch.filePath(u"call.wav"_s)},
-        {{u"TWILIO_AUTH_TOKEN"_s, QString::fromLatin1(m_marks.value(u"twilio.auth_token"_s))}}, 0);
+        {{u"TWILIO_AUTH_TOKEN"_s, QString::fromLatin1(m_marks.value(u"twilio.auth_token"_s))},
+            {u"TWILIO_ACCOUNT_SID"_s, environment.value(u"TWILIO_ACCOUNT_SID"_s)}},
+        0);
     QVERIFY2(engine.waitFor("WS_STOP"), called.constData());
 
     // What an operator may ask for.
@@ -412,6 +412,8 @@ void tst_Secrets::nothingThatIsWrittenHasASecret()
     written += calls + runToTheEnd({u"calls"_s}, environment, 0) + runToTheEnd({u"calls"_s, callId}, environment, 0);
     written += runToTheEnd({u"inspect"_s}, environment, 0) + runToTheEnd({u"inspect"_s, u"--json"_s}, environment, 0);
     written += runToTheEnd({u"recordings"_s}, environment, 0);
+    written += runToTheEnd({u"purge"_s, u"--dry-run"_s}, environment, 0);
+    written += runToTheEnd({u"backup"_s, scratch.filePath(u"backup"_s)}, environment, 0);
     written += runToTheEnd({u"evidence"_s, callId, u"--out"_s, pack}, environment, 0);
     QVERIFY(QFile::exists(pack + u"/index.html"_s));
 
@@ -494,7 +496,7 @@ void tst_Secrets::aBadConfigurationNamesNoSecret()
     if (!variable.isEmpty())
         environment.insert(variable, value.arg(QString::fromLatin1(mark)));
     args.replaceInStrings(u"%1"_s, QString::fromLatin1(mark));
-    for (const char* form : {"human", "json", "journald"}) {
+    for (const char* form : {"human", "json"}) {
         environment.insert(u"KAV_LOG_FORMAT"_s, QLatin1String(form));
         QProcess process;
         addTo(process, environment);
