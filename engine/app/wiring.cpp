@@ -90,6 +90,11 @@ metrics::Metrics::CallLogTotals totalsOf(const calllog::Status& status)
     totals.damaged = status.damaged;
     totals.journalBytes = status.journalBytes;
     totals.databaseUp = status.database == calllog::Status::Database::Ok;
+    totals.transcripts = status.removed.transcripts;
+    totals.numbers = status.removed.numbers;
+    totals.calls = status.removed.calls;
+    totals.others = status.removed.others;
+    totals.inJournal = status.removed.journal;
     return totals;
 }
 

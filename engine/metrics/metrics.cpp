@@ -317,6 +317,12 @@ std::vector<MetricFamily> Metrics::Private::collectOwn() const
         {{"appended", double(callLog.appended)}, {"durable", double(callLog.durable)},
             {"stored", double(callLog.stored)}, {"refused", double(callLog.refused)},
             {"damaged", double(callLog.damaged)}});
+    families.counters("kav_calllog_removed_total",
+        "What was taken out of the call log for its age, for room, or because a caller was erased: words, numbers, whole "
+        "calls, entries of no call, entries still in the journal.",
+        "what",
+        {{"transcript", double(callLog.transcripts)}, {"number", double(callLog.numbers)},
+            {"call", double(callLog.calls)}, {"other", double(callLog.others)}, {"journal", double(callLog.inJournal)}});
     families.gauge(
         "kav_calllog_journal_bytes", "Size of the call log's journal on disk.", double(callLog.journalBytes));
     families.gauge(

@@ -100,6 +100,8 @@ public:
         quint64 appended = 0, durable = 0, stored = 0, refused = 0, damaged = 0;
         qint64 journalBytes = 0;
         bool databaseUp = false;
+        /// Taken out for their age, for room, or because somebody was to be erased.
+        quint64 transcripts = 0, numbers = 0, calls = 0, others = 0, inJournal = 0;
     };
     void setCallLog(const CallLogTotals& totals);
 

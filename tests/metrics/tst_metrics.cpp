@@ -136,6 +136,7 @@ void TestMetrics::everyFamilyHasHelpTypeAndTheRightForm()
         {QStringLiteral("kav_line_cache_bytes"), QStringLiteral("gauge")},
         {QStringLiteral("kav_line_cache_disk_bytes"), QStringLiteral("gauge")},
         {QStringLiteral("kav_build_info"), QStringLiteral("gauge")},
+        {QStringLiteral("kav_calllog_removed_total"), QStringLiteral("counter")},
         {QStringLiteral("kav_calllog_journal_limit_bytes"), QStringLiteral("gauge")},
         {QStringLiteral("kav_calllog_queue_bytes"), QStringLiteral("gauge")},
         {QStringLiteral("kav_calllog_queue_limit_bytes"), QStringLiteral("gauge")},
@@ -206,7 +207,7 @@ void TestMetrics::whatIsCountedGrows()
     metrics.httpRequest(Route::IncomingCall, 403);
     metrics.httpRequest(Route::IncomingCall, 403);
     metrics.setHttpOpenConnections(12);
-    metrics.setCallLog({10, 9, 8, 1, 2, 4096, true});
+    metrics.setCallLog({10, 9, 8, 1, 2, 4096, true, 31, 32, 33, 34, 35});
     metrics.setConsoles({3, 20, 60, 9000, 1});
     Metrics::RefusalTotals refused;
     refused.webhooks.noSignature = 5;
@@ -236,6 +237,9 @@ void TestMetrics::whatIsCountedGrows()
     QCOMPARE(scrape("kav_http_open_connections"), 12.0);
     QCOMPARE(scrape("kav_calllog_entries_total{state=\"durable\"}"), 9.0);
     QCOMPARE(scrape("kav_calllog_entries_total{state=\"damaged\"}"), 2.0);
+    QCOMPARE(scrape("kav_calllog_removed_total{what=\"transcript\"}"), 31.0);
+    QCOMPARE(scrape("kav_calllog_removed_total{what=\"call\"}"), 33.0);
+    QCOMPARE(scrape("kav_calllog_removed_total{what=\"journal\"}"), 35.0);
     QCOMPARE(scrape("kav_calllog_journal_bytes"), 4096.0);
     QCOMPARE(scrape("kav_log_lines_lost_total"), 17.0);
     QCOMPARE(scrape("kav_calllog_database_up"), 1.0);
