@@ -387,7 +387,8 @@ QString CallLogModel::Private::display(const CallLogRow& row, int column) const
     case Duration:
         return isOpen(row) ? QString(QChar(0x2013)) : durationText(row.duration);
     case Turns:
-        return QString::number(row.turns);
+        // Counted when the call has ended.
+        return isOpen(row) && row.turns == 0 ? QString(QChar(0x2013)) : QString::number(row.turns);
     case End:
         return endReasonWord(row.reason);
     case ColumnCount:

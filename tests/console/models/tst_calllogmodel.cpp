@@ -356,6 +356,14 @@ void TestCallLogModel::showsExportsAndReadsOut()
     QVERIFY2(sentence.endsWith(QLatin1String("30 s, turns: 3, caller hung up")), qPrintable(sentence));
     for (int column = 0; column < Log::ColumnCount; ++column)
         QVERIFY(!screen.model.headerData(column, Qt::Horizontal).toString().isEmpty());
+
+    // What is counted at its end only is not known before.
+    auto open = logRow(QStringLiteral("CA2"), 2);
+    open.endedAt = {};
+    open.turns = 0;
+    screen.model.change(open);
+    QCOMPARE(screen.text(0, Log::Turns), QStringLiteral("\u2013"));
+    QCOMPARE(screen.text(0, Log::Duration), QStringLiteral("\u2013"));
 }
 
 QTEST_GUILESS_MAIN(TestCallLogModel)
