@@ -158,6 +158,21 @@ private Q_SLOTS:
         QVERIFY(m_twilio->call(live)->leg->outcome().ok);
         QCOMPARE(reasonOf(live), EndReason::Completed);
     }
+    void theEngineStaysUntilTwilioHasAsked()
+    {
+        m_haveRest = false;
+        m_script = {{u"I am done with you, goodbye.\n"_s, {}, true, {}, {}, {}}};
+        start();
+        Caller caller(*m_kav);
+        QVERIFY(caller.call());
+        stop();
+        QTRY_COMPARE_WITH_TIMEOUT(m_kav->ends.size(), 1, Patience);
+        QCOMPARE(m_kav->engine().liveCalls(), 0);
+        QCOMPARE(m_kav->readiness().value(u"remaining"_s).toInt(), 1);
+        QVERIFY(m_drained->isEmpty());
+        QCOMPARE(m_kav->verbsAfter("after_stream", caller.twilio.ids()), QStringList{u"Hangup"_s});
+        QTRY_COMPARE_WITH_TIMEOUT(m_drained->size(), 1, Patience);
+    }
     void atTheLimitTheRestHearsAGoodbye()
     {
         m_kav->config.drain = 100ms;
