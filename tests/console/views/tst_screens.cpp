@@ -6,6 +6,7 @@
 #include "console/views/linkbanner.h"
 #include "console/views/livecallspane.h"
 #include "console/views/servicebar.h"
+#include "console/views/stopbanner.h"
 #include "console/views/testcalldialog.h"
 #include "console/views/theme.h"
 #include "tests/console/views/benchdesk.h"
@@ -100,6 +101,16 @@ private Q_SLOTS:
             widget->show();
         shot(live, "live-unconnected");
         shot(banner, "banner-unconnected");
+
+        BenchDesk other;
+        auto draining = BenchDesk::empty();
+        draining.engine.draining = true;
+        draining.engine.remaining = 7;
+        draining.engine.goodbyeAt = other.at().addSecs(900);
+        StopBanner stopping(other.desk);
+        stopping.resize(860, 44);
+        other.goLive(draining);
+        shot(stopping, "banner-stopping");
         shot(call, "call-none");
 
         bench.goLive(bench.busy());
