@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/calllog/journal.h"
+#include "engine/calllog/redaction.h"
 #include "tests/calllog/calllogsupport.h"
 #include "tests/support/fakeclock.h"
 
@@ -24,6 +25,7 @@ private Q_SLOTS:
     void theReaderWaitsForWhatIsNotDurableYet();
     void aDamagedFileIsReportedAndKept();
     void afterAFailureOfAnyCallNothingAcknowledgedIsMissingOrDouble();
+    void aRewritingThatFailsLeavesTheOldFileWhole();
     void anUnreadableIdentityIsReplaced();
 
 private:
@@ -294,6 +296,43 @@ void TestJournal::afterAFailureOfAnyCallNothingAcknowledgedIsMissingOrDouble()
         }
         QVERIFY(calls > 30);
     }
+}
+
+void TestJournal::aRewritingThatFailsLeavesTheOldFileWhole()
+{
+    // The N-th system call fails, for every N: either all of it is changed, or nothing.
+    const auto change = [](const PayloadView& view) { return std::optional(placeholderFor(view)); };
+    int changedOnes = 0;
+    for (int n = 0; n < 12; ++n) {
+        QTemporaryDir dir;
+        FaultyDisk disk;
+        Journal journal(dir.path(), 1 << 20, m_clock, disk);
+        QVERIFY(journal.open());
+        std::deque<Pending> batch = entries(1, 10);
+        quint64 durable = 0;
+        QVERIFY(journal.write(batch, durable));
+        journal.closeSegment();
+        const Segment segment = journal.segments().front();
+        disk.failAt = n;
+        const auto changed = journal.rewrite(segment, change, false);
+        disk.failAt = -1;
+        QCOMPARE(QDir(dir.filePath(QStringLiteral("journal"))).entryList({QStringLiteral("*.rewritten")}).size(), 0);
+        quint64 kept = 0, gone = 0;
+        SegmentCursor cursor(segment.path);
+        while (cursor.next() == SegmentCursor::Step::Record) {
+            QCOMPARE(cursor.number(), kept + gone + 1);
+            isPlaceholder(*viewPayload(cursor.payload())) ? ++gone : ++kept;
+        }
+        QVERIFY(cursor.unread() == 0 && kept + gone == 10);
+        QVERIFY(kept == 0 || gone == 0);
+        if (changed) {
+            QCOMPARE(*changed, 10u);
+            QCOMPARE(gone, 10u);
+            QCOMPARE(journal.bytes(), QFileInfo(segment.path).size());
+            ++changedOnes;
+        }
+    }
+    QVERIFY(changedOnes > 0 && changedOnes < 12);
 }
 
 void TestJournal::anUnreadableIdentityIsReplaced()

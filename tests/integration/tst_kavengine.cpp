@@ -253,6 +253,7 @@ private Q_SLOTS:
     void theDoctorsAdviceMendsADamagedDatabase();
     void aFullDiskIsNotReadyAndAnswers();
     void withoutItsGrpcModuleGooglesStreamingSaysSo();
+    void aCallerIsErasedAndTheRestBackedUp();
     void aStopLetsTheCallEnd();
     void theServiceManagerIsToldOfAWholeLife();
     void aSecondStopSaysGoodbye_data();
@@ -828,6 +829,45 @@ void tst_KavEngine::withoutItsGrpcModuleGooglesStreamingSaysSo()
     QCOMPARE(process.exitCode(), 0); // calls can be answered
     QVERIFY2(out.contains("Google's streaming recognition is not installed; use google-rest, or install it ("), out.constData());
     QVERIFY2(out.contains("name google-rest in google's place"), out.constData());
+}
+
+void tst_KavEngine::aCallerIsErasedAndTheRestBackedUp()
+{
+    QTemporaryDir directory;
+    const QStringList data{u"--data-dir"_s, directory.path()};
+    const auto erase = [&](const QStringList& more) {
+        return run(QStringList{u"erase"_s, u"--caller"_s, u"+972 50 123 4567"_s} + more + data);
+    };
+    QString callId;
+    {
+        Served engine(directory.path(), {}, {{u"DB_BOOTSTRAP"_s, u"true"_s}});
+        QVERIFY(engine.waitWarm());
+        Calling call(engine, u"wait-agent-speaking within 10s\nwait 500ms\nhangup\n"_s,
+            {u"--from"_s, u"+972501234567"_s});
+        QVERIFY2(call.exitCode() == 0, call.output.constData());
+        const auto isStored = [&] {
+            return newestCall(directory.path()).value(u"reason"_s).toString() == u"caller-hung-up";
+        };
+        QVERIFY(QTest::qWaitFor(isStored, Patience));
+        callId = newestCall(directory.path()).value(u"call"_s).toString();
+        QVERIFY(!callId.isEmpty());
+        Finished asked = erase({u"--dry-run"_s}); // of the engine that runs
+        QVERIFY2(asked.code == 0 && asked.out.contains(callId.toUtf8()), QByteArray(asked.out + asked.err).constData());
+        asked = erase({}); // and nobody at a terminal
+        QVERIFY2(asked.code == 1 && asked.err.contains("nothing was erased"), QByteArray(asked.out + asked.err).constData());
+        const QString backup = directory.filePath(u"backup"_s);
+        asked = run(QStringList{u"backup"_s, backup} + data);
+        QVERIFY2(asked.code == 0 && asked.out.contains("database: 1 calls, checked"), QByteArray(asked.out + asked.err).constData());
+        QCOMPARE(newestCall(backup).value(u"reason"_s).toString(), u"caller-hung-up"_s); // it can be used as it is
+        QVERIFY(QDir(backup).removeRecursively());
+        engine.signal(SIGTERM);
+        QCOMPARE(engine.exitCode(), 0);
+    }
+    const Finished erased = erase({u"--yes"_s}); // of nobody: the engine is stopped
+    QVERIFY2(erased.code == 0 && erased.out.contains("1 calls erased"), QByteArray(erased.out + erased.err).constData());
+    QCOMPARE(filesWith(directory.path(), {callId.toUtf8(), "501234567", "\u2022" "4567"}), QStringList());
+    const Finished purged = run(QStringList{u"purge"_s, u"--dry-run"_s} + data);
+    QVERIFY2(purged.code == 0 && purged.out.contains("no age is set"), QByteArray(purged.out + purged.err).constData());
 }
 
 void tst_KavEngine::aStopLetsTheCallEnd()
