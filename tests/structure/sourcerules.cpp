@@ -13,7 +13,7 @@ namespace {
 /// The engine's folders, highest first: each may use those behind it.
 const QStringList EngineOrder{QStringLiteral("app"), QStringLiteral("fleet"), QStringLiteral("control"),
     QStringLiteral("webhooks"), QStringLiteral("evidence"), QStringLiteral("session"), QStringLiteral("telephony"), QStringLiteral("dialog"),
-    QStringLiteral("turn"), QStringLiteral("providers"), QStringLiteral("media"), QStringLiteral("calllog"),
+    QStringLiteral("turn"), QStringLiteral("traces"), QStringLiteral("providers"), QStringLiteral("media"), QStringLiteral("calllog"),
     QStringLiteral("net"), QStringLiteral("metrics")};
 const QStringList SharedOrder{QStringLiteral("protocol"), QStringLiteral("model"), QStringLiteral("core")};
 const QStringList ConsoleOrder{
