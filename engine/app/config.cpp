@@ -325,6 +325,7 @@ private:
         else
             check("console.tokens", false, tokens.error().message);
         checkProviders();
+        checkTraces();
         Config copy = config;
         for (const Setting& setting : settingsTable()) {
             if (!setting.secret)
@@ -357,6 +358,8 @@ private:
             }
             const QUrl url(text);
             const bool isPlain = url.scheme() == QLatin1String("http") || url.scheme() == QLatin1String("ws");
+            if (setting.section() == QLatin1String("traces"))
+                continue; // no keys of vendors, no words of callers; see checkTraces()
             if (isPlain && !remote.allowPlainHttp && !isPrivateHost(url.host()) && !m_wrong.contains(setting.key)) {
                 error(whereOf(setting.key), setting.key,
                     QStringLiteral("%1 is outside of private networks, and %2:// shows keys and calls to everyone on "
@@ -380,6 +383,31 @@ private:
         fillInProviders(remote);
         const QString problem = realtimeVoiceProblem(remote.llm, remote.tts);
         check("providers.tts", problem.isEmpty(), problem);
+    }
+
+    void checkTraces()
+    {
+        Config& config = m_loaded.config;
+        const Config::TraceTexts& texts = config.traceTexts;
+        traces::Settings& settings = config.traces;
+        settings.endpoint = QUrl(texts.endpoint);
+        if (texts.endpoint.isEmpty() && !texts.collector.isEmpty())
+            settings.endpoint = QUrl(texts.collector + QLatin1String(texts.collector.endsWith(QLatin1Char('/')) ? "v1/traces" : "/v1/traces"));
+        if (settings.endpoint.scheme() == QLatin1String("http") && !isPrivateHost(settings.endpoint.host())) {
+            const QString key = texts.endpoint.isEmpty() ? QStringLiteral("traces.collector") : QStringLiteral("traces.endpoint");
+            m_loaded.warnings += QStringLiteral("%1: %2: %3 is outside of private networks, and http:// shows traces and their "
+                                                "headers to everyone on the way; use https://")
+                                     .arg(whereOf(key), key, logSafe(settings.endpoint.host(), 60));
+        }
+        const auto headers = traces::parseHeaders(texts.headers);
+        check("traces.headers", headers.has_value(), QStringLiteral("not like name=value,name=value"));
+        settings.headers = headers.value_or(decltype(settings.headers)());
+        const auto ratio = traces::parseRatio(texts.sample);
+        check("traces.sample", ratio.has_value(), QStringLiteral("not a number from 0 to 1"));
+        settings.ratio = ratio.value_or(1.0);
+        const auto resource = traces::parsePairs(texts.resource);
+        check("traces.resource", resource.has_value(), QStringLiteral("not like name=value,name=value"));
+        settings.resource = resource.value_or(traces::Pairs());
     }
 
     QString defaultDataDir() const

@@ -14,6 +14,7 @@
 #include "engine/session/housekeeper.h"
 #include "engine/telephony/outboundcalls.h"
 #include "engine/telephony/twiliorest.h"
+#include "engine/traces/settings.h"
 #include "engine/turn/turnmachine.h"
 #include "shared/core/result.h"
 
@@ -133,6 +134,16 @@ struct Config final {
         qint64 diskBytes = 64 * 1024 * 1024; ///< 0: nothing on disk
     };
     Lines lines;
+
+    // traces
+    traces::Settings traces; ///< filled in from what follows
+    struct TraceTexts final {
+        QString endpoint, collector; ///< the whole address, and that without /v1/traces
+        QString headers;
+        QString sample = QStringLiteral("1");
+        QStringList resource;
+    };
+    TraceTexts traceTexts;
 
     /// From the highest precedence to the lowest: flags (`args`, without program and command), environment, the TOML
     /// file

@@ -24,6 +24,8 @@ constexpr Milliseconds WorkerSilence{3000};
 constexpr Milliseconds GoodbyeTime{20000};
 // For Twilio's REST service to end a leg whose last words have been heard: the caller hears nothing meanwhile.
 constexpr Milliseconds LeaveWait{2500};
+// For the spans of the last calls.
+constexpr Milliseconds TracesFarewell{3000};
 // For one line of a test call.
 constexpr Milliseconds TestLineTime{4000};
 // How often a drain looks at its deadlines: a handshake that fails ends in nobody's signal.
@@ -66,6 +68,8 @@ Engine::~Engine()
     m_recordings.reset();
     m_twilioRecordings.reset();
     m_housekeeper.reset();
+    if (m_traces)
+        m_traces->stop(TracesFarewell);
     if (m_callLog) {
         m_callLog->stop();
         m_callLog->disconnect(this);
@@ -127,6 +131,25 @@ void Engine::startCallLog()
     connect(m_callLog.get(), &calllog::CallLog::durable, &m_phone, &PhoneLine::onDurable);
     connect(m_callLog.get(), &calllog::CallLog::statusChanged, &m_room, &ControlRoom::refresh);
     m_callLog->start();
+    if (m_config.traces.endpoint.isEmpty())
+        return;
+    traces::Settings settings = m_config.traces;
+    settings.version = versionString();
+    m_traces = std::make_unique<traces::Tracer>(
+        settings, m_clock, [this](const calllog::Entry& entry) { m_callLog->append(entry); });
+    m_traces->start();
+    qCInfo(lcApp).noquote() << "traces of calls go to" << logSafe(settings.endpoint.host(), 60);
+}
+
+/// Into the call log. Any thread.
+quint64 Engine::keep(const calllog::Entry& entry)
+{
+    if (!m_callLog)
+        return 0;
+    const quint64 number = m_callLog->append(entry);
+    if (m_traces)
+        m_traces->note(entry);
+    return number;
 }
 
 PhoneLine::Hooks Engine::phoneHooks()
@@ -137,7 +160,7 @@ PhoneLine::Hooks Engine::phoneHooks()
     hooks.isLeaving = [this] { return m_drain > DrainStep::Waiting; };
     hooks.leastLoaded = [this] { return chooseWorker(); };
     hooks.personaFor = [this](const QString& number) { return m_personas.get()->personaFor(number); };
-    hooks.log = [this](const calllog::Entry& entry) { return m_callLog ? m_callLog->append(entry) : 0; };
+    hooks.log = [this](const calllog::Entry& entry) { return keep(entry); };
     hooks.durable = [this] { return m_callLog->status().durable; };
     // The telephone rings: a provider that failed or was never asked for gets its attempt now.
     hooks.ringing = [this](const webhooks::IncomingCall& call) {
@@ -192,7 +215,7 @@ void Engine::startRecordings()
 {
     const auto log = [this](const QString& callId, const QString& token, QJsonObject data) {
         data.insert(QStringLiteral("token"), token);
-        m_callLog->append({calllog::Entry::Kind::Event, callId, m_clock.wallNow(), data});
+        keep({calllog::Entry::Kind::Event, callId, m_clock.wallNow(), data});
     };
     // Both speak from threads of their own, where the log may be written to.
     m_recordings = std::make_unique<session::RecordingStore>(m_config.keep.recordingsDir);
@@ -220,7 +243,7 @@ void Engine::startRecordings()
         ? QUrl()
         : QUrl(m_config.publicUrl + QLatin1String("/webhook/recording_status"));
     m_twilioRecordings = std::make_unique<TwilioRecordings>(m_phone.rest(), callback, m_clock, *m_housekeeper,
-        [this](const calllog::Entry& entry) { m_callLog->append(entry); });
+        [this](const calllog::Entry& entry) { keep(entry); });
     m_housekeeper->start();
 }
 
@@ -355,7 +378,11 @@ void Engine::startWorkers()
         const auto book = dialogs();
         return dialog::serviceLinesFor(language, book ? book->scriptFor(language).get() : nullptr);
     };
-    m_context.log = [this](const calllog::Entry& entry) { m_callLog->append(entry); };
+    m_context.log = [this](const calllog::Entry& entry) { keep(entry); };
+    if (m_traces) {
+        m_context.trace = [this](const calllog::Entry& entry) { m_traces->note(entry); };
+        m_context.traceParent = [this](const QString& callId) { return m_traces->traceParent(callId); };
+    }
     m_context.claimsOf = [](const QByteArray& tag) {
         const auto claims = webhooks::StreamClaims::fromTag(tag);
         return claims ? session::StreamClaims{claims->callSid, claims->accountSid} : session::StreamClaims{};
@@ -615,6 +642,8 @@ net::HttpResponse Engine::metricsPage()
     m_metrics->setEngine(engineTotals());
     m_metrics->setLineCache(m_lines.totals());
     m_metrics->setLogLinesLost(Logging::linesLost());
+    if (m_traces)
+        m_metrics->setTraces(totalsOf(m_traces->totals()));
     for (size_t i = 0; i < m_workers.size(); ++i)
         setLateness(*m_counters[i], m_workers[i]->tick().lateness());
     net::HttpResponse response = net::HttpResponse::text(200, m_metrics->render());
@@ -720,10 +749,7 @@ ControlRoom::Hooks Engine::roomHooks()
     };
     hooks.refusal = [this] { return whyNoCall(); };
     hooks.warm = [this](const QString& service) { return warmService(service); };
-    hooks.log = [this](const calllog::Entry& entry) {
-        if (m_callLog)
-            m_callLog->append(entry);
-    };
+    hooks.log = [this](const calllog::Entry& entry) { keep(entry); };
     hooks.passOn = [this](quint64 ticket, const QString& callId, const QString& target) {
         if (m_phone.spoken().has(callId)) {
             m_room.commandDone(ticket, m_phone.spoken().passOn(callId, target));

@@ -21,6 +21,7 @@
 #include "engine/session/housekeeper.h"
 #include "engine/session/messagestore.h"
 #include "engine/session/recordingstore.h"
+#include "engine/traces/tracer.h"
 
 #include <QObject>
 #include <QTimer>
@@ -118,6 +119,7 @@ private:
 
     void loadDialogs();
     void startCallLog();
+    quint64 keep(const calllog::Entry& entry);
     void startRecordings();
     void startWorkers();
     void startProviders();
@@ -143,6 +145,7 @@ private:
     net::Listener m_listener;
     std::unique_ptr<metrics::Metrics> m_metrics;
     std::unique_ptr<calllog::CallLog> m_callLog;
+    std::unique_ptr<traces::Tracer> m_traces; // null: nobody wants them
     /// Held by the makers too: one that is stuck may ask for the dialogs when the engine is gone.
     struct DialogSlot {
         std::mutex mutex;

@@ -52,6 +52,12 @@ Setting secret(const char* key, Member member, const char* customary, const char
         setting.customary += QString::fromLatin1(customary);
     return setting;
 }
+/// One more variable.
+Setting also(Setting setting, const char* customary)
+{
+    setting.customary += QString::fromLatin1(customary);
+    return setting;
+}
 /// What no log shows.
 Setting hidden(Setting setting)
 {
@@ -425,6 +431,27 @@ QList<Setting> makeTable()
             "model that writes down what the caller said"),
         choosing(row("realtime.shape", Kind::Choice, [](C& c) -> QString& { return c.remote.realtimeShape; },
             "of the session's messages; beta for servers of the earlier protocol"), "current beta"),
+
+        also(row("traces.endpoint", Kind::Service, [](C& c) -> QString& { return c.traceTexts.endpoint; },
+            "where spans of calls go by OTLP/HTTP (JSON): http://collector:4318/v1/traces; none: nowhere"),
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),
+        also(row("traces.collector", Kind::Service, [](C& c) -> QString& { return c.traceTexts.collector; },
+            "the same without /v1/traces; traces.endpoint comes first"), "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        also(secret("traces.headers", [](C& c) -> QString& { return c.traceTexts.headers; },
+            "OTEL_EXPORTER_OTLP_TRACES_HEADERS", "sent along: name=value,name=value; percent-encoded"),
+            "OTEL_EXPORTER_OTLP_HEADERS"),
+        also(row("traces.sample", Kind::Text, [](C& c) -> QString& { return c.traceTexts.sample; },
+            "which part of the calls is traced, 0 to 1; where a request of Twilio's has a traceparent, that decides"),
+            "OTEL_TRACES_SAMPLER_ARG"),
+        also(defaulting(row("traces.service_name", Kind::Text, [](C& c) -> QString& { return c.traces.serviceName; },
+            "what this engine is called in traces"), "kav-engine"), "OTEL_SERVICE_NAME"),
+        also(row("traces.resource", Kind::List, [](C& c) -> QStringList& { return c.traceTexts.resource; },
+            "what else traces say of this engine: name=value, percent-encoded"), "OTEL_RESOURCE_ATTRIBUTES"),
+        also(also(duration("traces.timeout", [](C& c) -> Milliseconds& { return c.traces.timeout; },
+            100, 5 * Minute, "one request to the collector"),
+            "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT"), "OTEL_EXPORTER_OTLP_TIMEOUT"),
+        also(duration("traces.every", [](C& c) -> Milliseconds& { return c.traces.every; },
+            10, Hour, "spans wait at most so long until they are sent"), "OTEL_BSP_SCHEDULE_DELAY"),
     };
     return table;
 }
@@ -710,6 +737,7 @@ QList<std::pair<QString, QString>> settingSections()
         {QStringLiteral("deepgram"), QStringLiteral("Deepgram")},
         {QStringLiteral("elevenlabs"), QStringLiteral("ElevenLabs")},
         {QStringLiteral("realtime"), QStringLiteral("OpenAI Realtime: one connection that hears, thinks and speaks")},
+        {QStringLiteral("traces"), QStringLiteral("OpenTelemetry: spans of calls and turns; off without an address")},
     };
 }
 

@@ -109,6 +109,11 @@ metrics::Metrics::ConsoleTotals totalsOf(const control::ControlHub::Counters& co
     return totals;
 }
 
+metrics::Metrics::TraceTotals totalsOf(const traces::SpanTotals& spans)
+{
+    return {spans.sent, spans.rejected, spans.dropped, spans.waiting};
+}
+
 metrics::Metrics::RefusalTotals totalsOf(const net::Listener::Counters& port, const webhooks::RequestGuard& guard,
     const webhooks::MediaGate::Counters& streams, const control::ConsoleGate::Counters& consoles)
 {

@@ -11,6 +11,7 @@
 #include "engine/metrics/metrics.h"
 #include "engine/net/listener.h"
 #include "engine/providers/registry.h"
+#include "engine/traces/spanexporter.h"
 #include "engine/webhooks/mediagate.h"
 #include "engine/webhooks/requestguard.h"
 #include "shared/model/status.h"
@@ -31,6 +32,7 @@ metrics::Metrics::CallLogTotals totalsOf(const calllog::Status& status);
 metrics::Metrics::ConsoleTotals totalsOf(const control::ControlHub::Counters& counters);
 metrics::Metrics::RefusalTotals totalsOf(const net::Listener::Counters& port, const webhooks::RequestGuard& guard,
     const webhooks::MediaGate::Counters& streams, const control::ConsoleGate::Counters& consoles);
+metrics::Metrics::TraceTotals totalsOf(const traces::SpanTotals& spans);
 /// Fills in what the telephone side has counted.
 void addTotals(metrics::EngineTotals& totals, const PhoneLine& phone);
 metrics::EngineTotals::Consoles consoleTotals(const control::ControlHub::Counters& counters);

@@ -134,6 +134,7 @@ struct Metrics::Private final {
     LineCacheTotals lineCache;
     EngineTotals engine;
     quint64 logLinesLost = 0;
+    TraceTotals traces;
 };
 
 Metrics::Private::Private(const QString& version, const QString& commit)
@@ -345,6 +346,10 @@ std::vector<MetricFamily> Metrics::Private::collectOwn() const
     families.gauge("kav_line_cache_lines", "Rendered lines in memory.", lineCache.lines);
     families.gauge("kav_line_cache_bytes", "Memory that rendered lines take.", double(lineCache.bytes));
     families.gauge("kav_line_cache_disk_bytes", "What rendered lines take on disk.", double(lineCache.diskBytes));
+    families.counters("kav_trace_spans_total",
+        "Spans of calls: sent to the collector, rejected by it, dropped for want of room or of a collector.", "outcome",
+        {{"sent", double(traces.sent)}, {"rejected", double(traces.rejected)}, {"dropped", double(traces.dropped)}});
+    families.gauge("kav_trace_spans_waiting", "Spans that are yet to be sent.", traces.waiting);
     addEngine(families, engine);
     return families.take();
 }
@@ -528,6 +533,12 @@ void Metrics::setLogLinesLost(quint64 lines)
 {
     const std::scoped_lock lock(d->mutex);
     d->logLinesLost = lines;
+}
+
+void Metrics::setTraces(const TraceTotals& totals)
+{
+    const std::scoped_lock lock(d->mutex);
+    d->traces = totals;
 }
 
 QByteArray Metrics::render() const

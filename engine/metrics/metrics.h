@@ -147,6 +147,13 @@ public:
     /// Of the process's own log, because whoever reads it was too slow.
     void setLogLinesLost(quint64 lines);
 
+    /// Spans of calls, by what became of them.
+    struct TraceTotals final {
+        quint64 sent = 0, rejected = 0, dropped = 0;
+        int waiting = 0;
+    };
+    void setTraces(const TraceTotals& totals);
+
     /// What the engine's other parts have counted.
     void setEngine(const EngineTotals& totals);
 

@@ -195,6 +195,7 @@ private:
     /// `speechOf`: the turn that a speech belongs to; 0: none.
     providers::FailoverReporter reporter(int speechOf = 0);
     void onProviderNews(const providers::FailoverNews& news, int speechOf);
+    int turnServed(const providers::FailoverNews& news, int speechOf) const;
     void noteOwner(const providers::FailoverNews& news, int speechOf);
     void ask();
     void onFinal(int utterance, const providers::Transcript& transcript);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/providers/redaction.h"
 #include "engine/session/callsession.h"
+#include "engine/traces/providerentry.h"
 #include "shared/core/logging.h"
 #include "shared/core/masking.h"
 
@@ -93,8 +94,20 @@ void CallSession::onProviderNews(const providers::FailoverNews& news, int speech
                 {QStringLiteral("reason"), providers::safeReason(toString(news.error))},
                 {QStringLiteral("ms"), qint64(news.took.count())}});
     }
+    if (m_context.trace)
+        m_context.trace(traces::providerEntry(m_callId, turnServed(news, speechOf), news, m_context.clock->wallNow()));
     noteOwner(news, speechOf);
     Q_EMIT providerUsed(news);
+}
+
+/// The turn that a provider's work belongs to; 0: none that is known.
+int CallSession::turnServed(const providers::FailoverNews& news, int speechOf) const
+{
+    if (news.stage == providers::Stage::TextToSpeech && speechOf != 0)
+        return speechOf;
+    const bool isNext = news.stage == providers::Stage::SpeechToText
+        && (!m_turn || m_turn->record.input != TurnInput::Voice || m_machine.committedWordsAreFinal());
+    return isNext ? m_machine.currentTurn() + 1 : m_turn ? m_turn->record.number : 0;
 }
 
 /// Who is at work on the part of the wait that is under way: the time is the one's that served in the end.

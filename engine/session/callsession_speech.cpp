@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/session/callsession.h"
+#include "engine/session/turnentry.h"
 #include "shared/core/logging.h"
 #include "shared/core/masking.h"
 
@@ -150,7 +151,8 @@ void CallSession::closeTurn()
     turn.record.latency = turn.latency.parts();
     ++m_turnsDone;
     appendPastTurn(m_past, turn.record);
-    m_context.log({calllog::Entry::Kind::Turn, m_callId, turn.startedAt, calllog::turnToJson(turn.record)});
+    m_context.log({calllog::Entry::Kind::Turn, m_callId, turn.startedAt,
+        turnEntry(turn.record, turn.latency, *m_context.clock)});
     showTurnClosed(turn);
     Q_EMIT turnEnded(turn.record);
 }

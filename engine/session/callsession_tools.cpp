@@ -13,6 +13,8 @@ namespace kav::session {
 void CallSession::makeToolRunner()
 {
     m_tools = std::make_unique<ToolRunner>(m_info.persona, m_context.toolHttp, *m_context.clock);
+    if (m_context.traceParent)
+        m_tools->setTraceParent([this] { return m_context.traceParent(m_callId); });
     connect(m_tools.get(), &ToolRunner::finished, this, &CallSession::onToolFinished);
     connect(m_tools.get(), &ToolRunner::endCallWanted, this, [this] { m_asked.endCall = true; });
     connect(m_tools.get(), &ToolRunner::messageWanted, this, [this] { m_asked.takeMessage = true; });
@@ -84,7 +86,9 @@ void CallSession::onToolFinished(const ToolOutcome& outcome)
 {
     const Entered entered(*this);
     QJsonObject fields{{QStringLiteral("name"), outcome.name}, {QStringLiteral("ms"), qint64(outcome.took.count())},
-        {QStringLiteral("ok"), outcome.ok}};
+        {QStringLiteral("ok"), outcome.ok}, {QStringLiteral("turn"), outcome.turn}};
+    if (!outcome.span.isEmpty())
+        fields.insert(QStringLiteral("span"), outcome.span);
     if (!outcome.reason.isEmpty())
         fields.insert(QStringLiteral("reason"), logSafe(outcome.reason));
     logEvent(QStringLiteral("TOOL"), fields);

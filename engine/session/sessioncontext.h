@@ -66,6 +66,10 @@ struct SessionContext final {
     /// What was before, of a call that comes back to the agent; nothing: it is a new one.
     std::function<std::optional<TakenUp>(const QString& callId)> takeUp{};
     std::function<void(const calllog::Entry&)> log;
+    /// What only traces want to know; null where there are none.
+    std::function<void(const calllog::Entry&)> trace{};
+    /// W3C's header for a request on behalf of that call, a new span of its trace; null where there are no traces.
+    std::function<QByteArray(const QString& callId)> traceParent{};
     /// Reads the tag that the media gate gave to a stream's socket.
     std::function<StreamClaims(const QByteArray& tag)> claimsOf;
 };

@@ -3,6 +3,8 @@
 
 #include "engine/providers/redaction.h"
 #include "engine/session/keypad.h"
+#include "engine/session/turnentry.h"
+#include "engine/traces/providerentry.h"
 #include "shared/core/logging.h"
 #include "shared/core/masking.h"
 
@@ -426,13 +428,17 @@ void SpokenCall::tick()
 void SpokenCall::makeToolRunner()
 {
     m_tools = std::make_unique<ToolRunner>(m_info.persona, m_context.toolHttp, *m_context.clock);
+    if (m_context.traceParent)
+        m_tools->setTraceParent([this] { return m_context.traceParent(m_info.callId); });
     connect(m_tools.get(), &ToolRunner::finished, this, [this](const ToolOutcome& outcome) {
         const LogCall logged(m_info.callId);
         if (m_ended)
             return;
         m_toolsUnderWay = std::max(0, m_toolsUnderWay - 1);
         QJsonObject fields{{QStringLiteral("name"), outcome.name}, {QStringLiteral("ms"), qint64(outcome.took.count())},
-            {QStringLiteral("ok"), outcome.ok}};
+            {QStringLiteral("ok"), outcome.ok}, {QStringLiteral("turn"), outcome.turn}};
+        if (!outcome.span.isEmpty())
+            fields.insert(QStringLiteral("span"), outcome.span);
         if (!outcome.reason.isEmpty())
             fields.insert(QStringLiteral("reason"), logSafe(outcome.reason));
         logEvent(QStringLiteral("TOOL"), fields);
@@ -474,6 +480,10 @@ bool SpokenCall::haveConversation()
         m_context.providers->openConversation(m_info, [self = QPointer(this)](const providers::FailoverNews& news) {
             if (!self || self->m_ended)
                 return;
+            if (self->m_context.trace) {
+                self->m_context.trace(traces::providerEntry(self->m_info.callId,
+                    self->m_turn ? self->m_turn->record.number : 0, news, self->m_context.clock->wallNow()));
+            }
             if (news.what == providers::FailoverNews::What::Left) {
                 self->logEvent(QStringLiteral("FAILOVER"),
                     {{QStringLiteral("stage"), providers::stageName(news.stage)},
@@ -781,7 +791,8 @@ void SpokenCall::closeTurn()
     ++m_turnsDone;
     const TurnRecord record = shownRecord(turn.record, turn.secrecy.sensitive); // nobody gets another one
     appendPastTurn(m_past, record);
-    m_context.log({calllog::Entry::Kind::Turn, m_info.callId, turn.startedAt, calllog::turnToJson(record)});
+    m_context.log({calllog::Entry::Kind::Turn, m_info.callId, turn.startedAt,
+        turnEntry(record, turn.latency, *m_context.clock)});
     Q_EMIT transcriptChanged({record, turn.startedAt, false, true});
     Q_EMIT turnEnded(record);
 }

@@ -303,6 +303,11 @@ void ToolRunner::post(int turn, const providers::ToolCall& call, const providers
     auto exchange = std::make_unique<Exchange>();
     Exchange* const mine = exchange.get();
     mine->outcome = {turn, call.id, call.name, {}, false, {}, Milliseconds(0)};
+    if (m_traceParent) {
+        const QByteArray parent = m_traceParent();
+        request.headers.emplaceBack("traceparent", parent);
+        mine->outcome.span = QString::fromLatin1(parent.split('-').value(2));
+    }
     mine->began = m_clock.now();
     mine->call = m_http->start(request);
     connect(

@@ -9,7 +9,9 @@
 #include <QJsonObject>
 #include <QObject>
 
+#include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace kav::session {
@@ -23,6 +25,7 @@ struct ToolOutcome final {
     bool ok = false;
     QString reason; ///< why not, for a log: no argument stands in it
     Milliseconds took{0};
+    QString span{}; ///< what the request said that it is in the call's trace; empty: it said nothing
 };
 
 /// Keys that the model wants of the caller.
@@ -48,6 +51,8 @@ public:
     void refuse(int turn, const providers::ToolCall& call, const QString& why);
     /// What the caller keyed and the model does not see: "keys:1" in the arguments of an HTTP tool is the first of them.
     void setSecrets(const QStringList& secrets) { m_secrets = secrets; }
+    /// Asked for each HTTP tool: its `traceparent`.
+    void setTraceParent(std::function<QByteArray()> make) { m_traceParent = std::move(make); }
 
 Q_SIGNALS:
     void finished(const kav::session::ToolOutcome& outcome);
@@ -78,6 +83,7 @@ private:
     providers::HttpPool* const m_http;
     const Clock& m_clock;
     QStringList m_secrets;
+    std::function<QByteArray()> m_traceParent;
     std::vector<std::unique_ptr<Exchange>> m_exchanges;
     int m_turn = 0, m_calls = 0; ///< so many of that turn
 };

@@ -38,6 +38,11 @@ public:
     QString owner(LatencyPart part) const { return m_owners[indexOf(part)]; }
 
     bool has(LatencyPart part) const { return m_ends[indexOf(part)].has_value(); }
+    /// When the caller began to wait; nothing before the commit.
+    std::optional<Instant> since() const
+    {
+        return has(LatencyPart::EndOfUtterance) ? std::optional(m_since) : std::nullopt;
+    }
     bool hasSounded() const { return has(LatencyPart::Playout); }
     /// From the end of the caller's words to the first sound of the answer, or of the line in its place.
     std::optional<Milliseconds> answeredAfter() const;

@@ -15,8 +15,8 @@ namespace {
 constexpr qsizetype MostParameters = 64;
 constexpr qsizetype LongestName = 64;
 constexpr qsizetype LongestValue = 200;
-constexpr std::array<const char*, 9> ShownHeaders{"user-agent", "host", "content-type", "x-forwarded-for",
-    "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "forwarded", "origin"};
+constexpr std::array<const char*, 10> ShownHeaders{"user-agent", "host", "content-type", "x-forwarded-for",
+    "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "forwarded", "origin", "traceparent"};
 
 RequestKind kindOf(const net::HttpRequest& request, bool isUpgrade)
 {

@@ -75,6 +75,62 @@ private Q_SLOTS:
         QVERIFY(loaded.summary().isEmpty());
     }
 
+    void tracesAreTheStandardsVariables()
+    {
+        QVERIFY(Machine().load().config.traces.endpoint.isEmpty());
+        Machine machine;
+        machine.environment = {
+            {QStringLiteral("OTEL_EXPORTER_OTLP_ENDPOINT"), QStringLiteral("http://otel-collector:4318/")},
+            {QStringLiteral("OTEL_EXPORTER_OTLP_HEADERS"), QStringLiteral("api-key=can%20ary,x-scope=1")},
+            {QStringLiteral("OTEL_TRACES_SAMPLER_ARG"), QStringLiteral("0.25")},
+            {QStringLiteral("OTEL_SERVICE_NAME"), QStringLiteral("desk")},
+            {QStringLiteral("OTEL_RESOURCE_ATTRIBUTES"), QStringLiteral("deployment.environment.name=prod,city=Tel%20Aviv")},
+            {QStringLiteral("OTEL_EXPORTER_OTLP_TIMEOUT"), QStringLiteral("2500")},
+        };
+        const LoadedConfig loaded = machine.load();
+        QVERIFY2(loaded.ok(), qPrintable(all(loaded)));
+        const traces::Settings& traces = loaded.config.traces;
+        QCOMPARE(traces.endpoint, QUrl(QStringLiteral("http://otel-collector:4318/v1/traces")));
+        QCOMPARE(traces.headers,
+            (QList<std::pair<QByteArray, QByteArray>>{{"api-key", "can ary"}, {"x-scope", "1"}}));
+        QCOMPARE(traces.ratio, 0.25);
+        QCOMPARE(traces.serviceName, QStringLiteral("desk"));
+        QCOMPARE(traces.resource.last(), std::pair(QStringLiteral("city"), QStringLiteral("Tel Aviv")));
+        QCOMPARE(traces.timeout, Milliseconds(2500));
+        QVERIFY(loaded.warnings.isEmpty());
+        QVERIFY(!loaded.summary().join(QLatin1Char('\n')).contains(QStringLiteral("ary")));
+
+        // The address for traces alone is taken as it is, and comes first.
+        machine.environment.insert(
+            QStringLiteral("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"), QStringLiteral("http://traces.example.com/otlp"));
+        const LoadedConfig open = machine.load();
+        QCOMPARE(open.config.traces.endpoint, QUrl(QStringLiteral("http://traces.example.com/otlp")));
+        QCOMPARE(open.warnings.size(), 1); // in the clear, over the internet
+        QVERIFY2(open.warnings.first().contains(QStringLiteral("https://")), qPrintable(open.warnings.first()));
+    }
+
+    void tracesWithAMistakeAreRefused_data()
+    {
+        QTest::addColumn<QString>("variable");
+        QTest::addColumn<QString>("value");
+        QTest::newRow("an address that is none") << QStringLiteral("OTEL_EXPORTER_OTLP_ENDPOINT") << QStringLiteral("collector:4318");
+        QTest::newRow("headers that are none") << QStringLiteral("OTEL_EXPORTER_OTLP_HEADERS") << QStringLiteral("canary");
+        QTest::newRow("a header that is two") << QStringLiteral("OTEL_EXPORTER_OTLP_HEADERS") << QStringLiteral("a=canary%0d%0aHost: b");
+        QTest::newRow("a part that is more than all") << QStringLiteral("OTEL_TRACES_SAMPLER_ARG") << QStringLiteral("25");
+        QTest::newRow("attributes that are none") << QStringLiteral("OTEL_RESOURCE_ATTRIBUTES") << QStringLiteral("prod");
+    }
+    void tracesWithAMistakeAreRefused()
+    {
+        QFETCH(QString, variable);
+        QFETCH(QString, value);
+        Machine machine;
+        machine.environment.insert(variable, value);
+        const LoadedConfig loaded = machine.load();
+        QCOMPARE(loaded.errors.size(), 1);
+        QVERIFY2(loaded.errors.first().contains(variable), qPrintable(loaded.errors.first()));
+        QVERIFY2(!loaded.errors.first().contains(QStringLiteral("canary")), qPrintable(loaded.errors.first()));
+    }
+
     void flagsGoBeforeVariablesBeforeTheFileBeforeDefaults()
     {
         Machine machine = Machine::withFile("[server]\nport = 1001\n");

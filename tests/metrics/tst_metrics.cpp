@@ -135,6 +135,8 @@ void TestMetrics::everyFamilyHasHelpTypeAndTheRightForm()
         {QStringLiteral("kav_line_cache_lines"), QStringLiteral("gauge")},
         {QStringLiteral("kav_line_cache_bytes"), QStringLiteral("gauge")},
         {QStringLiteral("kav_line_cache_disk_bytes"), QStringLiteral("gauge")},
+        {QStringLiteral("kav_trace_spans_total"), QStringLiteral("counter")},
+        {QStringLiteral("kav_trace_spans_waiting"), QStringLiteral("gauge")},
         {QStringLiteral("kav_build_info"), QStringLiteral("gauge")},
         {QStringLiteral("kav_calllog_removed_total"), QStringLiteral("counter")},
         {QStringLiteral("kav_calllog_journal_limit_bytes"), QStringLiteral("gauge")},

@@ -146,6 +146,7 @@ Call::Call(const Setup& setup)
     m_context.toolHttp = &http;
     if (setup.persona)
         m_context.personaFor = [persona = setup.persona](const QString&) { return persona; };
+    m_context.trace = [this](const calllog::Entry& entry) { traced.append(entry); };
     m_context.log = [this](const calllog::Entry& entry) {
         log.append(entry);
         if (entry.data.value(QStringLiteral("token")) == QLatin1String("FALLBACK"))

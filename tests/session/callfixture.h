@@ -91,6 +91,7 @@ public:
     bool lastWordsSaid = false;
     std::optional<session::TakenUp> takenUp; ///< set before start(): the call comes back
     QList<calllog::Entry> log;
+    QList<calllog::Entry> traced; ///< what only traces are told
     StandInConversation* conversation = nullptr; ///< opened last
     QTemporaryDir directory; ///< of messages and recordings
     QByteArray callerTrack; ///< mu-law, from the stream's start

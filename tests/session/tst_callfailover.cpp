@@ -76,6 +76,32 @@ class TestCallFailover final : public QObject {
 private Q_SLOTS:
     void init() { QTest::failOnWarning(QRegularExpression(QStringLiteral(".?"))); }
 
+    void tracesAreToldWhoWorkedOnWhichTurn()
+    {
+        Call call({});
+        call.start();
+        QVERIFY(call.untilAgentIsSilent());
+        call.speak(1000ms);
+        QVERIFY(call.untilAgentSpeaks());
+        QVERIFY(call.untilAgentIsSilent());
+        call.stop();
+        QStringList told;
+        for (const calllog::Entry& entry : call.traced)
+            told += entry.data.value(QStringLiteral("stage")).toString() + QLatin1Char(' ')
+                + QString::number(entry.data.value(QStringLiteral("turn")).toInt());
+        for (const char* const one : {"llm 1", "tts 1", "stt 2", "llm 2", "tts 2"})
+            QVERIFY2(told.contains(QLatin1String(one)), qPrintable(told.join(QStringLiteral(", "))));
+        for (const calllog::Entry& entry : call.log) {
+            QVERIFY(entry.data.value(QStringLiteral("token")) != QLatin1String("PROVIDER")); // nobody keeps it
+            if (entry.kind != calllog::Entry::Kind::Turn)
+                continue;
+            const auto time = [&entry](const char* name) {
+                return QDateTime::fromString(entry.data.value(QLatin1String(name)).toString(), Qt::ISODateWithMs);
+            };
+            QVERIFY(entry.at <= time("waitedSince") && time("waitedSince") <= time("endedAt"));
+        }
+    }
+
     // ---- the recogniser ----
     void theRecogniserFailsAndTheNextUnderstands()
     {

@@ -162,7 +162,7 @@ public:
     SpokenStart start;
     std::optional<SpokenStep> step;
     int waiting = 0, answers = 0;
-    QList<calllog::Entry> log;
+    QList<calllog::Entry> log, traced;
     QList<TurnRecord> turns;
     QList<CallSummary> summaries;
     QMap<int, TranscriptTurn> shown;
@@ -216,6 +216,7 @@ private:
             who = std::make_shared<providers::Persona>();
         context.personaFor = [who](const QString&) { return who; };
         context.log = [this](const calllog::Entry& entry) { log += entry; };
+        context.trace = [this](const calllog::Entry& entry) { traced += entry; };
         SpokenCalls::Hooks hooks;
         hooks.interrupt = [this](const QString&, const SpokenStep& given, const std::function<void(bool)>& done) {
             interruptions += given.then == Then::PassOn ? u"pass on"_s
@@ -375,6 +376,12 @@ void TestSpokenCall::logAndConsoleSeeACallLikeAnyOther()
     QCOMPARE(line.turns.last().heardText, u"Sure. One second."_s);
     QCOMPARE(line.turns.last().confidence, 0.9);
     QVERIFY(line.turns.last().latency.total);
+    const calllog::Entry turn = line.last(calllog::Entry::Kind::Turn);
+    QCOMPARE(turn.data.value(u"waitedSince").toString(), turn.at.toString(Qt::ISODateWithMs)); // the webhook with the words
+    QCOMPARE(turn.data.value(u"endedAt").toString(), line.clock.wallNow().toString(Qt::ISODateWithMs));
+    QCOMPARE(line.traced.size(), 2); // the model answered twice
+    QCOMPARE(line.traced.last().data.value(u"stage").toString(), u"llm"_s);
+    QCOMPARE(line.traced.last().data.value(u"turn").toInt(), 2);
     QVERIFY(!line.turns.first().latency.total); // nobody waited for the greeting
     QCOMPARE(line.summaries.last().state, CallState::Ended);
     QCOMPARE(line.summaries.last().reason, EndReason::CallerHungUp);
