@@ -129,6 +129,7 @@ void Tracer::note(const calllog::Entry& entry)
     }
     if (entry.kind == Kind::CallStarted) {
         const QString id = QString::fromLatin1(trace.root.traceId);
+        const LogCall logged(entry.callId);
         qCInfo(lcSession).noquote() << QString(
             QStringLiteral("call=") + entry.callId + QStringLiteral(" TRACE trace_id=") + id);
         m_log({Kind::Event, entry.callId, m_clock.wallNow(),

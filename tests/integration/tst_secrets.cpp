@@ -275,6 +275,7 @@ void tst_Secrets::initTestCase()
         {u"google.api_key"_s, "AIzaMarkedGoogle0123456789abcdef"},
         {u"deepgram.api_key"_s, "markedDeepgram0123456789abcdef"},
         {u"elevenlabs.api_key"_s, "markedElevenLabs0123456789abcdef"},
+        {u"traces.headers"_s, "markedCollectorKey0123456789abcdef"},
         {u"media.key"_s, "markedMediaKey0123456789abcdef00"},
         {u"console.tokens, alice"_s, "markedTokenOfAlice0123456789"},
         {u"console.tokens, bob"_s, "markedTokenOfBob0123456789ab"}};
@@ -289,6 +290,7 @@ void tst_Secrets::initTestCase()
         {u"TWILIO_API_KEY_SECRET"_s, text("twilio.api_key_secret")}, {u"OPENAI_API_KEY"_s, text("openai.api_key")},
         {u"GOOGLE_API_KEY"_s, text("google.api_key")}, {u"DEEPGRAM_API_KEY"_s, text("deepgram.api_key")},
         {u"ELEVENLABS_API_KEY"_s, text("elevenlabs.api_key")}, {u"KAV_MEDIA_KEY"_s, text("media.key")},
+        {u"OTEL_EXPORTER_OTLP_TRACES_HEADERS"_s, u"api-key="_s + text("traces.headers")},
         {u"KAV_CONSOLE_TOKENS"_s, u"alice:%1,bob:%2"_s.arg(text("console.tokens, alice"), text("console.tokens, bob"))},
         {u"GCP_CREDENTIALS_JSON"_s, QString::fromUtf8(QJsonDocument(account).toJson(QJsonDocument::Compact))}};
     // As HTTP has them.
@@ -323,6 +325,7 @@ void tst_Secrets::nothingThatIsWrittenHasASecret()
         {u"KAV_DEEPGRAM_URL"_s, u"ws://127.0.0.1:%1/v1/listen"_s.arg(vendor.port())},
         {u"KAV_GOOGLE_STT_URL"_s, vendor.url().toString()}, {u"KAV_GOOGLE_TTS_URL"_s, vendor.url().toString()},
         {u"KAV_GOOGLE_TOKEN_URL"_s, vendor.url(u"/token"_s).toString()},
+        {u"OTEL_EXPORTER_OTLP_ENDPOINT"_s, vendor.url().toString()},
         {u"KAV_REALTIME_URL"_s, u"ws://127.0.0.1:%1/v1/realtime"_s.arg(vendor.port())},
         {u"KAV_STT"_s, u"openai,deepgram,google-rest,realtime,embedded"_s},
         {u"KAV_LLM"_s, u"openai,realtime,embedded"_s}, {u"KAV_TTS"_s, u"elevenlabs,openai,google,embedded"_s}});
