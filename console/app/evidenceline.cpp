@@ -92,11 +92,11 @@ void EvidenceLine::update()
     m_dismiss->setVisible(m_show->isVisibleTo(this));
     m_dismiss->setToolTip(tr("Dismiss"));
     m_dismiss->setAccessibleName(tr("Dismiss"));
-    m_words->setText(isFetching  ? tr("Fetching the evidence…")
-            : isBusy             ? tr("The engine makes the evidence…")
-            : m_saved.isEmpty()  ? QString()
-                                 //: %1: a file's name
-                                 : tr("Evidence saved: %1").arg(isolatedByItself(QFileInfo(m_saved).fileName())));
+    m_words->setText(isFetching ? tr("Fetching the evidence…")
+            : isBusy            ? tr("The engine makes the evidence…")
+            : m_saved.isEmpty() ? QString()
+                                //: %1: a file's name
+                                : tr("Evidence saved: %1").arg(isolatedByItself(QFileInfo(m_saved).fileName())));
     m_words->setToolTip(m_saved.isEmpty() ? QString() : isolatedByItself(QDir::toNativeSeparators(m_saved)));
     setVisible(isBusy || !m_saved.isEmpty());
 }

@@ -94,8 +94,8 @@ SaveEvidenceDialog::SaveEvidenceDialog(Desk& desk, const QString& callId, const 
     connect(&desk, &Desk::actsChanged, this, &SaveEvidenceDialog::update);
     connect(&desk, &Desk::linkChanged, this, &SaveEvidenceDialog::update);
     connect(m_save, &QPushButton::clicked, this, [this] {
-        Q_EMIT ordered(
-            {m_callId, QDir::fromNativeSeparators(m_path->text().trimmed()), m_folder->isChecked(), m_unmask->isChecked()});
+        Q_EMIT ordered({m_callId, QDir::fromNativeSeparators(m_path->text().trimmed()), m_folder->isChecked(),
+            m_unmask->isChecked()});
         accept();
     });
     retranslate();
@@ -139,7 +139,8 @@ void SaveEvidenceDialog::update()
 {
     QString whyNot = m_desk.whyNot(Desk::Act::SaveEvidence, m_callId);
     if (whyNot.isEmpty())
-        whyNot = EvidenceSaver::whyNotThere(QDir::fromNativeSeparators(m_path->text().trimmed()), m_folder->isChecked());
+        whyNot =
+            EvidenceSaver::whyNotThere(QDir::fromNativeSeparators(m_path->text().trimmed()), m_folder->isChecked());
     m_save->setEnabled(whyNot.isEmpty());
     m_save->setToolTip(whyNot);
     m_whyNot->setText(whyNot);
@@ -155,9 +156,10 @@ void SaveEvidenceDialog::retranslate()
 {
     setWindowTitle(tr("Save evidence"));
     //: %1: a call's id
-    m_about->setText(tr("What happened in the call %1, for whoever must be shown: a page that opens from disk, the same as "
-                        "data, the sound if it was recorded, and the SHA-256 of each file.")
-                         .arg(isolatedByItself(m_callId)));
+    m_about->setText(
+        tr("What happened in the call %1, for whoever must be shown: a page that opens from disk, the same as "
+           "data, the sound if it was recorded, and the SHA-256 of each file.")
+            .arg(isolatedByItself(m_callId)));
     m_file->setText(tr("One &file (zip)"));
     m_folder->setText(tr("A f&older with the files"));
     m_pathLabel->setText(tr("&Save as:"));

@@ -273,7 +273,8 @@ bool EvidenceSaver::Private::beginFile()
 {
     hash.reset();
     // By its place in the list where it is alone: a zip gets its name from the operator.
-    file = std::make_unique<QFile>(work->filePath(QStringLiteral("pack") + (order.isFolder ? QLatin1Char('/') + files[current].name : QString())));
+    file = std::make_unique<QFile>(
+        work->filePath(QStringLiteral("pack") + (order.isFolder ? QLatin1Char('/') + files[current].name : QString())));
     if (order.isFolder && !QDir(work->path()).mkpath(QStringLiteral("pack"))) {
         fail(tr("%1 cannot be written: %2").arg(isolated(order.path), isolated(work->path())));
         return false;

@@ -10,9 +10,10 @@
 
 namespace kav::console {
 
-/// Fetches the evidence of a call from the engine into a file or a folder, one at a time. What comes grows under another
-/// name beside its place, and gets its name when it is whole and its SHA-256 are the engine's; until then, and when
-/// anything goes wrong, nothing is there. Nothing that is there is overwritten. Owned by Desk, lives on the GUI thread.
+/// Fetches the evidence of a call from the engine into a file or a folder, one at a time. What comes grows under
+/// another name beside its place, and gets its name when it is whole and its SHA-256 are the engine's; until then, and
+/// when anything goes wrong, nothing is there. Nothing that is there is overwritten. Owned by Desk, lives on the GUI
+/// thread.
 class EvidenceSaver final : public QObject {
     Q_OBJECT
 public:

@@ -34,8 +34,8 @@ control::Outcome evidenceRefusal(ErrorCode code, const QString& message)
 
 control::Outcome noSuchPack()
 {
-    return evidenceRefusal(
-        ErrorCode::NotPossible, QStringLiteral("there is no such pack: it was dropped, or nobody asked for it in time"));
+    return evidenceRefusal(ErrorCode::NotPossible,
+        QStringLiteral("there is no such pack: it was dropped, or nobody asked for it in time"));
 }
 
 void removePath(const QString& path)
@@ -118,8 +118,7 @@ EvidenceDesk::~EvidenceDesk()
     }
 }
 
-void EvidenceDesk::make(
-    const control::Operator& who, const protocol::MakeEvidence& command, const control::Done& done)
+void EvidenceDesk::make(const control::Operator& who, const protocol::MakeEvidence& command, const control::Done& done)
 {
     KAV_ASSERT_THREAD(this);
     const bool hasOne = std::any_of(
@@ -139,8 +138,9 @@ void EvidenceDesk::make(
     }
     const auto pack = std::make_shared<Pack>();
     // Not to be guessed from another's.
-    pack->id =
-        QStringLiteral("e%1-%2").arg(++m_lastPack).arg(QRandomGenerator::system()->generate64(), 16, 16, QLatin1Char('0'));
+    pack->id = QStringLiteral("e%1-%2")
+                   .arg(++m_lastPack)
+                   .arg(QRandomGenerator::system()->generate64(), 16, 16, QLatin1Char('0'));
     pack->call = command.call;
     pack->console = who.console;
     pack->isFolder = command.folder;
@@ -154,8 +154,7 @@ void EvidenceDesk::make(
             // Of a call, NotFound would say that the log is there and the call is not in it.
             gathered->evidence = Error{Error::Code::Unavailable, log.error().message, log.error().detail};
         } else {
-            gathered->evidence =
-                evidence::gather(**log, settings.keep, command.call, QDateTime::currentDateTimeUtc());
+            gathered->evidence = evidence::gather(**log, settings.keep, command.call, QDateTime::currentDateTimeUtc());
             if (gathered->evidence && !command.unmask)
                 evidence::hideNumbers(*gathered->evidence);
         }
@@ -164,8 +163,7 @@ void EvidenceDesk::make(
     });
 }
 
-void EvidenceDesk::onGathered(
-    const QString& id, const std::shared_ptr<Gathered>& gathered, const control::Done& done)
+void EvidenceDesk::onGathered(const QString& id, const std::shared_ptr<Gathered>& gathered, const control::Done& done)
 {
     const auto it = m_packs.find(id);
     if (it == m_packs.end()) {
@@ -184,41 +182,42 @@ void EvidenceDesk::onGathered(
         done(evidenceRefusal(ErrorCode::NotPossible, gathered->works.error().message));
         return;
     }
-    m_makers.start([this, id, gathered, isFolder = pack->isFolder, isUnwanted = pack->isUnwanted, settings = m_settings] {
-        const auto made = std::make_shared<Made>();
-        evidence::PackOptions options;
-        options.out = settings.folder + QLatin1Char('/') + id + (isFolder ? QString() : QStringLiteral(".zip"));
-        options.whyNoFilm = QStringLiteral("not made for consoles: \"kav-engine evidence\" makes it");
-        options.isUnwanted = [isUnwanted] { return isUnwanted->load(); };
-        options.works = gathered->works;
-        options.madeBy = settings.madeBy;
-        options.madeAt = QDateTime::currentDateTimeUtc();
-        QDir().mkpath(settings.folder);
-        QFile::setPermissions(
-            settings.folder, QFileDevice::ReadOwner | QFileDevice::WriteOwner | QFileDevice::ExeOwner);
-        const evidence::CallEvidence& of = *gathered->evidence;
-        const auto report = evidence::writePack(of, options);
-        if (!report) {
-            made->trouble = report.error().message;
-        } else {
-            made->path = options.out;
-            for (const evidence::Missing& missing : report->missing)
-                made->missing += missing.name + QStringLiteral(": ") + missing.why;
-            if (isFolder) {
-                for (const evidence::PackedFile& file : report->files)
-                    made->files.append({file.name, file.bytes, QString::fromLatin1(file.sha256)});
-            } else if (const auto sum = sha256Of(options.out); sum) {
-                made->files.append({evidence::packName(of.call.id) + QStringLiteral(".zip"),
-                    QFileInfo(options.out).size(), *sum});
+    m_makers.start(
+        [this, id, gathered, isFolder = pack->isFolder, isUnwanted = pack->isUnwanted, settings = m_settings] {
+            const auto made = std::make_shared<Made>();
+            evidence::PackOptions options;
+            options.out = settings.folder + QLatin1Char('/') + id + (isFolder ? QString() : QStringLiteral(".zip"));
+            options.whyNoFilm = QStringLiteral("not made for consoles: \"kav-engine evidence\" makes it");
+            options.isUnwanted = [isUnwanted] { return isUnwanted->load(); };
+            options.works = gathered->works;
+            options.madeBy = settings.madeBy;
+            options.madeAt = QDateTime::currentDateTimeUtc();
+            QDir().mkpath(settings.folder);
+            QFile::setPermissions(
+                settings.folder, QFileDevice::ReadOwner | QFileDevice::WriteOwner | QFileDevice::ExeOwner);
+            const evidence::CallEvidence& of = *gathered->evidence;
+            const auto report = evidence::writePack(of, options);
+            if (!report) {
+                made->trouble = report.error().message;
             } else {
-                made->trouble = sum.error().message;
+                made->path = options.out;
+                for (const evidence::Missing& missing : report->missing)
+                    made->missing += missing.name + QStringLiteral(": ") + missing.why;
+                if (isFolder) {
+                    for (const evidence::PackedFile& file : report->files)
+                        made->files.append({file.name, file.bytes, QString::fromLatin1(file.sha256)});
+                } else if (const auto sum = sha256Of(options.out); sum) {
+                    made->files.append(
+                        {evidence::packName(of.call.id) + QStringLiteral(".zip"), QFileInfo(options.out).size(), *sum});
+                } else {
+                    made->trouble = sum.error().message;
+                }
             }
-        }
-        if (*isUnwanted)
-            removePath(options.out);
-        QMetaObject::invokeMethod(
-            this, [this, id, made] { onMade(id, made); }, Qt::QueuedConnection);
-    });
+            if (*isUnwanted)
+                removePath(options.out);
+            QMetaObject::invokeMethod(
+                this, [this, id, made] { onMade(id, made); }, Qt::QueuedConnection);
+        });
     done(CommandResult(pack->told()));
 }
 
@@ -236,7 +235,8 @@ void EvidenceDesk::onMade(const QString& id, const std::shared_ptr<Made>& made)
     pack.trouble = made->trouble;
     const LogCall logged(pack.call);
     if (!pack.trouble.isEmpty())
-        qCWarning(lcApp).noquote() << pack.call << "the evidence that a console asked for cannot be made:" << pack.trouble;
+        qCWarning(lcApp).noquote() << pack.call
+                                   << "the evidence that a console asked for cannot be made:" << pack.trouble;
 }
 
 EvidenceDesk::Packs::iterator EvidenceDesk::find(const control::Operator& who, const QString& id)
@@ -311,8 +311,8 @@ void EvidenceDesk::drop(const control::Operator& who, const protocol::DropEviden
 
 void EvidenceDesk::forgetConsole(quint64 console)
 {
-    const auto it =
-        std::find_if(m_packs.begin(), m_packs.end(), [console](const auto& each) { return each.second->console == console; });
+    const auto it = std::find_if(
+        m_packs.begin(), m_packs.end(), [console](const auto& each) { return each.second->console == console; });
     if (it != m_packs.end())
         forget(it);
 }

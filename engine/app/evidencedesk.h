@@ -20,9 +20,9 @@ namespace kav::app {
 /// and written on two threads of its own: one finds calls and reads packs, the other makes them, which may take long.
 /// Owned by the control room; lives on the control thread, where every `done` is called, once.
 ///
-/// A pack is its console's alone. It is deleted when dropped, when the console's line is gone, when nobody has asked for
-/// it for a while, and at the end; what an engine that died left is deleted by the next. A film is not made here: it
-/// takes a processor from the calls for long.
+/// A pack is its console's alone. It is deleted when dropped, when the console's line is gone, when nobody has asked
+/// for it for a while, and at the end; what an engine that died left is deleted by the next. A film is not made here:
+/// it takes a processor from the calls for long.
 class EvidenceDesk final : public QObject {
     Q_OBJECT
 public:

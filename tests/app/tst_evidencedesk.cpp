@@ -161,15 +161,15 @@ void tst_EvidenceDesk::aConsoleGetsTheEvidenceOfACallOfTheEngine()
 
     QByteArray zip;
     while (zip.size() < file.bytes) {
-        const auto part = resultOf<protocol::EvidencePart>(
-            console.ask(protocol::ReadEvidence{0, pack->pack, file.name, zip.size()}));
+        const auto part =
+            resultOf<protocol::EvidencePart>(console.ask(protocol::ReadEvidence{0, pack->pack, file.name, zip.size()}));
         QVERIFY(part && !part->data.isEmpty() && part->data.size() <= protocol::MostEvidenceBytes);
         QCOMPARE(part->offset, zip.size());
         zip += part->data;
     }
     QCOMPARE(QString::fromLatin1(sum(zip)), file.sha256);
-    const auto atEnd
-        = resultOf<protocol::EvidencePart>(console.ask(protocol::ReadEvidence{0, pack->pack, file.name, file.bytes}));
+    const auto atEnd =
+        resultOf<protocol::EvidencePart>(console.ask(protocol::ReadEvidence{0, pack->pack, file.name, file.bytes}));
     QVERIFY(atEnd && atEnd->data.isEmpty());
     QCOMPARE(errorOf(console.ask(protocol::ReadEvidence{0, pack->pack, u"../../calls.db"_s, 0})), u"not-possible"_s);
     QCOMPARE(errorOf(console.ask(protocol::DropEvidence{0, pack->pack})), QString());
@@ -222,8 +222,8 @@ void tst_EvidenceDesk::aLiveCallHasWhatHappenedSoFar()
     };
     QTRY_VERIFY_WITH_TIMEOUT(isMade(), Patience);
     QVERIFY(pack);
-    const auto part
-        = resultOf<protocol::EvidencePart>(console.ask(protocol::ReadEvidence{0, pack->pack, u"manifest.json"_s, 0}));
+    const auto part =
+        resultOf<protocol::EvidencePart>(console.ask(protocol::ReadEvidence{0, pack->pack, u"manifest.json"_s, 0}));
     QVERIFY(part);
     QVERIFY2(part->data.contains("The call was not over"), part->data.constData());
     caller.hangUp();
@@ -250,8 +250,8 @@ void tst_EvidenceDesk::numbersAreMaskedUnlessAskedForAndThatIsLogged()
         };
         if (!pack || !QTest::qWaitFor(isMade, Patience) || !pack)
             return QByteArray("no pack");
-        const auto part
-            = resultOf<protocol::EvidencePart>(console.ask(protocol::ReadEvidence{0, pack->pack, u"turns.csv"_s, 0}));
+        const auto part =
+            resultOf<protocol::EvidencePart>(console.ask(protocol::ReadEvidence{0, pack->pack, u"turns.csv"_s, 0}));
         return part ? part->data : QByteArray("no part");
     };
     const QByteArray masked = textOf(false), shown = textOf(true);
@@ -282,8 +282,8 @@ void tst_EvidenceDesk::aFolderComesFileByFile()
         names += file.name;
         QByteArray bytes;
         while (bytes.size() < file.bytes) {
-            const auto outcome = counter.ask(counter.dana, protocol::ReadEvidence{0, id, file.name, bytes.size()},
-                &app::EvidenceDesk::read);
+            const auto outcome = counter.ask(
+                counter.dana, protocol::ReadEvidence{0, id, file.name, bytes.size()}, &app::EvidenceDesk::read);
             QCOMPARE(refusalOf(outcome), u"done"_s);
             bytes += std::get<protocol::EvidencePart>(std::get<protocol::CommandResult>(*outcome)).data;
         }
@@ -291,7 +291,8 @@ void tst_EvidenceDesk::aFolderComesFileByFile()
     }
     for (const QString& name : {u"index.html"_s, u"recording.wav"_s, u"waveform.png"_s, u"SHA256SUMS"_s})
         QVERIFY2(names.contains(name), qPrintable(name));
-    QVERIFY2(pack.missing.join(u'\n').contains(u"call.mp4: not made for consoles"_s), qPrintable(pack.missing.join(u'\n')));
+    QVERIFY2(
+        pack.missing.join(u'\n').contains(u"call.mp4: not made for consoles"_s), qPrintable(pack.missing.join(u'\n')));
 }
 
 void tst_EvidenceDesk::aPackIsItsConsolesAlone()
@@ -404,7 +405,8 @@ void tst_EvidenceDesk::withoutTheModuleAFolderIsMadeAndAZipSaysWhy()
 {
     Counter counter(false);
     const QString refusal = refusalOf(counter.make(counter.dana));
-    QVERIFY2(refusal.startsWith(u"not-possible: the module that draws and zips is not installed"_s), qPrintable(refusal));
+    QVERIFY2(
+        refusal.startsWith(u"not-possible: the module that draws and zips is not installed"_s), qPrintable(refusal));
     const QString id = packOf(counter.make(counter.dana, true)).pack;
     const auto pack = packOf(counter.await(counter.dana, id));
     QVERIFY(pack.made);

@@ -56,10 +56,7 @@ public:
     int reads = 0;
 
     void says(const wire::ToConsole& message) { m_synchronizer.take(wire::encode(message)); }
-    void repliesToMake()
-    {
-        answer(made.last().id, wire::EvidencePack{u"e1"_s, made.last().call, false, {}, {}});
-    }
+    void repliesToMake() { answer(made.last().id, wire::EvidencePack{u"e1"_s, made.last().call, false, {}, {}}); }
 
 private:
     using Reply = std::variant<wire::CommandResult, wire::CommandError>;
@@ -67,7 +64,11 @@ private:
     {
         // As over a line: never from inside the asking.
         QMetaObject::invokeMethod(
-            this, [this, id, reply] { says(wire::Reply{id, reply}); }, Qt::QueuedConnection);
+            this,
+            [this, id, reply] {
+                says(wire::Reply{id, reply});
+            },
+            Qt::QueuedConnection);
     }
     void take(const QByteArray& text)
     {
@@ -213,7 +214,8 @@ void tst_EvidenceSaver::aZipComesInPartsAndGetsItsNameWhenItIsWhole()
     QCOMPARE(m_engine->reads, 5);
     QCOMPARE(m_engine->dropped, QStringList(u"e1"_s));
     QCOMPARE(whatIsThere(), QStringList(u"mine.zip"_s));
-    const auto others = QFileDevice::ReadGroup | QFileDevice::ReadOther | QFileDevice::WriteGroup | QFileDevice::WriteOther;
+    const auto others =
+        QFileDevice::ReadGroup | QFileDevice::ReadOther | QFileDevice::WriteGroup | QFileDevice::WriteOther;
     QVERIFY2(!(QFile::permissions(path(u"mine.zip"_s)) & others), "somebody's words and voice, for the owner alone");
     QCOMPARE(m_saver->stage(), EvidenceSaver::Stage::Idle);
     QVERIFY(m_failed->isEmpty());
