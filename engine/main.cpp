@@ -25,6 +25,7 @@
 #include <QTimer>
 
 #include <cstdio>
+#include <optional>
 #include <unistd.h>
 
 using namespace kav;
@@ -169,6 +170,19 @@ bool agreed(QTextStream& out, const char* question)
     return in.readLine().trimmed().compare(QLatin1String("y"), Qt::CaseInsensitive) == 0;
 }
 
+/// The settings for a command whose output says it all: its log has errors only. Nothing, after a word, for mistakes.
+std::optional<app::Config> quietConfig(const QStringList& args, Logging& logging)
+{
+    app::LoadedConfig loaded = app::Config::load(args, app::Surroundings::ofThisProcess());
+    if (!loaded.ok()) {
+        printErrors(loaded.errors);
+        return std::nullopt;
+    }
+    loaded.config.logLevel = QStringLiteral("error");
+    app::applyLogSettings(loaded.config, logging);
+    return std::move(loaded.config);
+}
+
 /// A real call, through Twilio.
 int phoneCall(QStringList args, Logging& logging)
 {
@@ -182,15 +196,11 @@ int phoneCall(QStringList args, Logging& logging)
         out << app::phoneUsage();
         return Fine;
     }
-    app::LoadedConfig loaded = app::Config::load(args, app::Surroundings::ofThisProcess());
-    if (!loaded.ok()) {
-        printErrors(loaded.errors);
+    const auto config = quietConfig(args, logging);
+    if (!config)
         return Usage;
-    }
-    loaded.config.logLevel = QStringLiteral("error"); // what is printed says it all
-    app::applyLogSettings(loaded.config, logging);
     const auto confirm = [&out] { return agreed(out, "Call?"); };
-    return app::runPhoneCommand(loaded.config, *command, confirm, processClock(), out, err);
+    return app::runPhoneCommand(*config, *command, confirm, processClock(), out, err);
 }
 
 /// What is kept of callers: deleted for its age, for one caller, or copied.
@@ -202,14 +212,8 @@ int keepPrivate(app::Command command, QStringList args, Logging& logging)
             printErrors({query.error().message});
             return Usage;
         }
-        app::LoadedConfig loaded = app::Config::load(args, app::Surroundings::ofThisProcess());
-        if (!loaded.ok()) {
-            printErrors(loaded.errors);
-            return Usage;
-        }
-        loaded.config.logLevel = QStringLiteral("error"); // what is printed says it all
-        app::applyLogSettings(loaded.config, logging);
-        return run(loaded.config, *query);
+        const auto config = quietConfig(args, logging);
+        return config ? run(*config, *query) : Usage;
     };
     if (command == app::Command::Purge) {
         return with(app::takePurgeArguments(args), [&](const app::Config& config, const app::PurgeQuery& query) {

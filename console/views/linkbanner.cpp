@@ -2,121 +2,58 @@
 #include "console/views/linkbanner.h"
 
 #include "console/models/words.h"
-#include "console/views/theme.h"
 
-#include <QAccessible>
-#include <QEvent>
 #include <QHBoxLayout>
 #include <QLabel>
-#include <QPainter>
 #include <QPushButton>
+
+#include <utility>
 
 namespace kav::console {
 
-struct LinkBanner::Private final {
-    Private(Desk& theDesk, LinkBanner& banner)
-        : desk(theDesk)
-        , q(banner)
-        , mark(new QLabel(&banner))
-        , sentence(new QLabel(&banner))
-        , retry(new QPushButton(&banner))
-        , settings(new QPushButton(&banner))
-    {
-    }
-
-    Desk& desk;
-    LinkBanner& q;
-    QLabel *mark, *sentence;
-    QPushButton *retry, *settings;
-    LinkState told = LinkState::Live; // by the screen reader, once a state
-
-    void build();
-    void retranslate();
-    void show();
-};
-
-void LinkBanner::Private::build()
+LinkBanner::LinkBanner(Desk& desk, QWidget* parent)
+    : Banner(parent)
+    , m_desk(desk)
+    , m_retry(new QPushButton(this))
+    , m_settings(new QPushButton(this))
 {
-    sentence->setWordWrap(true);
-    sentence->setTextFormat(Qt::PlainText);
-    auto* line = new QHBoxLayout(&q);
-    line->setContentsMargins(10, 5, 10, 5);
-    line->addWidget(mark);
-    line->addWidget(sentence, 1);
-    line->addWidget(retry);
-    line->addWidget(settings);
-    QObject::connect(retry, &QPushButton::clicked, &q, [this] { desk.connection().retryNow(); });
-    QObject::connect(settings, &QPushButton::clicked, &q, &LinkBanner::connectionSettingsWanted);
-    QObject::connect(&desk, &Desk::linkChanged, &q, [this] { show(); });
+    row().addWidget(m_retry);
+    row().addWidget(m_settings);
+    connect(m_retry, &QPushButton::clicked, this, [this] { m_desk.connection().retryNow(); });
+    connect(m_settings, &QPushButton::clicked, this, &LinkBanner::connectionSettingsWanted);
+    connect(&desk, &Desk::linkChanged, this, &LinkBanner::showState);
     retranslate();
 }
 
-void LinkBanner::Private::retranslate()
+void LinkBanner::retranslate()
 {
-    retry->setText(tr("Retry now"));
-    retry->setToolTip(tr("Try to reach the engine without waiting."));
-    settings->setText(tr("Connection…"));
-    settings->setToolTip(tr("Choose the engine and its token."));
-    sentence->setAccessibleName(tr("State of the connection"));
-    show();
+    m_retry->setText(tr("Retry now"));
+    m_retry->setToolTip(tr("Try to reach the engine without waiting."));
+    m_settings->setText(tr("Connection…"));
+    m_settings->setToolTip(tr("Choose the engine and its token."));
+    sentence().setAccessibleName(tr("State of the connection"));
+    showState();
 }
 
-void LinkBanner::Private::show()
+void LinkBanner::showState()
 {
-    const LinkState state = desk.connection().state();
-    q.setVisible(!desk.isLive());
-    const bool news = state != told;
-    told = state;
-    if (desk.isLive())
+    const LinkState state = m_desk.connection().state();
+    setVisible(!m_desk.isLive());
+    const bool isNews = std::exchange(m_told, state) != state;
+    if (m_desk.isLive())
         return;
-    const Theme theme(q.palette());
     const Look look = lookOf(state);
-    const int extent = q.fontMetrics().height();
-    mark->setPixmap(theme.icon(look.icon, look.tone).pixmap(QSize(extent, extent), q.devicePixelRatioF()));
-    mark->setToolTip(linkStateWord(state));
-    sentence->setText(desk.linkSentence());
-    const QString reason = desk.connection().reason();
-    sentence->setToolTip(reason);
-    sentence->setAccessibleDescription(reason);
+    say(look.icon, look.tone, m_desk.linkSentence());
+    mark().setToolTip(linkStateWord(state));
+    const QString reason = m_desk.connection().reason();
+    sentence().setToolTip(reason);
+    sentence().setAccessibleDescription(reason);
     // Refused by the engine may be mended there, so one may try again without changing anything here.
-    retry->setVisible(state == LinkState::Waiting || state == LinkState::Stale || state == LinkState::Refused);
-    settings->setVisible(
+    m_retry->setVisible(state == LinkState::Waiting || state == LinkState::Stale || state == LinkState::Refused);
+    m_settings->setVisible(
         state == LinkState::Disconnected || state == LinkState::Waiting || state == LinkState::Refused);
-    q.update();
-    if (news && QAccessible::isActive()) {
-        QAccessibleEvent event(sentence, QAccessible::Alert);
-        QAccessible::updateAccessibility(&event);
-    }
-}
-
-LinkBanner::LinkBanner(Desk& desk, QWidget* parent)
-    : QWidget(parent)
-    , d(std::make_unique<Private>(desk, *this))
-{
-    d->build();
-}
-
-LinkBanner::~LinkBanner() = default;
-
-void LinkBanner::changeEvent(QEvent* event)
-{
-    QWidget::changeEvent(event);
-    if (event->type() == QEvent::LanguageChange)
-        d->retranslate();
-    else if (event->type() == QEvent::PaletteChange)
-        d->show();
-}
-
-void LinkBanner::paintEvent(QPaintEvent*)
-{
-    const Theme theme(palette());
-    const Tone tone = lookOf(d->desk.connection().state()).tone;
-    QPainter painter(this);
-    painter.fillRect(rect(), theme.ground(tone));
-    const int edge = qMax(2, fontMetrics().height() / 5);
-    painter.fillRect(QStyle::visualRect(layoutDirection(), rect(), QRect(0, 0, edge, height())), theme.color(tone));
-    painter.setPen(theme.line());
-    painter.drawLine(rect().bottomLeft(), rect().bottomRight());
+    if (isNews)
+        announce();
 }
 
 } // namespace kav::console

@@ -2,31 +2,29 @@
 #pragma once
 
 #include "console/models/desk.h"
+#include "console/views/banner.h"
 
-#include <QWidget>
-
-#include <memory>
+class QPushButton;
 
 namespace kav::console {
 
 /// Says what is wrong with the line, with the countdown and the age of what is shown, and offers "Retry now". Hidden
 /// only when Live.
-class LinkBanner final : public QWidget {
+class LinkBanner final : public Banner {
     Q_OBJECT
 public:
     explicit LinkBanner(Desk& desk, QWidget* parent = nullptr);
-    ~LinkBanner() override;
 
 Q_SIGNALS:
     void connectionSettingsWanted();
 
-protected:
-    void changeEvent(QEvent* event) override; ///< language, palette
-    void paintEvent(QPaintEvent* event) override; ///< the ground in the tone of the state
-
 private:
-    struct Private;
-    std::unique_ptr<Private> d;
+    void retranslate() override;
+    void showState() override;
+
+    Desk& m_desk;
+    QPushButton *m_retry, *m_settings;
+    LinkState m_told = LinkState::Live; // by the screen reader, once a state
 };
 
 } // namespace kav::console

@@ -2,28 +2,25 @@
 #pragma once
 
 #include "console/models/desk.h"
-
-#include <QWidget>
-
-#include <memory>
+#include "console/views/banner.h"
 
 namespace kav::console {
 
 /// Says that the engine is stopping: how many calls it still has, and until when they may go on. Hidden otherwise, and
 /// while the line is not live: LinkBanner has the word then.
-class StopBanner final : public QWidget {
+class StopBanner final : public Banner {
     Q_OBJECT
 public:
     explicit StopBanner(Desk& desk, QWidget* parent = nullptr);
-    ~StopBanner() override;
-
-protected:
-    void changeEvent(QEvent* event) override; ///< language, palette
-    void paintEvent(QPaintEvent* event) override;
 
 private:
-    struct Private;
-    std::unique_ptr<Private> d;
+    enum class Told { Nothing, Stopping, Goodbye };
+
+    void retranslate() override;
+    void showState() override;
+
+    Desk& m_desk;
+    Told m_told = Told::Nothing; // by the screen reader: each step once, not every call that ends
 };
 
 } // namespace kav::console
