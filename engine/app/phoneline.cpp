@@ -400,7 +400,7 @@ webhooks::CallBook::Hooks PhoneLine::bookHooks()
     };
     hooks.over = [this](const QString& callId) {
         if (m_outbound.over(callId))
-            countOutbound(m_book.find(callId)->reason);
+            countOutbound(*m_book.find(callId));
     };
     return hooks;
 }
@@ -473,9 +473,9 @@ void PhoneLine::onPlaced(const telephony::PlacedCall& call)
     m_book.placed(about);
 }
 
-void PhoneLine::countOutbound(EndReason reason)
+void PhoneLine::countOutbound(const webhooks::BookedCall& call)
 {
-    switch (reason) {
+    switch (call.reason) {
     case EndReason::Busy:
         ++m_outboundOver.busy;
         return;
@@ -494,6 +494,13 @@ void PhoneLine::countOutbound(EndReason reason)
     case EndReason::Fax:
         ++m_outboundOver.fax;
         return;
+    case EndReason::OperatorEnded:
+    case EndReason::Shutdown:
+        if (!call.hadConversation) { // rung off
+            ++m_outboundOver.canceled;
+            return;
+        }
+        [[fallthrough]];
     case EndReason::None:
     case EndReason::Completed:
     case EndReason::CallerHungUp:
@@ -501,8 +508,6 @@ void PhoneLine::countOutbound(EndReason reason)
     case EndReason::NoInput:
     case EndReason::FallbackExhausted:
     case EndReason::LongestCall:
-    case EndReason::OperatorEnded:
-    case EndReason::Shutdown:
     case EndReason::ProtocolError:
     case EndReason::Refused:
     case EndReason::Interrupted:

@@ -166,7 +166,7 @@ private:
     void onAnsweredBy(const webhooks::AnsweredBy& answer);
     void endAnswered(const webhooks::IncomingCall& call, EndReason reason, const QString& words);
     void onPlaced(const telephony::PlacedCall& call);
-    void countOutbound(EndReason reason);
+    void countOutbound(const webhooks::BookedCall& call);
     void respondWhenKept(const net::Responder& responder, quint64 entry, const net::HttpResponse& response);
     void releaseOverdue();
     void await(const QString& callId, Milliseconds atMost);

@@ -128,7 +128,7 @@ bool CallBook::advance(Entry& entry, CallState state, const Order& order)
 void CallBook::placed(const IncomingCall& call)
 {
     Entry& known = enter(call);
-    if (known.isFinal || known.hadConversation)
+    if (known.isFinal || known.call.hadConversation)
         return;
     known.due = m_clock.now() + m_settings.placedWait;
     advance(known, CallState::Queued, {-1, 0, 0});
@@ -138,7 +138,7 @@ void CallBook::placed(const IncomingCall& call)
 void CallBook::rings(const IncomingCall& call)
 {
     Entry& known = enter(call);
-    if (known.isFinal || known.hadConversation)
+    if (known.isFinal || known.call.hadConversation)
         return;
     known.due = m_clock.now() + m_settings.streamWait;
     advance(known, CallState::Ringing, {-1, 0, RankOfRinging});
@@ -148,7 +148,7 @@ void CallBook::rings(const IncomingCall& call)
 void CallBook::answered(const IncomingCall& call)
 {
     Entry& known = enter(call);
-    if (known.isFinal || known.hadConversation)
+    if (known.isFinal || known.call.hadConversation)
         return;
     known.due = m_clock.now() + m_settings.streamWait;
     // The webhook has no number of its own, but is asked for only when the call is taken: no callback comes after it
@@ -160,7 +160,7 @@ void CallBook::answered(const IncomingCall& call)
 void CallBook::turnedAway(const IncomingCall& call)
 {
     Entry& known = enter(call);
-    if (known.isFinal || known.hadConversation)
+    if (known.isFinal || known.call.hadConversation)
         return;
     known.because = EndReason::Refused;
     known.due = m_clock.now() + m_settings.goingOn;
@@ -205,7 +205,7 @@ void CallBook::streamAdmitted(const QString& callSid)
 void CallBook::streamFailed(const QString& callSid)
 {
     Entry* known = entry(callSid);
-    if (!known || known->isFinal || known->hadConversation)
+    if (!known || known->isFinal || known->call.hadConversation)
         return;
     // Not its end: Twilio asks how it shall go on.
     known->because = EndReason::StreamLost;
@@ -226,7 +226,7 @@ void CallBook::conversationBegan(const QString& callSid)
     IncomingCall about;
     about.callSid = callSid;
     Entry& known = enter(about);
-    known.hadConversation = known.call.hasConversation = true;
+    known.call.hadConversation = known.call.hasConversation = true;
     if (known.call.state == CallState::Ended && !known.isFinal) {
         known.call.state = CallState::Answered; // it came back
         m_calls.splice(m_calls.end(), m_calls, m_places.value(callSid));
@@ -241,7 +241,7 @@ void CallBook::conversationEnded(const QString& callSid, EndReason reason)
     if (!known)
         return;
     known->call.hasConversation = false;
-    if (known->hadConversation) {
+    if (known->call.hadConversation) {
         if (known->call.state != CallState::Ended)
             end(*known, reason, m_clock.wallNow(), {});
         return;
@@ -285,7 +285,7 @@ QStringList CallBook::ringingOut() const
         const CallState state = it->call.state;
         const bool isRinging =
             state == CallState::Queued || state == CallState::Dialling || state == CallState::Ringing;
-        if (isRinging && !it->isFinal && !it->hadConversation && !it->call.about.placed.isEmpty())
+        if (isRinging && !it->isFinal && !it->call.hadConversation && !it->call.about.placed.isEmpty())
             calls += it->call.about.callSid;
     }
     return calls;
@@ -295,7 +295,7 @@ void CallBook::close()
 {
     for (auto it = m_firstLive; it != m_calls.end();) {
         Entry& known = *it++;
-        if (known.isFinal || known.hadConversation)
+        if (known.isFinal || known.call.hadConversation)
             continue;
         known.isFinal = true;
         end(known, known.because != EndReason::None ? known.because : EndReason::Shutdown, m_clock.wallNow(), {});
@@ -318,7 +318,7 @@ void CallBook::end(Entry& entry, EndReason reason, const QDateTime& at, std::chr
             m_calls.splice(m_firstLive, m_calls, place);
     }
     const BookedCall call = entry.call; // a hook may come back here
-    if (wasLive && !entry.hadConversation)
+    if (wasLive && !entry.call.hadConversation)
         m_hooks.ended(call);
     m_hooks.over(call.about.callSid);
 }

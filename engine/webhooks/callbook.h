@@ -21,6 +21,7 @@ struct BookedCall final {
     IncomingCall about; ///< as far as it has been told
     CallState state = CallState::Ringing; ///< Queued, Dialling, Ringing, Answered or Ended
     bool hasConversation = false; ///< what it does is told by the conversation, not here
+    bool hadConversation = false; ///< has one, or had
     QDateTime startedAt, stateSince; ///< UTC
     QDateTime endedAt; ///< UTC; not valid before Ended
     EndReason reason = EndReason::None;
@@ -101,7 +102,6 @@ private:
         Instant due; ///< nothing heard by then: it is over
         EndReason because = EndReason::None;
         bool isFinal = false;
-        bool hadConversation = false;
     };
     using Place = std::list<Entry>::iterator;
 

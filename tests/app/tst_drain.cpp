@@ -353,6 +353,7 @@ private Q_SLOTS:
         QTRY_COMPARE_WITH_TIMEOUT(m_drained->size(), 1, Patience);
         QCOMPARE(m_twilio->callTo(CallerNumber)->status, u"canceled"_s);
         QVERIFY(!m_twilio->callTo(Other));
+        QTRY_COMPARE(m_kav->metric("kav_outbound_calls_total{outcome=\"canceled\"}"), "2");
         m_kav->stop();
         QCOMPARE(reasonOf(m_twilio->callTo(CallerNumber)->sid), EndReason::Shutdown);
     }
